@@ -1,0 +1,196 @@
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// AdminLevel is the level of government that an agency belongs to.
+//
+// +kubebuilder:validation:Enum=Central;Province;District;Commune
+type AdminLevel string
+
+// DeletionPolicy says what deleting an agency does to its portals.
+//
+// +kubebuilder:validation:Enum=Refuse;DeletePortals
+type DeletionPolicy string
+
+const (
+	// DeletionRefuse keeps everything while portals exist.
+	DeletionRefuse DeletionPolicy = "Refuse"
+	// DeletionDeletePortals deletes the portals first, then the namespace.
+	DeletionDeletePortals DeletionPolicy = "DeletePortals"
+)
+
+// ParentReference names the agency one level up.
+type ParentReference struct {
+	// name of the parent Agency.
+	// +required
+	Name AgencyName `json:"name"`
+	// code of the parent, if stated: the API server then checks at once that it
+	// is the prefix of this agency's code. The operator always checks it
+	// against the parent itself.
+	// +optional
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=35
+	// +kubebuilder:validation:Pattern=`^[A-Y][0-9]{2}(\.[0-9A-Z]+)*$`
+	Code string `json:"code,omitempty"`
+}
+
+// AccountableOfficer is the head who answers for the agency's systems.
+type AccountableOfficer struct {
+	// title of the office, e.g. "Bộ trưởng".
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=200
+	Title string `json:"title"`
+	// email under which the office is reached.
+	// +required
+	// +kubebuilder:validation:MinLength=6
+	// +kubebuilder:validation:MaxLength=254
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`
+	Email string `json:"email"`
+}
+
+// AgencyQuota bounds what one agency can use. Every field has a default that is
+// written into the object, so that the figure in force can be read there.
+type AgencyQuota struct {
+	// cpu is the sum of the cores that the agency's pods request.
+	// +optional
+	// +kubebuilder:default="32"
+	CPU *resource.Quantity `json:"cpu,omitempty"`
+	// memory is the sum of the bytes that the agency's pods request.
+	// +optional
+	// +kubebuilder:default="64Gi"
+	Memory *resource.Quantity `json:"memory,omitempty"`
+	// pods is the number of pods.
+	// +optional
+	// +kubebuilder:default=100
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10000
+	Pods *int32 `json:"pods,omitempty"`
+	// portals is the number of AgencyPortals.
+	// +optional
+	// +kubebuilder:default=20
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Portals *int32 `json:"portals,omitempty"`
+}
+
+// AgencySpec says who an agency is and what it may use.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.parentRef) == self.code.contains('.')",message="parentRef and code must fit: a code with a dot (G09.20) is a child's and needs parentRef; a code without a dot has no parent"
+// +kubebuilder:validation:XValidation:rule="!has(self.parentRef) || !has(self.parentRef.code) || self.code.startsWith(self.parentRef.code + '.')",message="code must start with parentRef.code and a dot, because the parent's code is the prefix of the child's (G09 -> G09.20)"
+// +kubebuilder:validation:XValidation:rule="!(self.adminLevel in ['District', 'Commune']) || has(self.parentRef)",message="adminLevel District and Commune need parentRef: they join through their province"
+type AgencySpec struct {
+	// code is the agency's identifier under Decision 20/2020: groups joined by
+	// dots, level 1 first (G12, G12.18), or Z and two digits followed by up to
+	// 32 characters for other bodies. It never changes.
+	// +required
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=35
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([A-Y][0-9]{2}([.][0-9A-Z]+)*|Z(0[1-9]|[1-9][0-9])[0-9A-Z]{0,32})$')",message="code must be a letter A-Y and two digits, with child groups of digits and capitals after dots (G12, G12.18), or Z01-Z99 followed by up to 32 digits and capitals"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="code can't be changed: identifiers and approvals rest on it; create a new Agency instead"
+	Code string `json:"code"`
+	// legacyCode is the code under the older scheme, e.g. 000.00.00.G12.
+	// +optional
+	// +kubebuilder:validation:MaxLength=13
+	// +kubebuilder:validation:Pattern=`^[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[A-Z][0-9]{2}$`
+	LegacyCode string `json:"legacyCode,omitempty"`
+	// displayName is the agency's name for people.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=200
+	DisplayName string `json:"displayName"`
+	// adminLevel is the level of government.
+	// +required
+	AdminLevel AdminLevel `json:"adminLevel"`
+	// parentRef names the agency one level up, for codes with a dot.
+	// +optional
+	ParentRef *ParentReference `json:"parentRef,omitempty"`
+	// accountableOfficer answers for the agency's systems.
+	// +required
+	AccountableOfficer AccountableOfficer `json:"accountableOfficer"`
+	// adminGroups may write portals and links in the agency's namespace.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	AdminGroups []GroupName `json:"adminGroups,omitempty"`
+	// viewerGroups may read the agency's namespace.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	ViewerGroups []GroupName `json:"viewerGroups,omitempty"`
+	// domains are the DNS zones delegated to the agency; host names of its
+	// portals must lie inside them.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	Domains []DNSName `json:"domains,omitempty"`
+	// quota bounds what the agency can use.
+	// +optional
+	// +kubebuilder:default={}
+	Quota AgencyQuota `json:"quota,omitempty"`
+	// suspended stops the agency's workloads and closes its traffic. Nothing is
+	// lost: setting it to false brings everything back.
+	// +optional
+	Suspended bool `json:"suspended,omitempty"`
+	// deletionPolicy says what deleting this agency does while it has portals:
+	// Refuse keeps everything and says so; DeletePortals removes the portals,
+	// waits for their pods and removes the namespace last.
+	// +optional
+	// +kubebuilder:default=Refuse
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+}
+
+// AgencyStatus is what the operator observed.
+type AgencyStatus struct {
+	StatusBase `json:",inline"`
+	// namespace is where the agency's portals live.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+	// portals is the number of portals in the namespace.
+	// +optional
+	Portals int32 `json:"portals"`
+}
+
+// Agency is one body of government on the platform. The operator gives it a
+// namespace with its guards: pod-security labels, role bindings, quota, limits
+// and a network policy that denies everything.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,path=agencies,singular=agency,shortName=agy,categories=govplatform
+// +kubebuilder:printcolumn:name="Code",type=string,JSONPath=`.spec.code`
+// +kubebuilder:printcolumn:name="Level",type=string,JSONPath=`.spec.adminLevel`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Portals",type=integer,JSONPath=`.status.portals`
+// +kubebuilder:printcolumn:name="Suspended",type=boolean,JSONPath=`.spec.suspended`,priority=1
+// +kubebuilder:printcolumn:name="Namespace",type=string,JSONPath=`.status.namespace`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 56 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label of at most 56 characters, because the namespace is named agency-<name>"
+type Agency struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says who the agency is and what it may use.
+	// +required
+	Spec AgencySpec `json:"spec"`
+	// status is what the operator observed.
+	// +optional
+	// +kubebuilder:default={}
+	Status AgencyStatus `json:"status,omitempty"`
+}
+
+// AgencyList is a list of agencies.
+//
+// +kubebuilder:object:root=true
+type AgencyList struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Agency `json:"items"`
+}

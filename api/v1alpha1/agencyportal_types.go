@@ -1,0 +1,338 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Component is one architectural part of a portal, in CamelCase, e.g.
+// PublicService, OneStop, Reporting, DocumentExchange, Database. The
+// architecture framework's list changes, so it is open.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=40
+// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Za-z0-9]*$')",message="must be a component in CamelCase, e.g. PublicService or OneStop"
+type Component string
+
+// ComponentOneStop is a one-stop system; an agency has at most one, because
+// one-stop system and public service portal are merged.
+const ComponentOneStop Component = "OneStop"
+
+// SystemScope says whom a system serves; it enters the security level.
+//
+// +kubebuilder:validation:Enum=Agency;Shared;National;CriticalNational
+type SystemScope string
+
+const (
+	// ScopeAgency serves one agency and those who deal with it.
+	ScopeAgency SystemScope = "Agency"
+	// ScopeShared is infrastructure shared by a sector or a province.
+	ScopeShared SystemScope = "Shared"
+	// ScopeNational is a national e-government system.
+	ScopeNational SystemScope = "National"
+	// ScopeCriticalNational is on the Prime Minister's list of critical systems.
+	ScopeCriticalNational SystemScope = "CriticalNational"
+)
+
+// Replicas bounds the number of pods. With max above min the portal scales by
+// cpu between the two; otherwise it keeps min pods.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.max) || self.max >= self.min",message="replicas.max must not be below replicas.min; raise max or lower min"
+type Replicas struct {
+	// min is the least number of pods, 1 to 50.
+	// +optional
+	// +kubebuilder:default=2
+	// +kubebuilder:validation:XValidation:rule="self >= 1 && self <= 50",message="replicas.min must be 1 to 50; to stop a portal delete it or suspend the agency"
+	Min int32 `json:"min,omitempty"`
+	// max is the largest number of pods, at most 50.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= 1 && self <= 50",message="replicas.max must be 1 to 50; ask the platform team for more capacity per pod instead of more pods"
+	Max *int32 `json:"max,omitempty"`
+}
+
+// KeySelector names one key of a Secret or ConfigMap in the portal's namespace.
+type KeySelector struct {
+	// name of the Secret or ConfigMap in the portal's own namespace.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	Name string `json:"name"`
+	// key inside it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	Key string `json:"key"`
+}
+
+// EnvVarSource is where the value of a variable comes from.
+//
+// +kubebuilder:validation:ExactlyOneOf=secretKeyRef;configMapKeyRef
+type EnvVarSource struct {
+	// secretKeyRef reads a key of a Secret.
+	// +optional
+	SecretKeyRef *KeySelector `json:"secretKeyRef,omitempty"`
+	// configMapKeyRef reads a key of a ConfigMap.
+	// +optional
+	ConfigMapKeyRef *KeySelector `json:"configMapKeyRef,omitempty"`
+}
+
+// EnvVar is one environment variable of the portal.
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.value) && has(self.valueFrom))",message="set either value or valueFrom, not both"
+type EnvVar struct {
+	// name of the variable.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z_][A-Za-z0-9_]*$')",message="must be an environment variable name: letters, digits and _, not starting with a digit"
+	Name string `json:"name"`
+	// value in clear; use valueFrom for secrets.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Value string `json:"value,omitempty"`
+	// valueFrom reads the value from a Secret or ConfigMap in the same namespace.
+	// +optional
+	ValueFrom *EnvVarSource `json:"valueFrom,omitempty"`
+}
+
+// PortalResources is what one pod asks for and may use. What is left out gets
+// a default: 100m and 128Mi requested, 1 and 512Mi at most.
+type PortalResources struct {
+	// requests is what the scheduler reserves.
+	// +optional
+	// +kubebuilder:default={cpu: "100m", memory: "128Mi"}
+	Requests ResourceAmounts `json:"requests,omitempty"`
+	// limits is what a pod may use at most.
+	// +optional
+	// +kubebuilder:default={cpu: "1", memory: "512Mi"}
+	Limits ResourceAmounts `json:"limits,omitempty"`
+}
+
+// Probes says how the portal tells that it lives and serves, over HTTP on its port.
+type Probes struct {
+	// livenessPath answers 2xx while the process lives.
+	// +optional
+	// +kubebuilder:default="/healthz"
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:Pattern=`^/[-A-Za-z0-9._~/]*$`
+	LivenessPath string `json:"livenessPath,omitempty"`
+	// readinessPath answers 2xx while the portal can serve.
+	// +optional
+	// +kubebuilder:default="/readyz"
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:Pattern=`^/[-A-Za-z0-9._~/]*$`
+	ReadinessPath string `json:"readinessPath,omitempty"`
+	// startupSeconds is how long the portal may take to start before it is restarted.
+	// +optional
+	// +kubebuilder:default=60
+	// +kubebuilder:validation:Minimum=5
+	// +kubebuilder:validation:Maximum=900
+	StartupSeconds int32 `json:"startupSeconds,omitempty"`
+}
+
+// PublicService is one administrative procedure that the portal offers online.
+type PublicService struct {
+	// procedureCode is the code in the national database of procedures, e.g. 1.007042.
+	// +required
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+([.][0-9]+)+$')",message="must be a procedure code of the national database, digits joined by dots, e.g. 1.007042"
+	ProcedureCode string `json:"procedureCode"`
+	// name of the procedure for people.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	Name string `json:"name"`
+	// level of the online service: 1 information, 2 forms, 3 online submission
+	// and processing, 4 plus online payment.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=4
+	Level int32 `json:"level"`
+	// fee is true when the service costs something.
+	// +optional
+	Fee bool `json:"fee,omitempty"`
+}
+
+// AgencyPortalSpec is what an agency asks for.
+//
+// +kubebuilder:validation:XValidation:rule="!(self.dataClassification == 'StateSecret' && self.exposure != 'Internal')",message="dataClassification StateSecret allows exposure Internal only; state secrets never leave their system"
+// +kubebuilder:validation:XValidation:rule="self.exposure == 'Internal' || (has(self.hostnames) && self.hostnames.size() > 0)",message="exposure DedicatedNetwork and Internet need at least one entry in hostnames"
+type AgencyPortalSpec struct {
+	// displayName is the portal's name for people.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=200
+	DisplayName string `json:"displayName"`
+	// components are the architectural parts that the portal holds in one boundary.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	Components []Component `json:"components,omitempty"`
+	// image is the container image with its registry host, by digest where a
+	// policy demands it.
+	// +required
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+|[a-z0-9][-a-z0-9]*(?:[.][-a-z0-9]+)*:[0-9]{1,5})(:[0-9]{1,5})?(/[a-z0-9]+((?:[.]|_{1,2}|-+)[a-z0-9]+)*)+(:[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?(@sha256:[a-f0-9]{64})?$')",message="image must be a full reference in lower case with its registry host, e.g. registry.platform.example.gov.vn/mof/tax@sha256:<64 hex digits>"
+	Image string `json:"image"`
+	// port on which the portal serves HTTP; it runs without root, so 1024 or above.
+	// +optional
+	// +kubebuilder:default=8080
+	// +kubebuilder:validation:XValidation:rule="self >= 1024 && self <= 65535",message="port must be 1024 to 65535, because the portal runs without root"
+	Port int32 `json:"port,omitempty"`
+	// replicas bounds the number of pods.
+	// +optional
+	// +kubebuilder:default={}
+	Replicas Replicas `json:"replicas,omitempty"`
+	// env are the environment variables of the portal.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Env []EnvVar `json:"env,omitempty"`
+	// resources is what one pod asks for and may use.
+	// +optional
+	// +kubebuilder:default={}
+	Resources PortalResources `json:"resources,omitempty"`
+	// probes says how the portal tells that it lives and serves.
+	// +optional
+	// +kubebuilder:default={}
+	Probes Probes `json:"probes,omitempty"`
+	// hostnames under which the portal is published; each must lie inside a
+	// zone of the agency's domains.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	Hostnames []DNSName `json:"hostnames,omitempty"`
+	// exposure says from where the portal is meant to be reached.
+	// +optional
+	// +kubebuilder:default=Internal
+	Exposure Exposure `json:"exposure,omitempty"`
+	// dataClassification says what the portal's data is.
+	// +optional
+	// +kubebuilder:default=Internal
+	DataClassification DataClassification `json:"dataClassification,omitempty"`
+	// scope says whom the system serves; it enters the security level.
+	// +optional
+	// +kubebuilder:default=Agency
+	Scope SystemScope `json:"scope,omitempty"`
+	// expectedUsers is the number of people who use the system; it enters the
+	// security level.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000000
+	ExpectedUsers int64 `json:"expectedUsers,omitempty"`
+	// publicServices are the administrative procedures offered online.
+	// +optional
+	// +listType=map
+	// +listMapKey=procedureCode
+	// +kubebuilder:validation:MaxItems=256
+	PublicServices []PublicService `json:"publicServices,omitempty"`
+}
+
+// PolicyFinding is one control of one policy that a portal does not meet.
+type PolicyFinding struct {
+	// policy is the name of the SecurityPolicy.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Policy string `json:"policy"`
+	// mode of the policy.
+	// +required
+	Mode PolicyMode `json:"mode"`
+	// control is the field of the policy, e.g. images.allowedRegistries.
+	// +required
+	// +kubebuilder:validation:MaxLength=100
+	Control string `json:"control"`
+	// found is the portal's value.
+	// +required
+	// +kubebuilder:validation:MaxLength=1024
+	Found string `json:"found"`
+	// wanted is what the policy demands.
+	// +required
+	// +kubebuilder:validation:MaxLength=2048
+	Wanted string `json:"wanted"`
+}
+
+// ServiceCounts compares what a portal declares with what is observed.
+type ServiceCounts struct {
+	// declared is the number of public services in the spec.
+	// +optional
+	Declared int32 `json:"declared"`
+	// verified is the number of those that a Ready portal really serves.
+	// +optional
+	Verified int32 `json:"verified"`
+}
+
+// AgencyPortalStatus is what the operator observed.
+type AgencyPortalStatus struct {
+	StatusBase `json:",inline"`
+	// agency is the name of the Agency that the portal belongs to.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Agency string `json:"agency,omitempty"`
+	// securityLevel is computed from scope, users, services and data.
+	// +optional
+	SecurityLevel SecurityLevel `json:"securityLevel,omitempty"`
+	// url under which the portal is reached inside the platform.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	URL string `json:"url,omitempty"`
+	// publicServices compares declared and verified services.
+	// +optional
+	PublicServices ServiceCounts `json:"publicServices,omitempty"`
+	// policies are the names of the SecurityPolicies that select the portal.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Policies []string `json:"policies,omitempty"`
+	// findings are the controls that the spec does not meet.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Findings []PolicyFinding `json:"findings,omitempty"`
+	// lastCompliant is the last spec that met every enforced policy. While the
+	// spec violates one, this is what runs.
+	// +optional
+	LastCompliant *AgencyPortalSpec `json:"lastCompliant,omitempty"`
+}
+
+// AgencyPortal is one portal of an agency. The operator gives it a hardened
+// workload that nobody can reach or leave but over declared rules.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:path=agencyportals,singular=agencyportal,shortName=portal,categories=govplatform
+// +kubebuilder:printcolumn:name="Agency",type=string,JSONPath=`.status.agency`
+// +kubebuilder:printcolumn:name="Level",type=integer,JSONPath=`.status.securityLevel`
+// +kubebuilder:printcolumn:name="Exposure",type=string,JSONPath=`.spec.exposure`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Host",type=string,JSONPath=`.spec.hostnames[0]`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label that starts with a letter, at most 63 characters, because the Service has the same name"
+type AgencyPortal struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what the agency asks for.
+	// +required
+	Spec AgencyPortalSpec `json:"spec"`
+	// status is what the operator observed.
+	// +optional
+	// +kubebuilder:default={}
+	Status AgencyPortalStatus `json:"status,omitempty"`
+}
+
+// AgencyPortalList is a list of portals.
+//
+// +kubebuilder:object:root=true
+type AgencyPortalList struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []AgencyPortal `json:"items"`
+}

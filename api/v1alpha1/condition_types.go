@@ -1,0 +1,115 @@
+package v1alpha1
+
+// Condition types. Ready is the summary of every kind; Reconciling and Stalled
+// follow kstatus and are present only while they are true.
+const (
+	// ConditionReady is true when everything that the spec asks for is observed.
+	ConditionReady = "Ready"
+	// ConditionReconciling is present while the operator waits or works.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is present when only a change of the spec can help.
+	ConditionStalled = "Stalled"
+
+	// ConditionNamespaceReady is true when an agency's namespace and its guards exist.
+	ConditionNamespaceReady = "NamespaceReady"
+	// ConditionParentResolved is true when the parent agency exists and holds the code that the child claims.
+	ConditionParentResolved = "ParentResolved"
+
+	// ConditionEnforced is true when a policy's controls are in force, false in Audit mode.
+	ConditionEnforced = "Enforced"
+
+	// ConditionPolicyCompliant is true when a portal meets every enforced policy that selects it.
+	ConditionPolicyCompliant = "PolicyCompliant"
+	// ConditionNetworkIsolated is true when the portal's network policies exist.
+	ConditionNetworkIsolated = "NetworkIsolated"
+	// ConditionWorkloadAvailable is true when the portal's pods serve.
+	ConditionWorkloadAvailable = "WorkloadAvailable"
+	// ConditionExposed is true when the portal is reachable as its exposure asks.
+	ConditionExposed = "Exposed"
+)
+
+// Reasons that several kinds use.
+const (
+	// ReasonReady: everything is observed as asked.
+	ReasonReady = "Ready"
+	// ReasonProgressing: objects are written, their effect isn't observed yet.
+	ReasonProgressing = "Progressing"
+	// ReasonConflict: an object that isn't ours has the name that we need.
+	ReasonConflict = "Conflict"
+	// ReasonApplyFailed: the API server refused a write; the message has its reason.
+	ReasonApplyFailed = "ApplyFailed"
+	// ReasonLookupFailed: something that the decision needs could not be read.
+	ReasonLookupFailed = "LookupFailed"
+	// ReasonSuspended: the agency is suspended.
+	ReasonSuspended = "Suspended"
+	// ReasonDeleting: the object is being deleted.
+	ReasonDeleting = "Deleting"
+	// ReasonPending: an earlier step has not finished, so this one is not known.
+	ReasonPending = "Pending"
+)
+
+// Reasons of Agency.
+const (
+	// ReasonNamespaceReady: namespace, bindings, quota, limits and default deny exist.
+	ReasonNamespaceReady = "NamespaceReady"
+	// ReasonParentNotFound: the parent agency doesn't exist (yet).
+	ReasonParentNotFound = "ParentNotFound"
+	// ReasonParentCodeMismatch: the parent's code is not the prefix of this agency's code.
+	ReasonParentCodeMismatch = "ParentCodeMismatch"
+	// ReasonTopLevel: the agency has no parent.
+	ReasonTopLevel = "TopLevel"
+	// ReasonParentResolved: the parent exists and its code is the prefix.
+	ReasonParentResolved = "ParentResolved"
+	// ReasonCodeTaken: an older agency already holds the code.
+	ReasonCodeTaken = "CodeTaken"
+	// ReasonPortalsExist: deletion is refused while portals exist.
+	ReasonPortalsExist = "PortalsExist"
+	// ReasonOffboarding: the agency is being removed, workloads first.
+	ReasonOffboarding = "Offboarding"
+	// ReasonForeignWorkloads: deletion waits for pods that the operator did not create.
+	ReasonForeignWorkloads = "ForeignWorkloads"
+)
+
+// Reasons of SecurityPolicy.
+const (
+	// ReasonEnforcing: violations block.
+	ReasonEnforcing = "Enforcing"
+	// ReasonAuditing: violations are reported and do not block.
+	ReasonAuditing = "Auditing"
+)
+
+// Reasons of AgencyPortal.
+const (
+	// ReasonCompliant: every enforced policy is met.
+	ReasonCompliant = "Compliant"
+	// ReasonCompliantWithAudit: enforced policies are met, an audited one is not.
+	ReasonCompliantWithAudit = "AuditFindings"
+	// ReasonViolation: an enforced policy is violated and nothing runs.
+	ReasonViolation = "PolicyViolation"
+	// ReasonKeptLastCompliant: the spec violates a policy; the last compliant spec stays in force.
+	ReasonKeptLastCompliant = "KeptLastCompliant"
+	// ReasonAgencyNotFound: the namespace belongs to no agency.
+	ReasonAgencyNotFound = "AgencyNotFound"
+	// ReasonAgencyNotReady: the agency's namespace is not guarded yet.
+	ReasonAgencyNotReady = "AgencyNotReady"
+	// ReasonHostnameNotDelegated: a host name is outside the agency's zones.
+	ReasonHostnameNotDelegated = "HostnameNotDelegated"
+	// ReasonHostnameTaken: an older portal already has the host name.
+	ReasonHostnameTaken = "HostnameTaken"
+	// ReasonDuplicateOneStop: the agency already has a one-stop system.
+	ReasonDuplicateOneStop = "DuplicateOneStop"
+	// ReasonPortalQuota: the agency has as many portals as it may have.
+	ReasonPortalQuota = "PortalQuotaExceeded"
+	// ReasonIsolated: deny-all and the base rules exist.
+	ReasonIsolated = "Isolated"
+	// ReasonWorkloadBlocked: nothing runs, because another condition forbids it.
+	ReasonWorkloadBlocked = "WorkloadBlocked"
+	// ReasonAvailable: enough pods are available.
+	ReasonAvailable = "Available"
+	// ReasonUnavailable: fewer pods are available than needed.
+	ReasonUnavailable = "Unavailable"
+	// ReasonInternalOnly: the portal asks for no exposure beyond the platform.
+	ReasonInternalOnly = "InternalOnly"
+	// ReasonWaitingForRoutes: the platform can't publish this exposure yet.
+	ReasonWaitingForRoutes = "WaitingForRoutes"
+)

@@ -1,0 +1,274 @@
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// PolicyMode says what a violation does.
+//
+// +kubebuilder:validation:Enum=Audit;Enforce
+type PolicyMode string
+
+const (
+	// ModeAudit reports violations.
+	ModeAudit PolicyMode = "Audit"
+	// ModeEnforce blocks what violates.
+	ModeEnforce PolicyMode = "Enforce"
+)
+
+// PodSecurityLevel is a Pod Security Standard.
+//
+// +kubebuilder:validation:Enum=Baseline;Restricted
+type PodSecurityLevel string
+
+const (
+	// PodSecurityBaseline prevents known privilege escalations.
+	PodSecurityBaseline PodSecurityLevel = "Baseline"
+	// PodSecurityRestricted follows current hardening practice.
+	PodSecurityRestricted PodSecurityLevel = "Restricted"
+)
+
+// PolicySelector selects portals. Fields that are set must all match; values
+// within one field are alternatives; an empty selector selects every portal.
+type PolicySelector struct {
+	// securityLevels selects portals by their computed security level.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=5
+	SecurityLevels []SecurityLevel `json:"securityLevels,omitempty"`
+	// agencies selects portals by the name of their Agency.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Agencies []AgencyName `json:"agencies,omitempty"`
+	// exposures selects portals by the exposure that they ask for.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=3
+	Exposures []Exposure `json:"exposures,omitempty"`
+}
+
+// ImageControl bounds where images come from.
+type ImageControl struct {
+	// allowedRegistries lists the registries, with an optional path, that images
+	// may come from, matched by whole segments. Of several policies an image
+	// must satisfy each. Leave it out for no bound.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	AllowedRegistries []RegistryPrefix `json:"allowedRegistries,omitempty"`
+	// requireDigest demands an image reference by digest (@sha256:...).
+	// +optional
+	RequireDigest bool `json:"requireDigest,omitempty"`
+}
+
+// AvailabilityControl bounds how many pods a portal keeps.
+type AvailabilityControl struct {
+	// minReplicas is the least number of pods.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=50
+	MinReplicas int32 `json:"minReplicas,omitempty"`
+	// requireDisruptionBudget demands a PodDisruptionBudget, which needs at
+	// least two pods to be of use.
+	// +optional
+	RequireDisruptionBudget bool `json:"requireDisruptionBudget,omitempty"`
+}
+
+// ResourceControl bounds what one pod may use.
+type ResourceControl struct {
+	// requireLimits demands limits for cpu and memory.
+	// +optional
+	RequireLimits bool `json:"requireLimits,omitempty"`
+	// maxCPU is the largest cpu limit of one pod, in cores.
+	// +optional
+	MaxCPU *resource.Quantity `json:"maxCPU,omitempty"`
+	// maxMemory is the largest memory limit of one pod, in bytes.
+	// +optional
+	MaxMemory *resource.Quantity `json:"maxMemory,omitempty"`
+}
+
+// IssuerReference names a cert-manager issuer.
+type IssuerReference struct {
+	// kind of the issuer.
+	// +required
+	// +kubebuilder:validation:Enum=Issuer;ClusterIssuer
+	Kind string `json:"kind"`
+	// name of the issuer.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// CertificateControl bounds the certificates of exposed portals. It is the
+// floor for the certificates of a portal whose exposure needs one.
+type CertificateControl struct {
+	// issuerRef is the only issuer allowed.
+	// +optional
+	IssuerRef *IssuerReference `json:"issuerRef,omitempty"`
+	// maxDuration is the longest validity of a certificate, e.g. 2160h.
+	// +optional
+	MaxDuration *metav1.Duration `json:"maxDuration,omitempty"`
+	// minTLSVersion is the lowest TLS version accepted.
+	// +optional
+	// +kubebuilder:validation:Enum="1.2";"1.3"
+	MinTLSVersion string `json:"minTLSVersion,omitempty"`
+}
+
+// NetworkControl bounds a portal's network rules.
+type NetworkControl struct {
+	// denyInternetEgress forbids egress rules to addresses outside the platform.
+	// +optional
+	DenyInternetEgress bool `json:"denyInternetEgress,omitempty"`
+}
+
+// DataSharingControl bounds the data-sharing links of a portal. It is the floor
+// for every link that has the portal as one of its ends.
+type DataSharingControl struct {
+	// requireMutualTLS demands mutual TLS on links.
+	// +optional
+	RequireMutualTLS bool `json:"requireMutualTLS,omitempty"`
+	// requireAuthorityApprovalFor lists classifications whose links also need
+	// the authority's approval.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	RequireAuthorityApprovalFor []DataClassification `json:"requireAuthorityApprovalFor,omitempty"`
+	// maxValidity is the longest term of a link, e.g. 8760h.
+	// +optional
+	MaxValidity *metav1.Duration `json:"maxValidity,omitempty"`
+}
+
+// IsolationControl says where and in which sandbox a portal's pods run. The
+// operator writes it into the workload.
+//
+// +kubebuilder:validation:MinProperties=1
+type IsolationControl struct {
+	// runtimeClassName is the RuntimeClass that the pods must use.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	RuntimeClassName string `json:"runtimeClassName,omitempty"`
+	// nodePool is the value of the node label platform.gov.vn/node-pool that the
+	// pods are bound to; they tolerate a taint of the same key and value.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	NodePool string `json:"nodePool,omitempty"`
+}
+
+// LoggingControl bounds how long logs are kept. The operator writes it onto the
+// pods, where the log collector reads it.
+type LoggingControl struct {
+	// retentionMonths is the least number of months that logs are kept.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=120
+	RetentionMonths int32 `json:"retentionMonths,omitempty"`
+}
+
+// SecurityPolicySpec is one standard of the authority.
+type SecurityPolicySpec struct {
+	// selector says which portals the policy is for.
+	// +optional
+	// +kubebuilder:default={}
+	Selector PolicySelector `json:"selector,omitempty"`
+	// mode Enforce blocks violations, Audit only reports them.
+	// +optional
+	// +kubebuilder:default=Enforce
+	Mode PolicyMode `json:"mode,omitempty"`
+	// images bounds where images come from.
+	// +optional
+	Images *ImageControl `json:"images,omitempty"`
+	// podSecurity is the Pod Security Standard that the pods must meet.
+	// +optional
+	PodSecurity PodSecurityLevel `json:"podSecurity,omitempty"`
+	// availability bounds how many pods a portal keeps.
+	// +optional
+	Availability *AvailabilityControl `json:"availability,omitempty"`
+	// resources bounds what one pod may use.
+	// +optional
+	Resources *ResourceControl `json:"resources,omitempty"`
+	// certificates bounds the certificates of exposed portals.
+	// +optional
+	Certificates *CertificateControl `json:"certificates,omitempty"`
+	// network bounds a portal's network rules.
+	// +optional
+	Network *NetworkControl `json:"network,omitempty"`
+	// dataSharing bounds a portal's data-sharing links.
+	// +optional
+	DataSharing *DataSharingControl `json:"dataSharing,omitempty"`
+	// isolation says where and in which sandbox the pods run.
+	// +optional
+	Isolation *IsolationControl `json:"isolation,omitempty"`
+	// logging bounds how long logs are kept.
+	// +optional
+	Logging *LoggingControl `json:"logging,omitempty"`
+}
+
+// SecurityPolicyStatus is what the operator observed.
+type SecurityPolicyStatus struct {
+	StatusBase `json:",inline"`
+	// matched is the number of portals that the policy selects.
+	// +optional
+	Matched int32 `json:"matched"`
+	// compliant is the number of selected portals that meet the policy.
+	// +optional
+	Compliant int32 `json:"compliant"`
+	// violating is the number of selected portals that do not.
+	// +optional
+	Violating int32 `json:"violating"`
+	// exempted is the number of selected portals with an active exemption.
+	// +optional
+	Exempted int32 `json:"exempted"`
+}
+
+// SecurityPolicy is one standard of the authority. Several policies that select
+// one portal combine to the strictest; none can loosen another. An enforced
+// policy also becomes a ValidatingAdmissionPolicy on the pods themselves, so it
+// holds while the operator is down.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,path=securitypolicies,singular=securitypolicy,shortName=secpol,categories=govplatform
+// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Matched",type=integer,JSONPath=`.status.matched`
+// +kubebuilder:printcolumn:name="Compliant",type=integer,JSONPath=`.status.compliant`
+// +kubebuilder:printcolumn:name="Violating",type=integer,JSONPath=`.status.violating`
+// +kubebuilder:printcolumn:name="Exempted",type=integer,JSONPath=`.status.exempted`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must have at most 63 characters, because admission policies and labels are named after it"
+type SecurityPolicy struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the standard.
+	// +required
+	Spec SecurityPolicySpec `json:"spec"`
+	// status is what the operator observed.
+	// +optional
+	// +kubebuilder:default={}
+	Status SecurityPolicyStatus `json:"status,omitempty"`
+}
+
+// SecurityPolicyList is a list of security policies.
+//
+// +kubebuilder:object:root=true
+type SecurityPolicyList struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []SecurityPolicy `json:"items"`
+}
