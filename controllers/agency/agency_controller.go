@@ -1,0 +1,89 @@
+// Package agency reconciles agencies into guarded namespaces.
+package agency
+
+import (
+	"context"
+	"fmt"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/controllers/watches"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/reconcile"
+	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/status"
+)
+
+// Reconciler reconciles agencies.
+type Reconciler struct {
+	Client   client.Client
+	Live     client.Reader
+	Applier  *apply.Applier
+	Settings settings.Settings
+}
+
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies/status,verbs=patch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies/finalizers,verbs=update
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=agencyportals,verbs=get;list;watch;delete
+// +kubebuilder:rbac:groups="",resources=namespaces;resourcequotas;limitranges,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles,verbs=bind,resourceNames=govplatform-agency-admin;govplatform-agency-viewer
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	loop := reconcile.Loop[*v1alpha1.Agency]{
+		Client:    r.Client,
+		New:       func() *v1alpha1.Agency { return &v1alpha1.Agency{} },
+		Finalizer: names.AgencyFinalizer,
+		Run:       r.run,
+	}
+	byOwner := watches.ByOwnerLabel("Agency")
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("agency").
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		For(&v1alpha1.Agency{}).
+		Watches(&corev1.Namespace{}, byOwner).
+		Watches(&corev1.ResourceQuota{}, byOwner, builder.WithPredicates(watches.NotStatus())).
+		Watches(&corev1.LimitRange{}, byOwner).
+		Watches(&rbacv1.RoleBinding{}, byOwner).
+		Watches(&networkingv1.NetworkPolicy{}, byOwner).
+		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.Map(agencyOfPortal), builder.WithPredicates(watches.CreatedOrDeleted())).
+		Complete(loop)
+}
+
+func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, error) {
+	in, err := gather.Agency(ctx, r.Client, r.Settings, a)
+	if err != nil {
+		status.LookupFailed(a.GetStatusBase(), a.Generation)
+		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
+	}
+	if a.DeletionTimestamp != nil && (len(in.Portals) == 0 || a.Spec.DeletionPolicy == v1alpha1.DeletionDeletePortals) {
+		return r.offboard(ctx, a, in.Portals)
+	}
+	out := desired.Agency(in)
+	var res apply.Result
+	if len(out.Objects) > 0 {
+		res, err = r.Applier.Apply(ctx, names.OwnerOf("Agency", a), a.Status.Inventory, out.Objects)
+	}
+	status.Agency(in, out, res, err)
+	if a.DeletionTimestamp != nil {
+		status.AgencyDeletionRefused(a, in.Portals)
+	}
+	return ctrl.Result{}, err
+}

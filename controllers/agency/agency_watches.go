@@ -1,0 +1,44 @@
+package agency
+
+import (
+	"context"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// relatedAgencies maps an agency to its children, which wait for it, and to
+// those with the same code, which wait for it to go.
+func (r *Reconciler) relatedAgencies(ctx context.Context, o client.Object) []ctrl.Request {
+	a, ok := o.(*v1alpha1.Agency)
+	if !ok {
+		return nil
+	}
+	var out []ctrl.Request
+	for _, fields := range []client.MatchingFields{{gather.IndexAgencyParent: a.Name}, {gather.IndexAgencyCode: a.Spec.Code}} {
+		var list v1alpha1.AgencyList
+		if err := r.Client.List(ctx, &list, fields); err != nil {
+			log.FromContext(ctx).Error(err, "Could not list related agencies", "agency", a.Name)
+			continue
+		}
+		for i := range list.Items {
+			if list.Items[i].Name != a.Name {
+				out = append(out, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+			}
+		}
+	}
+	return out
+}
+
+func agencyOfPortal(_ context.Context, o client.Object) []ctrl.Request {
+	name, ok := names.AgencyOf(o.GetNamespace())
+	if !ok {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: name}}}
+}

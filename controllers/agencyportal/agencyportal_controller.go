@@ -1,0 +1,107 @@
+// Package agencyportal reconciles portals into isolated, hardened workloads.
+package agencyportal
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/controllers/watches"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/reconcile"
+	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/status"
+)
+
+// Reconciler reconciles portals.
+type Reconciler struct {
+	Client   client.Client
+	Applier  *apply.Applier
+	Settings settings.Settings
+	// Concurrency is the number of portals that are worked on at once; 0 means 8.
+	Concurrency int
+}
+
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies;securitypolicies,verbs=get;list;watch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=agencyportals,verbs=get;list;watch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=agencyportals/status,verbs=patch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=agencyportals/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=serviceaccounts;services,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups="",resources=namespaces;pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	loop := reconcile.Loop[*v1alpha1.AgencyPortal]{
+		Client: r.Client,
+		New:    func() *v1alpha1.AgencyPortal { return &v1alpha1.AgencyPortal{} },
+		Run:    r.run,
+		Gone:   r.gone,
+	}
+	concurrency := r.Concurrency
+	if concurrency == 0 {
+		concurrency = 8
+	}
+	byOwner := watches.ByOwnerLabel("AgencyPortal")
+	notStatus := builder.WithPredicates(watches.NotStatus())
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("agencyportal").
+		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
+		For(&v1alpha1.AgencyPortal{}).
+		Watches(&appsv1.Deployment{}, byOwner).
+		Watches(&corev1.ServiceAccount{}, byOwner).
+		Watches(&corev1.Service{}, byOwner).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, byOwner, notStatus).
+		Watches(&policyv1.PodDisruptionBudget{}, byOwner, notStatus).
+		Watches(&networkingv1.NetworkPolicy{}, byOwner).
+		WatchesMetadata(&corev1.Pod{}, byOwner, builder.WithPredicates(watches.Deleted())).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsOfAgency), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&networkingv1.NetworkPolicy{}, watches.MapLow(r.portalsOfGuard)).
+		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard)).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.portalsOfPolicy), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.rivals), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.siblings), builder.WithPredicates(watches.Deleted())).
+		Complete(loop)
+}
+
+func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
+	owner := names.OwnerOf("AgencyPortal", p)
+	in, err := gather.AgencyPortal(ctx, r.Client, r.Settings, p)
+	if err != nil {
+		status.LookupFailed(p.GetStatusBase(), p.Generation)
+		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
+	}
+	out := desired.AgencyPortal(in)
+	if p.DeletionTimestamp != nil {
+		inventory, err := r.Applier.Teardown(ctx, owner, p.Status.Inventory, out.Objects[:min(1, len(out.Objects))])
+		status.AgencyPortalDeleting(p, inventory)
+		if err != nil {
+			return ctrl.Result{}, fmt.Errorf("tear down: %w", err)
+		}
+		return r.gone(ctx, client.ObjectKeyFromObject(p))
+	}
+	var res apply.Result
+	if out.Hold {
+		res, err = r.Applier.Ensure(ctx, owner, p.Status.Inventory, out.Objects)
+	} else {
+		res, err = r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
+	}
+	status.AgencyPortal(in, out, res, err)
+	return ctrl.Result{}, err
+}

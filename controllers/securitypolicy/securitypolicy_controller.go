@@ -1,0 +1,70 @@
+// Package securitypolicy reconciles the authority's standards: admission
+// policies on pods, and counts of what is observed.
+package securitypolicy
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/controllers/watches"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/reconcile"
+	"github.com/govplatform/govplatform/internal/status"
+)
+
+// countDelay gathers a burst of portal changes into one count.
+const countDelay = time.Second
+
+// Reconciler reconciles security policies.
+type Reconciler struct {
+	Client  client.Client
+	Applier *apply.Applier
+}
+
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=securitypolicies,verbs=get;list;watch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=securitypolicies/status,verbs=patch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=securitypolicies/finalizers,verbs=update
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,verbs=get;list;watch;create;update;delete
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	loop := reconcile.Loop[*v1alpha1.SecurityPolicy]{
+		Client: r.Client,
+		New:    func() *v1alpha1.SecurityPolicy { return &v1alpha1.SecurityPolicy{} },
+		Run:    r.run,
+	}
+	byOwner := watches.ByOwnerLabel("SecurityPolicy")
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("securitypolicy").
+		For(&v1alpha1.SecurityPolicy{}).
+		Watches(&admissionv1.ValidatingAdmissionPolicy{}, byOwner, builder.WithPredicates(watches.NotStatus())).
+		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, byOwner).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(policiesOfPortal, countDelay), builder.WithPredicates(countsChanged())).
+		Complete(loop)
+}
+
+func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.Result, error) {
+	in, err := gather.SecurityPolicy(ctx, r.Client, p)
+	if err != nil {
+		status.LookupFailed(p.GetStatusBase(), p.Generation)
+		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
+	}
+	if p.DeletionTimestamp != nil {
+		// Held by somebody's finalizer: what stands keeps standing until it is gone.
+		return ctrl.Result{}, nil
+	}
+	out := desired.SecurityPolicy(in)
+	res, err := r.Applier.Apply(ctx, names.OwnerOf("SecurityPolicy", p), p.Status.Inventory, out.Objects)
+	status.SecurityPolicy(in, out, res, err)
+	return ctrl.Result{}, err
+}

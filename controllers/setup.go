@@ -1,0 +1,111 @@
+// Package controllers puts the operator together: scheme, caches and one
+// controller per kind. The operator's main and the tests share it.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/controllers/agency"
+	"github.com/govplatform/govplatform/controllers/agencyportal"
+	"github.com/govplatform/govplatform/controllers/securitypolicy"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// reconcileTimeout bounds one round, so that a hanging read frees its worker.
+const reconcileTimeout = time.Minute
+
+// NewScheme returns a scheme with everything that the operator reads and writes.
+func NewScheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(s); err != nil {
+		return nil, fmt.Errorf("add Kubernetes kinds: %w", err)
+	}
+	if err := v1alpha1.AddToScheme(s); err != nil {
+		return nil, fmt.Errorf("add platform kinds: %w", err)
+	}
+	return s, nil
+}
+
+// NewManager returns a manager whose caches hold what the operator needs and no
+// more: of children only its own, of pods only their metadata.
+func NewManager(cfg *rest.Config, opts ctrl.Options) (ctrl.Manager, error) {
+	s, err := NewScheme()
+	if err != nil {
+		return nil, err
+	}
+	managed := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{names.LabelManagedBy: names.ManagedBy})}
+	ofPortals, err := labels.NewRequirement(names.LabelPortal, selection.Exists, nil)
+	if err != nil {
+		return nil, fmt.Errorf("select pods: %w", err)
+	}
+	pods := &metav1.PartialObjectMetadata{}
+	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
+	yes := true
+	opts.Scheme = s
+	opts.Cache.DefaultTransform = cache.TransformStripManagedFields()
+	opts.Cache.ByObject = map[client.Object]cache.ByObject{
+		&corev1.Namespace{}:                             managed,
+		&corev1.ResourceQuota{}:                         managed,
+		&corev1.LimitRange{}:                            managed,
+		&corev1.ServiceAccount{}:                        managed,
+		&corev1.Service{}:                               managed,
+		&rbacv1.RoleBinding{}:                           managed,
+		&networkingv1.NetworkPolicy{}:                   managed,
+		&appsv1.Deployment{}:                            managed,
+		&autoscalingv2.HorizontalPodAutoscaler{}:        managed,
+		&policyv1.PodDisruptionBudget{}:                 managed,
+		&admissionv1.ValidatingAdmissionPolicy{}:        managed,
+		&admissionv1.ValidatingAdmissionPolicyBinding{}: managed,
+		pods: {Label: labels.NewSelector().Add(*ofPortals)},
+	}
+	// A reconcile that follows a write must see it, else it would write again.
+	opts.Client.Cache = &client.CacheOptions{EnableReadYourWritesConsistency: &yes}
+	opts.Controller.ReconciliationTimeout = reconcileTimeout
+	mgr, err := ctrl.NewManager(cfg, opts)
+	if err != nil {
+		return nil, fmt.Errorf("create manager: %w", err)
+	}
+	return mgr, nil
+}
+
+// SetupAll registers the indexes and every controller.
+func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings) error {
+	if err := gather.RegisterIndexes(ctx, mgr.GetFieldIndexer(), s); err != nil {
+		return fmt.Errorf("register indexes: %w", err)
+	}
+	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}
+	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Settings: s}).SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up agency controller: %w", err)
+	}
+	if err := (&securitypolicy.Reconciler{Client: mgr.GetClient(), Applier: applier}).SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up security policy controller: %w", err)
+	}
+	if err := (&agencyportal.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s}).SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up portal controller: %w", err)
+	}
+	// +kubebuilder:scaffold:builder
+	return nil
+}

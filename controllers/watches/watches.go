@@ -1,0 +1,121 @@
+// Package watches holds the event handlers and predicates that several
+// controllers share.
+package watches
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// MapFunc maps an object to the requests that it concerns.
+type MapFunc func(context.Context, client.Object) []ctrl.Request
+
+// Map enqueues what an object maps to, for the old and the new object of an
+// update.
+func Map(f MapFunc) handler.EventHandler { return mapped(f, 0, 0) }
+
+// MapLow is Map at low priority, for fan-outs: one edited object must not wait
+// behind them.
+func MapLow(f MapFunc) handler.EventHandler { return mapped(f, 0, handler.LowPriority) }
+
+// MapLater is Map with a delay, so that a burst of events becomes one request.
+func MapLater(f MapFunc, delay time.Duration) handler.EventHandler {
+	return mapped(f, delay, handler.LowPriority)
+}
+
+func mapped(f MapFunc, delay time.Duration, priority int) handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
+	add := func(ctx context.Context, q queue, objects ...client.Object) {
+		seen := map[ctrl.Request]bool{}
+		for _, o := range objects {
+			for _, req := range f(ctx, o) {
+				if seen[req] {
+					continue
+				}
+				seen[req] = true
+				if pq, ok := q.(priorityqueue.PriorityQueue[ctrl.Request]); ok {
+					pq.AddWithOpts(priorityqueue.AddOpts{After: delay, Priority: &priority}, req)
+				} else {
+					q.AddAfter(req, delay)
+				}
+			}
+		}
+	}
+	return handler.Funcs{
+		CreateFunc:  func(ctx context.Context, e event.CreateEvent, q queue) { add(ctx, q, e.Object) },
+		UpdateFunc:  func(ctx context.Context, e event.UpdateEvent, q queue) { add(ctx, q, e.ObjectOld, e.ObjectNew) },
+		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, q, e.Object) },
+		GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) { add(ctx, q, e.Object) },
+	}
+}
+
+// ByOwnerLabel enqueues the owner that an object's labels name. The labels of
+// the old object count too, so a stripped label is an event.
+func ByOwnerLabel(kind string) handler.EventHandler {
+	return Map(func(_ context.Context, o client.Object) []ctrl.Request {
+		l := o.GetLabels()
+		if l[names.LabelOwnerKind] != kind || l[names.LabelOwnerName] == "" {
+			return nil
+		}
+		key := client.ObjectKey{Name: l[names.LabelOwnerName]}
+		if kind == "AgencyPortal" {
+			key.Namespace = o.GetNamespace()
+		}
+		return []ctrl.Request{{NamespacedName: key}}
+	})
+}
+
+// SpecChanged passes what can change a decision: spec, labels, annotations,
+// deletion. Status writes, mostly our own, do not pass.
+func SpecChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
+			!e.ObjectOld.GetDeletionTimestamp().Equal(e.ObjectNew.GetDeletionTimestamp()) ||
+			e.ObjectOld.GetUID() != e.ObjectNew.GetUID()
+	}}
+}
+
+// NotStatus drops updates of objects without a generation that changed neither
+// metadata that we own nor anything but what counters show. It compares what
+// the API server leaves alone when it writes status.
+func NotStatus() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return specOf(e.ObjectOld, e.ObjectNew) || metaChanged(e.ObjectOld, e.ObjectNew)
+	}}
+}
+
+// CreatedOrDeleted passes creations, deletions and the start of a deletion.
+func CreatedOrDeleted() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return !e.ObjectOld.GetDeletionTimestamp().Equal(e.ObjectNew.GetDeletionTimestamp())
+	}}
+}
+
+// Deleted passes deletions only.
+func Deleted() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		UpdateFunc:  func(event.UpdateEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+}
+
+func metaChanged(before, after client.Object) bool {
+	return !maps.Equal(before.GetLabels(), after.GetLabels()) ||
+		!maps.Equal(before.GetAnnotations(), after.GetAnnotations()) ||
+		!slices.Equal(before.GetFinalizers(), after.GetFinalizers()) ||
+		len(before.GetOwnerReferences()) != len(after.GetOwnerReferences()) ||
+		!before.GetDeletionTimestamp().Equal(after.GetDeletionTimestamp())
+}

@@ -1,0 +1,83 @@
+package desired
+
+import (
+	"fmt"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// AgencyInput is everything that decides about an agency.
+type AgencyInput struct {
+	Settings settings.Settings
+	Agency   *v1alpha1.Agency
+	// Parent is the agency that parentRef names; nil when it doesn't exist.
+	Parent *v1alpha1.Agency
+	// CodeHolder is the older agency that holds the same code; empty for none.
+	CodeHolder string
+	// Portals are the names of the portals in the agency's namespace, sorted.
+	Portals []string
+}
+
+// AgencyOutput is what should exist for an agency.
+type AgencyOutput struct {
+	// Objects in no particular order; empty while a blocker stands and the
+	// agency has no namespace yet.
+	Objects []Object
+	// Parent is the finding about the parent; nil when it is resolved.
+	Parent *Blocker
+	// Code is the finding about a code that is taken; nil when it is free.
+	Code *Blocker
+}
+
+// Agency builds the namespace of an agency with its guards. An agency that was
+// admitted once keeps its guards even when its parent disappears; a new one
+// waits.
+func Agency(in AgencyInput) AgencyOutput {
+	out := AgencyOutput{Parent: parentFinding(in), Code: codeFinding(in)}
+	admitted := in.Agency.Status.Namespace != ""
+	if (out.Parent != nil || out.Code != nil) && !admitted {
+		return out
+	}
+	a := in.Agency
+	s := scope{owner: names.OwnerOf("Agency", a), agency: a.Name}
+	out.Objects = append(out.Objects, namespace(s, in))
+	s.namespace = names.Namespace(a.Name)
+	out.Objects = append(out.Objects,
+		denyAllNetworkPolicy(s, "default-deny", nil),
+		resourceQuota(s, a),
+		limitRange(s),
+	)
+	if b := roleBinding(s, "agency-admins", names.ClusterRoleAgencyAdmin, a.Spec.AdminGroups); b != nil {
+		out.Objects = append(out.Objects, b)
+	}
+	if b := roleBinding(s, "agency-viewers", names.ClusterRoleAgencyViewer, a.Spec.ViewerGroups); b != nil {
+		out.Objects = append(out.Objects, b)
+	}
+	return out
+}
+
+func parentFinding(in AgencyInput) *Blocker {
+	ref := in.Agency.Spec.ParentRef
+	if ref == nil {
+		return nil
+	}
+	if in.Parent == nil {
+		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonParentNotFound,
+			Message: fmt.Sprintf("spec.parentRef.name: Agency %q does not exist; create it or correct the name.", ref.Name)}
+	}
+	if code := in.Parent.Spec.Code; len(in.Agency.Spec.Code) <= len(code) || in.Agency.Spec.Code[:len(code)+1] != code+"." {
+		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonParentCodeMismatch,
+			Message: fmt.Sprintf("spec.code: %q does not begin with %q, the code of parent %q followed by a dot; correct spec.parentRef or create the Agency with the right code.", in.Agency.Spec.Code, code+".", ref.Name)}
+	}
+	return nil
+}
+
+func codeFinding(in AgencyInput) *Blocker {
+	if in.CodeHolder == "" {
+		return nil
+	}
+	return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonCodeTaken,
+		Message: fmt.Sprintf("spec.code: %q is held by Agency %q, which is older; use the agency's own code.", in.Agency.Spec.Code, in.CodeHolder)}
+}

@@ -1,0 +1,221 @@
+package desired
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// PortalInput is everything that decides about a portal.
+type PortalInput struct {
+	Settings settings.Settings
+	Portal   *v1alpha1.AgencyPortal
+	// Agency that the namespace belongs to; nil when there is none.
+	Agency *v1alpha1.Agency
+	// NamespaceGuarded is true when the namespace is the agency's own and its
+	// default deny is observed in force.
+	NamespaceGuarded bool
+	// Policies are all SecurityPolicies.
+	Policies []v1alpha1.SecurityPolicy
+	// HostnameHolders names, for each host name that an older portal holds, that
+	// portal as namespace/name.
+	HostnameHolders map[v1alpha1.DNSName]string
+	// OneStopHolder is the older portal of the agency with a one-stop system.
+	OneStopHolder string
+	// OlderSiblings is the number of older portals of the agency.
+	OlderSiblings int
+	// Deployment as observed; nil when there is none. It enters the status only.
+	Deployment *appsv1.Deployment
+}
+
+// PortalOutput is what should exist for a portal, and why not more.
+type PortalOutput struct {
+	// Level is the computed security level, Criteria what gave it.
+	Level    v1alpha1.SecurityLevel
+	Criteria []string
+	// Policies are the names of the policies that select the portal.
+	Policies []string
+	// Findings are what the spec does not meet.
+	Findings []v1alpha1.PolicyFinding
+	// Blockers are why the spec's workload must not run; empty when it may.
+	Blockers []Blocker
+	// Exposure are why the portal can't be exposed as it asks.
+	Exposure []Blocker
+	// Running is the spec whose workload is written: the portal's own, the last
+	// compliant one, or nil for none.
+	Running *v1alpha1.AgencyPortalSpec
+	// Hold keeps the present workload as it is: what it rests on is being
+	// repaired, and neither creating nor removing would be right.
+	Hold bool
+	// Objects that should exist.
+	Objects []Object
+}
+
+// AgencyPortal builds a portal's objects. The guards are always among them; the
+// workload only when nothing blocks it. A spec that violates an enforced policy
+// leaves the last compliant spec running, if that one still is compliant.
+func AgencyPortal(in PortalInput) PortalOutput {
+	spec := &in.Portal.Spec
+	s := portalScope(in)
+	rendered := render(s, in, spec)
+	out := PortalOutput{Level: rendered.subject.Level, Criteria: rendered.criteria, Findings: rendered.findings}
+	for i := range rendered.selected {
+		out.Policies = append(out.Policies, rendered.selected[i].Name)
+	}
+	out.Exposure = exposureBlockers(in)
+	out.Blockers, out.Hold = blockers(in)
+	if len(out.Blockers) == 0 {
+		out.Running = spec
+		if violated := policy.Blocking(out.Findings); len(violated) > 0 {
+			out.Blockers = append(out.Blockers, Blocker{Class: Terminal, Reason: v1alpha1.ReasonViolation, Message: violationMessage(violated)})
+			out.Running, rendered = lastCompliant(s, in)
+		}
+	}
+	if out.Running == nil && len(in.Portal.Status.Inventory) == 0 {
+		// Nothing ran, so there is nothing to guard.
+		return out
+	}
+	out.Objects = []Object{denyAllNetworkPolicy(s, names.Child(s.portal, "deny"), portalLabels(s.portal))}
+	if out.Running != nil {
+		out.Objects = append(out.Objects, rendered.objects...)
+	}
+	return out
+}
+
+func portalScope(in PortalInput) scope {
+	s := scope{owner: names.OwnerOf("AgencyPortal", in.Portal), portal: in.Portal.Name, namespace: in.Portal.Namespace, reference: true}
+	if in.Agency != nil {
+		s.agency = in.Agency.Name
+	} else {
+		s.agency, _ = names.AgencyOf(in.Portal.Namespace)
+	}
+	return s
+}
+
+// rendering is a spec with everything that follows from it.
+type rendering struct {
+	subject  policy.Subject
+	criteria []string
+	selected []v1alpha1.SecurityPolicy
+	findings []v1alpha1.PolicyFinding
+	objects  []Object
+}
+
+func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec) rendering {
+	var r rendering
+	r.subject = policy.Subject{Agency: s.agency, Exposure: spec.Exposure}
+	r.subject.Level, r.criteria = policy.SecurityLevel(spec, in.Settings.SecurityLevels)
+	r.selected = policy.Selecting(in.Policies, r.subject)
+	workload := deployment(s, in, spec, r.subject, policy.EffectiveFloor(r.selected))
+	base := baseNetworkPolicy(s, in, spec)
+	budget := podDisruptionBudget(s, spec.Replicas.Min)
+	r.findings = policy.Evaluate(r.selected, policy.Workload{
+		Template: workload.Spec.Template, MinReplicas: spec.Replicas.Min,
+		HasDisruptionBudget: budget != nil, Policies: []*networkingv1.NetworkPolicy{base},
+	})
+	r.objects = append(r.objects, serviceAccount(s), workload, service(s, spec))
+	if budget != nil {
+		r.objects = append(r.objects, budget)
+	}
+	if suspended(in) {
+		// Suspension closes the traffic and leaves nothing that could scale up.
+		return r
+	}
+	r.objects = append(r.objects, base)
+	if hpa := horizontalPodAutoscaler(s, spec); hpa != nil {
+		r.objects = append(r.objects, hpa)
+	}
+	return r
+}
+
+func lastCompliant(s scope, in PortalInput) (*v1alpha1.AgencyPortalSpec, rendering) {
+	spec := in.Portal.Status.LastCompliant
+	if spec == nil {
+		return nil, rendering{}
+	}
+	r := render(s, in, spec)
+	if len(policy.Blocking(r.findings)) > 0 {
+		return nil, rendering{}
+	}
+	return spec, r
+}
+
+func suspended(in PortalInput) bool { return in.Agency != nil && in.Agency.Spec.Suspended }
+
+func blockers(in PortalInput) (out []Blocker, hold bool) {
+	ns := in.Portal.Namespace
+	if in.Agency == nil {
+		return []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonAgencyNotFound,
+			Message: fmt.Sprintf("metadata.namespace: %q belongs to no Agency; create the portal in the namespace agency-<name> of an Agency, or ask the platform team to create the Agency.", ns)}}, false
+	}
+	if in.Agency.DeletionTimestamp != nil && in.Agency.Spec.DeletionPolicy == v1alpha1.DeletionDeletePortals {
+		return []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonOffboarding,
+			Message: fmt.Sprintf("Agency %q is being removed; nothing is started for it.", in.Agency.Name)}}, false
+	}
+	if !in.NamespaceGuarded {
+		return []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonAgencyNotReady,
+			Message: fmt.Sprintf("Agency %q: its namespace is not guarded yet (see conditions of the Agency); nothing is started before its default deny exists.", in.Agency.Name)}}, true
+	}
+	if most := portalQuota(in.Agency); in.OlderSiblings >= most {
+		out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonPortalQuota,
+			Message: fmt.Sprintf("Agency %q may have %d portals and has as many older ones; remove one, or ask the platform team to raise spec.quota.portals.", in.Agency.Name, most)})
+	}
+	if in.OneStopHolder != "" && slices.Contains(in.Portal.Spec.Components, v1alpha1.ComponentOneStop) {
+		out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonDuplicateOneStop,
+			Message: fmt.Sprintf("spec.components: agency %q already has the one-stop system %q, and has at most one; merge the two or remove the component OneStop.", in.Agency.Name, in.OneStopHolder)})
+	}
+	return out, false
+}
+
+func exposureBlockers(in PortalInput) []Blocker {
+	var out []Blocker
+	for i, h := range in.Portal.Spec.Hostnames {
+		if in.Agency != nil && !Delegated(h, in.Agency.Spec.Domains) {
+			out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonHostnameNotDelegated,
+				Message: fmt.Sprintf("spec.hostnames[%d]: %q is outside the zones delegated to agency %q (%s); use a name inside them or ask the platform team to add the zone to spec.domains.", i, h, in.Agency.Name, joinDomains(in.Agency.Spec.Domains))})
+		} else if holder := in.HostnameHolders[h]; holder != "" {
+			out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonHostnameTaken,
+				Message: fmt.Sprintf("spec.hostnames[%d]: %q is held by the older portal %s; use another name.", i, h, holder)})
+		}
+	}
+	if len(out) == 0 && in.Portal.Spec.Exposure != v1alpha1.ExposureInternal {
+		out = append(out, Blocker{Class: Waiting, Reason: v1alpha1.ReasonWaitingForRoutes,
+			Message: fmt.Sprintf("spec.exposure: %s needs a route and a network that the platform does not offer yet; the portal runs inside the platform only until then.", in.Portal.Spec.Exposure)})
+	}
+	return out
+}
+
+// Delegated tells whether a host name is one of the zones or below one.
+func Delegated(host v1alpha1.DNSName, zones []v1alpha1.DNSName) bool {
+	return slices.ContainsFunc(zones, func(z v1alpha1.DNSName) bool {
+		return host == z || strings.HasSuffix(string(host), "."+string(z))
+	})
+}
+
+func joinDomains(zones []v1alpha1.DNSName) string {
+	if len(zones) == 0 {
+		return "none"
+	}
+	names := make([]string, len(zones))
+	for i, z := range zones {
+		names[i] = string(z)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func violationMessage(findings []v1alpha1.PolicyFinding) string {
+	parts := make([]string, len(findings))
+	for i, f := range findings {
+		parts[i] = fmt.Sprintf("policy %s, control %s: found %s, wanted %s", f.Policy, f.Control, f.Found, f.Wanted)
+	}
+	return strings.Join(parts, "; ") + ". Change the spec, or ask the authority for an exemption."
+}

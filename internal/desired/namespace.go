@@ -1,0 +1,20 @@
+package desired
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// namespace is the tenancy unit: one per agency, held to the restricted Pod
+// Security Standard of a pinned version.
+func namespace(s scope, in AgencyInput) *corev1.Namespace {
+	m := s.meta(names.Namespace(in.Agency.Name))
+	for _, mode := range []string{"enforce", "audit", "warn"} {
+		m.Labels["pod-security.kubernetes.io/"+mode] = "restricted"
+		m.Labels["pod-security.kubernetes.io/"+mode+"-version"] = in.Settings.PodSecurityVersion
+	}
+	m.Annotations = map[string]string{names.AnnotationDisplayName: in.Agency.Spec.DisplayName}
+	return &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: m}
+}

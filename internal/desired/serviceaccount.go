@@ -1,0 +1,15 @@
+package desired
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// serviceAccount is the portal's identity. It has no rights and no token.
+func serviceAccount(s scope) *corev1.ServiceAccount {
+	return &corev1.ServiceAccount{
+		TypeMeta:                     metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
+		ObjectMeta:                   s.meta(s.portal),
+		AutomountServiceAccountToken: ptrTo(false),
+	}
+}

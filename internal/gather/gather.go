@@ -1,0 +1,225 @@
+// Package gather reads everything that a decision rests on into a plain input.
+// It reads from the cache only, turns NotFound into nil, and fails on anything
+// else: a lookup that failed must never look like "there is none".
+package gather
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// Agency reads what decides about an agency.
+func Agency(ctx context.Context, r client.Reader, s settings.Settings, a *v1alpha1.Agency) (desired.AgencyInput, error) {
+	in := desired.AgencyInput{Settings: s, Agency: a}
+	var err error
+	if ref := a.Spec.ParentRef; ref != nil {
+		if in.Parent, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: string(ref.Name)}); err != nil {
+			return in, fmt.Errorf("read parent agency: %w", err)
+		}
+	}
+	var same v1alpha1.AgencyList
+	if err := r.List(ctx, &same, client.MatchingFields{IndexAgencyCode: a.Spec.Code}); err != nil {
+		return in, fmt.Errorf("list agencies with code %s: %w", a.Spec.Code, err)
+	}
+	if holder := oldest(a, ptrs(same.Items)); holder != a {
+		in.CodeHolder = holder.Name
+	}
+	in.Portals, err = PortalNames(ctx, r, names.Namespace(a.Name))
+	return in, err
+}
+
+// PortalNames lists the portals of a namespace, sorted.
+func PortalNames(ctx context.Context, r client.Reader, namespace string) ([]string, error) {
+	var portals v1alpha1.AgencyPortalList
+	if err := r.List(ctx, &portals, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("list portals: %w", err)
+	}
+	out := make([]string, len(portals.Items))
+	for i := range portals.Items {
+		out[i] = portals.Items[i].Name
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// SecurityPolicy reads what decides about a policy.
+func SecurityPolicy(ctx context.Context, r client.Reader, p *v1alpha1.SecurityPolicy) (desired.PolicyInput, error) {
+	in := desired.PolicyInput{Policy: p}
+	var portals v1alpha1.AgencyPortalList
+	if err := r.List(ctx, &portals, client.MatchingFields{IndexPortalPolicy: p.Name}); err != nil {
+		return in, fmt.Errorf("list portals of policy: %w", err)
+	}
+	in.Portals = portals.Items
+	return in, nil
+}
+
+// AgencyPortal reads what decides about a portal.
+func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *v1alpha1.AgencyPortal) (desired.PortalInput, error) {
+	in := desired.PortalInput{Settings: s, Portal: p}
+	var err error
+	if name, ok := names.AgencyOf(p.Namespace); ok {
+		if in.Agency, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: name}); err != nil {
+			return in, fmt.Errorf("read agency: %w", err)
+		}
+	}
+	if in.Agency != nil {
+		if in.NamespaceGuarded, err = guarded(ctx, r, in.Agency, p.Namespace); err != nil {
+			return in, err
+		}
+	}
+	var policies v1alpha1.SecurityPolicyList
+	if err := r.List(ctx, &policies); err != nil {
+		return in, fmt.Errorf("list security policies: %w", err)
+	}
+	in.Policies = policies.Items
+	if in.HostnameHolders, err = hostnameHolders(ctx, r, p); err != nil {
+		return in, err
+	}
+	if in.OlderSiblings, in.OneStopHolder, err = siblings(ctx, r, p); err != nil {
+		return in, err
+	}
+	in.Deployment, err = get[appsv1.Deployment](ctx, r, client.ObjectKeyFromObject(p))
+	if err != nil {
+		return in, fmt.Errorf("read deployment: %w", err)
+	}
+	return in, nil
+}
+
+// guarded tells whether the namespace is the agency's own, stays, and its
+// default deny is in force as observed.
+func guarded(ctx context.Context, r client.Reader, a *v1alpha1.Agency, namespace string) (bool, error) {
+	owner := names.OwnerOf("Agency", a)
+	ns, err := get[corev1.Namespace](ctx, r, client.ObjectKey{Name: namespace})
+	if err != nil || ns == nil || ns.DeletionTimestamp != nil || !owner.Owns(ns) {
+		return false, wrap("read namespace", err)
+	}
+	deny, err := get[networkingv1.NetworkPolicy](ctx, r, client.ObjectKey{Namespace: namespace, Name: "default-deny"})
+	if err != nil || deny == nil || !owner.Owns(deny) {
+		return false, wrap("read default deny", err)
+	}
+	sel := deny.Spec.PodSelector
+	return len(sel.MatchLabels) == 0 && len(sel.MatchExpressions) == 0 &&
+		len(deny.Spec.Ingress) == 0 && len(deny.Spec.Egress) == 0 &&
+		slices.Contains(deny.Spec.PolicyTypes, networkingv1.PolicyTypeIngress) &&
+		slices.Contains(deny.Spec.PolicyTypes, networkingv1.PolicyTypeEgress), nil
+}
+
+// hostnameHolders finds the older portals that hold the portal's host names. A
+// claim outside the claimant's own zones is no claim.
+func hostnameHolders(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (map[v1alpha1.DNSName]string, error) {
+	holders := map[v1alpha1.DNSName]string{}
+	for _, h := range p.Spec.Hostnames {
+		var claimants v1alpha1.AgencyPortalList
+		if err := r.List(ctx, &claimants, client.MatchingFields{IndexPortalHostname: string(h)}); err != nil {
+			return nil, fmt.Errorf("list portals with host name %s: %w", h, err)
+		}
+		valid := []*v1alpha1.AgencyPortal{p}
+		for i := range claimants.Items {
+			c := &claimants.Items[i]
+			if c.UID == p.UID {
+				continue
+			}
+			name, _ := names.AgencyOf(c.Namespace)
+			agency, err := get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: name})
+			if err != nil {
+				return nil, fmt.Errorf("read agency of claimant: %w", err)
+			}
+			if agency != nil && desired.Delegated(h, agency.Spec.Domains) {
+				valid = append(valid, c)
+			}
+		}
+		if first := oldest(p, valid); first != p {
+			holders[h] = first.Namespace + "/" + first.Name
+		}
+	}
+	return holders, nil
+}
+
+// siblings counts the older portals of the agency and finds the one with the
+// one-stop system that is older than the portal's own.
+func siblings(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (older int, oneStop string, err error) {
+	var list v1alpha1.AgencyPortalList
+	if err := r.List(ctx, &list, client.InNamespace(p.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return 0, "", fmt.Errorf("list portals of the agency: %w", err)
+	}
+	oneStops := []*v1alpha1.AgencyPortal{p}
+	for i := range list.Items {
+		s := &list.Items[i]
+		if s.UID == p.UID || !precedes(s, p) {
+			continue
+		}
+		older++
+		if slices.Contains(s.Spec.Components, v1alpha1.ComponentOneStop) {
+			oneStops = append(oneStops, s)
+		}
+	}
+	if first := oldest(p, oneStops); first != p {
+		oneStop = first.Name
+	}
+	return older, oneStop, nil
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// get reads one object; nil when it does not exist. An empty name never exists.
+func get[T any, P interface {
+	*T
+	client.Object
+}](ctx context.Context, r client.Reader, key client.ObjectKey) (*T, error) {
+	if key.Name == "" {
+		return nil, nil
+	}
+	obj := P(new(T))
+	if err := r.Get(ctx, key, obj); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	return (*T)(obj), nil
+}
+
+// oldest returns the first claimant by creation time and UID, which never
+// changes, so the winner never flaps. Self stands for its own cached copy.
+func oldest[T client.Object](self T, claimants []T) T {
+	first := self
+	for _, c := range claimants {
+		if c.GetUID() == self.GetUID() {
+			continue
+		}
+		if precedes(c, first) {
+			first = c
+		}
+	}
+	return first
+}
+
+func precedes(a, b client.Object) bool {
+	t, u := a.GetCreationTimestamp(), b.GetCreationTimestamp()
+	return t.Before(&u) || t.Equal(&u) && a.GetUID() < b.GetUID()
+}
+
+func ptrs[T any](items []T) []*T {
+	out := make([]*T, len(items))
+	for i := range items {
+		out[i] = &items[i]
+	}
+	return out
+}

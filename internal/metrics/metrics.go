@@ -1,0 +1,87 @@
+// Package metrics shows what the cluster shows: how many objects of each kind
+// are Ready and why the others are not. The labels are bounded: kinds, states
+// and documented reasons, never names.
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+// scrapeTimeout bounds the reads of one scrape; they come from the cache.
+const scrapeTimeout = 5 * time.Second
+
+var (
+	objects = prometheus.NewDesc("govplatform_objects", "Objects by kind, Ready status and reason.", []string{"kind", "ready", "reason"}, nil)
+	portals = prometheus.NewDesc("govplatform_portals", "Portals by security level and exposure.", []string{"level", "exposure"}, nil)
+	service = prometheus.NewDesc("govplatform_public_services", "Public services by state: declared in specs, verified on Ready portals.", []string{"state"}, nil)
+)
+
+// Collector reads the cache at every scrape.
+type Collector struct {
+	Reader client.Reader
+}
+
+// Describe implements prometheus.Collector.
+func (c Collector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- objects
+	ch <- portals
+	ch <- service
+}
+
+// Collect implements prometheus.Collector. What can't be read is left out.
+func (c Collector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	ready := map[[3]string]int{}
+	count := func(kind string, base *v1alpha1.StatusBase) {
+		key := [3]string{kind, "Unknown", v1alpha1.ReasonPending}
+		if r := meta.FindStatusCondition(base.Conditions, v1alpha1.ConditionReady); r != nil {
+			key = [3]string{kind, string(r.Status), r.Reason}
+		}
+		ready[key]++
+	}
+	var agencies v1alpha1.AgencyList
+	if c.Reader.List(ctx, &agencies, client.UnsafeDisableDeepCopy) == nil {
+		for i := range agencies.Items {
+			count("Agency", &agencies.Items[i].Status.StatusBase)
+		}
+	}
+	var policies v1alpha1.SecurityPolicyList
+	if c.Reader.List(ctx, &policies, client.UnsafeDisableDeepCopy) == nil {
+		for i := range policies.Items {
+			count("SecurityPolicy", &policies.Items[i].Status.StatusBase)
+		}
+	}
+	c.collectPortals(ctx, ch, count)
+	for k, n := range ready {
+		ch <- prometheus.MustNewConstMetric(objects, prometheus.GaugeValue, float64(n), k[0], k[1], k[2])
+	}
+}
+
+func (c Collector) collectPortals(ctx context.Context, ch chan<- prometheus.Metric, count func(string, *v1alpha1.StatusBase)) {
+	var list v1alpha1.AgencyPortalList
+	if c.Reader.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {
+		return
+	}
+	byLevel := map[[2]string]int{}
+	var declared, verified int
+	for i := range list.Items {
+		p := &list.Items[i]
+		count("AgencyPortal", &p.Status.StatusBase)
+		byLevel[[2]string{string(rune('0' + p.Status.SecurityLevel)), string(p.Spec.Exposure)}]++
+		declared += int(p.Status.PublicServices.Declared)
+		verified += int(p.Status.PublicServices.Verified)
+	}
+	for k, n := range byLevel {
+		ch <- prometheus.MustNewConstMetric(portals, prometheus.GaugeValue, float64(n), k[0], k[1])
+	}
+	ch <- prometheus.MustNewConstMetric(service, prometheus.GaugeValue, float64(declared), "declared")
+	ch <- prometheus.MustNewConstMetric(service, prometheus.GaugeValue, float64(verified), "verified")
+}

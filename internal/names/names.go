@@ -1,0 +1,152 @@
+// Package names makes the names, labels and marks of everything that the
+// operator writes. All of it is deterministic.
+package names
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+// FieldOwner is the field manager of every write.
+const FieldOwner = "govplatform"
+
+// Labels and marks on what the operator writes. Tenants can write none of them:
+// they have no rights on these objects.
+const (
+	// LabelManagedBy is on everything that the operator writes; caches select by it.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// ManagedBy is the value of LabelManagedBy.
+	ManagedBy = "govplatform"
+	// LabelPartOf groups the objects of one agency for people.
+	LabelPartOf = "app.kubernetes.io/part-of"
+	// LabelName is the portal's name for people.
+	LabelName = "app.kubernetes.io/name"
+
+	// LabelAgency is the name of the agency, on its namespace and everything in it.
+	LabelAgency = "platform.gov.vn/agency"
+	// LabelPortal is the name of the portal, on its objects and pods.
+	LabelPortal = "platform.gov.vn/portal"
+	// LabelOwnerKind is the kind of the owner.
+	LabelOwnerKind = "platform.gov.vn/owner-kind"
+	// LabelOwnerName is the name of the owner.
+	LabelOwnerName = "platform.gov.vn/owner-name"
+	// LabelOwnerUID is the UID of the owner, the mark of ownership.
+	LabelOwnerUID = "platform.gov.vn/owner-uid"
+	// LabelSecurityLevel is the computed level, on pods.
+	LabelSecurityLevel = "platform.gov.vn/security-level"
+	// LabelExposure is the exposure, on pods.
+	LabelExposure = "platform.gov.vn/exposure"
+	// LabelNodePool is the node label and taint key of node pools.
+	LabelNodePool = "platform.gov.vn/node-pool"
+
+	// AnnotationLogRetention is how many months a pod's logs are kept.
+	AnnotationLogRetention = "platform.gov.vn/log-retention-months"
+	// AnnotationDisplayName is the name for people.
+	AnnotationDisplayName = "platform.gov.vn/display-name"
+
+	// GuardFinalizer holds a network policy that denies until the pods that it
+	// holds are gone, whoever deletes it and in whatever order.
+	GuardFinalizer = "platform.gov.vn/outlives-workload"
+	// AgencyFinalizer lets an agency be removed in the safe order.
+	AgencyFinalizer = "platform.gov.vn/offboarding"
+
+	// Domain is the prefix of the platform's labels and annotations.
+	Domain = "platform.gov.vn/"
+)
+
+// Names of shipped ClusterRoles that agency groups are bound to.
+const (
+	ClusterRoleAgencyAdmin  = "govplatform-agency-admin"
+	ClusterRoleAgencyViewer = "govplatform-agency-viewer"
+)
+
+const namespacePrefix = "agency-"
+
+// maxName is the longest name that is also a label value and a DNS label.
+const maxName = 63
+
+// Namespace returns the namespace of an agency.
+func Namespace(agency string) string { return namespacePrefix + agency }
+
+// AgencyOf returns the agency whose namespace this would be; ok is false for
+// namespaces that can't belong to an agency.
+func AgencyOf(namespace string) (agency string, ok bool) {
+	agency, ok = strings.CutPrefix(namespace, namespacePrefix)
+	return agency, ok && agency != ""
+}
+
+// Child returns "<name>-<suffix>" when that fits into 63 characters. Longer
+// names are cut and get a hash of the whole, so that names that differ only
+// beyond the cut stay different.
+func Child(name, suffix string) string {
+	full := name + "-" + suffix
+	if len(full) <= maxName {
+		return full
+	}
+	sum := sha256.Sum256([]byte(name + "/" + suffix))
+	hash := hex.EncodeToString(sum[:])[:10]
+	keep := maxName - len(hash) - len(suffix) - 2
+	return strings.TrimRight(name[:keep], "-") + "-" + hash + "-" + suffix
+}
+
+// AdmissionPolicy returns the name of the admission policy of a SecurityPolicy.
+func AdmissionPolicy(policy string) string { return "govplatform-policy-" + policy }
+
+// Owner identifies what an object is written for.
+type Owner struct {
+	Kind      string
+	Namespace string
+	Name      string
+	UID       types.UID
+}
+
+// OwnerOf returns the owner mark for an object of the API.
+func OwnerOf(kind string, o metav1.Object) Owner {
+	return Owner{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID()}
+}
+
+// Labels returns the labels of an object that is written for the owner.
+func (o Owner) Labels() map[string]string {
+	return map[string]string{
+		LabelManagedBy: ManagedBy,
+		LabelOwnerKind: o.Kind,
+		LabelOwnerName: o.Name,
+		LabelOwnerUID:  string(o.UID),
+	}
+}
+
+// Reference returns the owner reference for objects in the owner's own scope.
+func (o Owner) Reference() metav1.OwnerReference {
+	yes := true
+	return metav1.OwnerReference{
+		APIVersion:         v1alpha1.GroupVersion.String(),
+		Kind:               o.Kind,
+		Name:               o.Name,
+		UID:                o.UID,
+		Controller:         &yes,
+		BlockOwnerDeletion: &yes,
+	}
+}
+
+// Owns tells whether an object carries the mark of the owner: the UID in a
+// label or in an owner reference. A name proves nothing.
+func (o Owner) Owns(obj metav1.Object) bool {
+	if o.UID == "" {
+		return false
+	}
+	if obj.GetLabels()[LabelOwnerUID] == string(o.UID) {
+		return true
+	}
+	for _, ref := range obj.GetOwnerReferences() {
+		if ref.UID == o.UID {
+			return true
+		}
+	}
+	return false
+}

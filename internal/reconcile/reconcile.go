@@ -1,0 +1,89 @@
+// Package reconcile is the loop that all kinds share: fetch, run, and one
+// deferred status patch that is left out when nothing changed.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// Object is a kind of the API.
+type Object interface {
+	client.Object
+	GetStatusBase() *v1alpha1.StatusBase
+}
+
+// Loop reconciles one kind.
+type Loop[T Object] struct {
+	Client client.Client
+	// New returns an empty object.
+	New func() T
+	// Finalizer that the kind needs before it writes anything; empty for none.
+	Finalizer string
+	// Run does the work and leaves what it found in the object's status. It
+	// also runs for objects that are being deleted.
+	Run func(ctx context.Context, obj T) (ctrl.Result, error)
+	// Gone handles the key of an object that no longer exists; may be nil.
+	Gone func(ctx context.Context, key client.ObjectKey) (ctrl.Result, error)
+}
+
+// ErrFinalized is returned by Run when it has removed its finalizer: there is
+// no object left whose status could be written.
+var ErrFinalized = errors.New("finalized")
+
+// Reconcile runs one round.
+func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	obj := l.New()
+	if err := l.Client.Get(ctx, req.NamespacedName, obj); err != nil {
+		if apierrors.IsNotFound(err) && l.Gone != nil {
+			return l.Gone(ctx, req.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if l.Finalizer != "" && obj.GetDeletionTimestamp() == nil && !controllerutil.ContainsFinalizer(obj, l.Finalizer) {
+		before := obj.DeepCopyObject().(T)
+		controllerutil.AddFinalizer(obj, l.Finalizer)
+		patch := client.MergeFromWithOptions(client.Object(before), client.MergeFromWithOptimisticLock{})
+		if err := l.Client.Patch(ctx, obj, patch, client.FieldOwner(names.FieldOwner)); err != nil {
+			return conflictIsRetry(fmt.Errorf("add finalizer: %w", err))
+		}
+	}
+	before := obj.DeepCopyObject().(T)
+	result, runErr := l.Run(ctx, obj)
+	if errors.Is(runErr, ErrFinalized) {
+		return ctrl.Result{}, nil
+	}
+	obj.GetStatusBase().ObservedGeneration = obj.GetGeneration()
+	if !equality.Semantic.DeepEqual(before, obj) {
+		patch := client.MergeFrom(client.Object(before))
+		if err := l.Client.Status().Patch(ctx, obj, patch, client.FieldOwner(names.FieldOwner)); client.IgnoreNotFound(err) != nil {
+			return conflictIsRetry(errors.Join(runErr, fmt.Errorf("patch status: %w", err)))
+		}
+	}
+	if runErr != nil {
+		return conflictIsRetry(runErr)
+	}
+	return result, nil
+}
+
+// retrySoon is the delay after a write that lost a race. Losing one is normal,
+// so it is neither logged as an error nor backed off.
+const retrySoon = 200 * time.Millisecond
+
+func conflictIsRetry(err error) (ctrl.Result, error) {
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: retrySoon}, nil
+	}
+	return ctrl.Result{}, err
+}

@@ -1,0 +1,135 @@
+// Package settings holds what one installation of the platform is like: where
+// its DNS, monitoring and gateways are, and how security levels are computed.
+// It is data of the authority and the platform team, so it lives in a
+// ConfigMap and not in Go constants.
+package settings
+
+import (
+	_ "embed"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/yaml"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+//go:embed defaults.yaml
+var defaults []byte
+
+// Peer selects pods of one namespace.
+type Peer struct {
+	// Namespace by its name.
+	Namespace string `json:"namespace"`
+	// PodLabels that the pods carry; none selects all pods of the namespace.
+	PodLabels map[string]string `json:"podLabels,omitempty"`
+}
+
+// Gateway is a peer that publishes portals of one exposure.
+type Gateway struct {
+	Peer `json:",inline"`
+	// Exposure that the gateway serves; Internal portals have no gateway.
+	Exposure v1alpha1.Exposure `json:"exposure"`
+}
+
+// LevelRule gives a system a security level when everything that it names holds.
+type LevelRule struct {
+	// Level that the system has at least, 1 to 5.
+	Level v1alpha1.SecurityLevel `json:"level"`
+	// Criterion in words, for messages.
+	Criterion string `json:"criterion"`
+	// Scopes of which the system has one.
+	Scopes []v1alpha1.SystemScope `json:"scopes,omitempty"`
+	// MinUsers is the least number of expected users.
+	MinUsers int64 `json:"minUsers,omitempty"`
+	// MinServiceLevel is the least level of one of its public services.
+	MinServiceLevel int32 `json:"minServiceLevel,omitempty"`
+	// DataClassifications of which the system has one.
+	DataClassifications []v1alpha1.DataClassification `json:"dataClassifications,omitempty"`
+}
+
+// Settings of one installation.
+type Settings struct {
+	// ClusterDNS are the only name servers that portals reach.
+	ClusterDNS Peer `json:"clusterDNS"`
+	// Monitoring may scrape portals.
+	Monitoring []Peer `json:"monitoring,omitempty"`
+	// Gateways may reach exposed portals.
+	Gateways []Gateway `json:"gateways,omitempty"`
+	// PodSecurityVersion pins the Pod Security Standards, e.g. v1.36.
+	PodSecurityVersion string `json:"podSecurityVersion"`
+	// SecurityLevels are the rules of the security level.
+	SecurityLevels []LevelRule `json:"securityLevels"`
+}
+
+// Default returns the settings of the seed regime, as shipped.
+func Default() Settings {
+	s, err := Parse(defaults)
+	if err != nil {
+		// The file is compiled in and checked by a test.
+		panic(fmt.Sprintf("shipped settings: %v", err))
+	}
+	return s
+}
+
+// Parse reads settings and refuses unknown fields and gaps: a missing rule must
+// stop the operator, not open something.
+func Parse(data []byte) (Settings, error) {
+	var s Settings
+	if err := yaml.UnmarshalStrict(data, &s); err != nil {
+		return Settings{}, fmt.Errorf("parse settings: %w", err)
+	}
+	if err := s.validate(); err != nil {
+		return Settings{}, fmt.Errorf("validate settings: %w", err)
+	}
+	return s, nil
+}
+
+func (s Settings) validate() error {
+	if err := s.ClusterDNS.validate("clusterDNS"); err != nil {
+		return err
+	}
+	if len(s.ClusterDNS.PodLabels) == 0 {
+		return fmt.Errorf("clusterDNS.podLabels is empty: it would open DNS ports of the whole namespace; name the labels of the DNS pods")
+	}
+	for i, p := range s.Monitoring {
+		if err := p.validate(fmt.Sprintf("monitoring[%d]", i)); err != nil {
+			return err
+		}
+	}
+	for i, g := range s.Gateways {
+		if err := g.validate(fmt.Sprintf("gateways[%d]", i)); err != nil {
+			return err
+		}
+		if g.Exposure != v1alpha1.ExposureDedicatedNetwork && g.Exposure != v1alpha1.ExposureInternet {
+			return fmt.Errorf("gateways[%d].exposure is %q: use DedicatedNetwork or Internet", i, g.Exposure)
+		}
+	}
+	if s.PodSecurityVersion == "" {
+		return fmt.Errorf("podSecurityVersion is empty: pin a version such as v1.36, so that an upgrade of Kubernetes changes nothing unseen")
+	}
+	if len(s.SecurityLevels) == 0 {
+		return fmt.Errorf("securityLevels is empty: without rules every system would have level 1; list the rules")
+	}
+	for i, r := range s.SecurityLevels {
+		if r.Level < 1 || r.Level > 5 {
+			return fmt.Errorf("securityLevels[%d].level is %d: use 1 to 5", i, r.Level)
+		}
+		if len(r.Scopes) == 0 && r.MinUsers == 0 && r.MinServiceLevel == 0 && len(r.DataClassifications) == 0 {
+			return fmt.Errorf("securityLevels[%d] has no condition: set scopes, minUsers, minServiceLevel or dataClassifications", i)
+		}
+	}
+	return nil
+}
+
+func (p Peer) validate(field string) error {
+	if errs := validation.IsDNS1123Label(p.Namespace); len(errs) > 0 {
+		return fmt.Errorf("%s.namespace is %q: %s", field, p.Namespace, errs[0])
+	}
+	for k, v := range p.PodLabels {
+		if errs := append(validation.IsQualifiedName(k), validation.IsValidLabelValue(v)...); len(errs) > 0 {
+			return fmt.Errorf("%s.podLabels[%q] is %q: %s", field, k, v, errs[0])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/conditions"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// Agency writes the status of an agency that is not being removed.
+func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, err error) {
+	a := in.Agency
+	set := conditions.New(a.Status.Conditions, a.Generation)
+	how := moving
+	switch {
+	case out.Parent != nil:
+		setBlocker(set, v1alpha1.ConditionParentResolved, out.Parent)
+		how = progressOf(out.Parent)
+	case a.Spec.ParentRef == nil:
+		set.True(v1alpha1.ConditionParentResolved, v1alpha1.ReasonTopLevel, "The agency has no parent.")
+	default:
+		set.True(v1alpha1.ConditionParentResolved, v1alpha1.ReasonParentResolved, fmt.Sprintf("Agency %q holds code %s.", in.Parent.Name, in.Parent.Spec.Code))
+	}
+	a.Status.Inventory = res.Inventory
+	a.Status.Portals = int32(min(len(in.Portals), 1<<30))
+	switch {
+	case out.Code != nil:
+		setBlocker(set, v1alpha1.ConditionNamespaceReady, out.Code)
+		how = stalled
+	case len(out.Objects) == 0:
+		set.Unknown(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonPending, "The namespace is made when the parent is resolved.")
+	case applied(set, v1alpha1.ConditionNamespaceReady, res, err):
+		a.Status.Namespace = names.Namespace(a.Name)
+		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist.")
+	}
+	if a.Spec.Suspended && set.Get(v1alpha1.ConditionNamespaceReady).Reason == v1alpha1.ReasonNamespaceReady {
+		set.False(v1alpha1.ConditionReady, v1alpha1.ReasonSuspended, "spec.suspended is true: workloads are stopped and traffic is closed; nothing is lost. Set it to false to resume.")
+		how = resting
+	} else {
+		set.Summarise(v1alpha1.ConditionParentResolved, v1alpha1.ConditionNamespaceReady)
+	}
+	if len(res.Conflicts) > 0 {
+		how = stalled
+	}
+	finish(&a.Status.StatusBase, set, how)
+}
+
+func progressOf(b *desired.Blocker) progress {
+	if b.Class == desired.Terminal {
+		return stalled
+	}
+	return moving
+}
+
+// AgencyDeletionRefused says that portals keep the agency from being removed.
+func AgencyDeletionRefused(a *v1alpha1.Agency, portals []string) {
+	deleting(a, v1alpha1.ReasonPortalsExist, stalled,
+		fmt.Sprintf("Deletion is refused while portals exist: %s. Delete them first, or set spec.deletionPolicy to DeletePortals.", strings.Join(clipList(portals, 10), ", ")))
+}
+
+// AgencyOffboarding says which step of the removal is under way.
+func AgencyOffboarding(a *v1alpha1.Agency, step string) {
+	deleting(a, v1alpha1.ReasonOffboarding, moving, step)
+}
+
+// AgencyForeignWorkloads says that pods which are not ours keep the namespace.
+func AgencyForeignWorkloads(a *v1alpha1.Agency, pods []string) {
+	deleting(a, v1alpha1.ReasonForeignWorkloads, stalled,
+		fmt.Sprintf("Removal waits for pods that the operator did not create: %s. Whoever created them must remove them.", strings.Join(clipList(pods, 10), ", ")))
+}
+
+func deleting(a *v1alpha1.Agency, reason string, how progress, message string) {
+	set := conditions.New(a.Status.Conditions, a.Generation)
+	for _, c := range a.Status.Conditions {
+		if c.Type == v1alpha1.ConditionNamespaceReady || c.Type == v1alpha1.ConditionParentResolved {
+			set.False(c.Type, c.Reason, c.Message)
+			set.Get(c.Type).Status = c.Status
+		}
+	}
+	set.False(v1alpha1.ConditionReady, reason, message)
+	finish(&a.Status.StatusBase, set, how)
+}
+
+func clipList(items []string, n int) []string {
+	if len(items) <= n {
+		return items
+	}
+	return append(items[:n:n], fmt.Sprintf("and %d more", len(items)-n))
+}
