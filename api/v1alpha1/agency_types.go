@@ -33,7 +33,7 @@ type ParentReference struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=35
-	// +kubebuilder:validation:Pattern=`^[A-Y][0-9]{2}(\.[0-9A-Z]+)*$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Y][0-9]{2}([.][0-9A-Z]+)*$')",message="parentRef.code must be the parent's code: a letter A-Y and two digits, with child groups after dots (G12, G12.18)"
 	Code string `json:"code,omitempty"`
 }
 
@@ -48,7 +48,7 @@ type AccountableOfficer struct {
 	// +required
 	// +kubebuilder:validation:MinLength=6
 	// +kubebuilder:validation:MaxLength=254
-	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$')",message="email must be an address such as accountable@mof.example.gov.vn"
 	Email string `json:"email"`
 }
 
@@ -79,7 +79,7 @@ type AgencyQuota struct {
 
 // AgencySpec says who an agency is and what it may use.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.parentRef) == self.code.contains('.')",message="parentRef and code must fit: a code with a dot (G09.20) is a child's and needs parentRef; a code without a dot has no parent"
+// +kubebuilder:validation:XValidation:rule="!self.code.matches('^[A-Z][0-9]{2}([.]|$)') || has(self.parentRef) == self.code.contains('.')",fieldPath=".parentRef",message="parentRef and code must fit: a code with a dot (G09.20) is a child's and needs parentRef; a code without a dot has no parent"
 // +kubebuilder:validation:XValidation:rule="!has(self.parentRef) || !has(self.parentRef.code) || self.code.startsWith(self.parentRef.code + '.')",message="code must start with parentRef.code and a dot, because the parent's code is the prefix of the child's (G09 -> G09.20)"
 // +kubebuilder:validation:XValidation:rule="!(self.adminLevel in ['District', 'Commune']) || has(self.parentRef)",message="adminLevel District and Commune need parentRef: they join through their province"
 type AgencySpec struct {
@@ -95,7 +95,7 @@ type AgencySpec struct {
 	// legacyCode is the code under the older scheme, e.g. 000.00.00.G12.
 	// +optional
 	// +kubebuilder:validation:MaxLength=13
-	// +kubebuilder:validation:Pattern=`^[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[A-Z][0-9]{2}$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{3}[.][0-9]{2}[.][0-9]{2}[.][A-Z][0-9]{2}$')",message="legacyCode must be three digits, two, two, and a letter with two digits, joined by dots, e.g. 000.00.18.G12"
 	LegacyCode string `json:"legacyCode,omitempty"`
 	// displayName is the agency's name for people.
 	// +required

@@ -115,13 +115,13 @@ type Probes struct {
 	// +optional
 	// +kubebuilder:default="/healthz"
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:Pattern=`^/[-A-Za-z0-9._~/]*$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^/[-A-Za-z0-9._~/]*$')",message="must be an absolute path without query, e.g. /healthz"
 	LivenessPath string `json:"livenessPath,omitempty"`
 	// readinessPath answers 2xx while the portal can serve.
 	// +optional
 	// +kubebuilder:default="/readyz"
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:Pattern=`^/[-A-Za-z0-9._~/]*$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^/[-A-Za-z0-9._~/]*$')",message="must be an absolute path without query, e.g. /healthz"
 	ReadinessPath string `json:"readinessPath,omitempty"`
 	// startupSeconds is how long the portal may take to start before it is restarted.
 	// +optional
@@ -157,8 +157,8 @@ type PublicService struct {
 
 // AgencyPortalSpec is what an agency asks for.
 //
-// +kubebuilder:validation:XValidation:rule="!(self.dataClassification == 'StateSecret' && self.exposure != 'Internal')",message="dataClassification StateSecret allows exposure Internal only; state secrets never leave their system"
-// +kubebuilder:validation:XValidation:rule="self.exposure == 'Internal' || (has(self.hostnames) && self.hostnames.size() > 0)",message="exposure DedicatedNetwork and Internet need at least one entry in hostnames"
+// +kubebuilder:validation:XValidation:rule="!(self.dataClassification == 'StateSecret' && self.exposure != 'Internal')",fieldPath=".exposure",message="dataClassification StateSecret allows exposure Internal only; state secrets never leave their system"
+// +kubebuilder:validation:XValidation:rule="self.exposure == 'Internal' || (has(self.hostnames) && self.hostnames.size() > 0)",fieldPath=".hostnames",message="exposure DedicatedNetwork and Internet need at least one entry in hostnames"
 type AgencyPortalSpec struct {
 	// displayName is the portal's name for people.
 	// +required

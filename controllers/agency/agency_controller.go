@@ -4,16 +4,15 @@ package agency
 import (
 	"context"
 	"fmt"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-
-	rbacv1 "k8s.io/api/rbac/v1"
-
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -25,6 +24,9 @@ import (
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
 )
+
+// countDelay gathers a burst of new portals into one count.
+const countDelay = time.Second
 
 // Reconciler reconciles agencies.
 type Reconciler struct {
@@ -63,7 +65,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&rbacv1.RoleBinding{}, byOwner).
 		Watches(&networkingv1.NetworkPolicy{}, byOwner).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.Map(agencyOfPortal), builder.WithPredicates(watches.CreatedOrDeleted())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(agencyOfPortal, countDelay), builder.WithPredicates(watches.CreatedOrDeleted())).
 		Complete(loop)
 }
 
@@ -85,5 +87,5 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 	if a.DeletionTimestamp != nil {
 		status.AgencyDeletionRefused(a, in.Portals)
 	}
-	return ctrl.Result{}, err
+	return ctrl.Result{RequeueAfter: res.RetryAfter()}, err
 }

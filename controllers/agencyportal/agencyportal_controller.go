@@ -103,5 +103,5 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		res, err = r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
 	}
 	status.AgencyPortal(in, out, res, err)
-	return ctrl.Result{}, err
+	return ctrl.Result{RequeueAfter: res.RetryAfter()}, err
 }

@@ -66,5 +66,5 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.
 	out := desired.SecurityPolicy(in)
 	res, err := r.Applier.Apply(ctx, names.OwnerOf("SecurityPolicy", p), p.Status.Inventory, out.Objects)
 	status.SecurityPolicy(in, out, res, err)
-	return ctrl.Result{}, err
+	return ctrl.Result{RequeueAfter: res.RetryAfter()}, err
 }

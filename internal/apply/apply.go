@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -62,6 +63,18 @@ type Result struct {
 // Complete tells whether everything desired is in place.
 func (r Result) Complete() bool { return len(r.Conflicts) == 0 && len(r.Terminating) == 0 }
 
+// conflictRetry is how often a name that somebody else has is looked at again:
+// foreign objects are outside the cache, so their going is no event.
+const conflictRetry = 15 * time.Second
+
+// RetryAfter returns when to look again, 0 for not before an event.
+func (r Result) RetryAfter() time.Duration {
+	if len(r.Conflicts) == 0 {
+		return 0
+	}
+	return conflictRetry
+}
+
 // Message names the conflicts and the remedy, empty without conflicts.
 func (r Result) Message() string {
 	if len(r.Conflicts) == 0 {
@@ -71,7 +84,10 @@ func (r Result) Message() string {
 	for i, c := range r.Conflicts {
 		parts[i] = c.String()
 	}
-	return strings.Join(parts, ", ") + " exists and was not created for this object; it is left alone. Remove or rename it."
+	if len(parts) == 1 {
+		return parts[0] + " exists and was not created for this object; it is left alone. Remove or rename it."
+	}
+	return strings.Join(parts, ", ") + " exist and were not created for this object; they are left alone. Remove or rename them."
 }
 
 // stage orders writes: what restricts comes before what runs.

@@ -49,8 +49,8 @@ func merge(want, live desired.Object) (merged desired.Object, equal bool, err er
 		m := merged.(*appsv1.Deployment)
 		replicas := m.Spec.Replicas
 		m.Spec = *w.Spec.DeepCopy()
-		if m.Spec.Replicas == nil {
-			// The autoscaler's.
+		if w.Annotations[names.AnnotationAutoscaled] != "" && replicas != nil && *replicas > *w.Spec.Replicas {
+			// What is above the least number is the autoscaler's.
 			m.Spec.Replicas = replicas
 		}
 	case *admissionv1.ValidatingAdmissionPolicy:

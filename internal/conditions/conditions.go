@@ -52,6 +52,20 @@ func (s *Set) set(conditionType string, status metav1.ConditionStatus, reason, m
 	})
 }
 
+// Keep carries over, as it stands, what an earlier round found and this one did
+// not look at. The summary is not carried over.
+func (s *Set) Keep() {
+	for _, c := range s.previous {
+		switch c.Type {
+		case v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled:
+			continue
+		}
+		if s.Get(c.Type) == nil {
+			s.next = append(s.next, c)
+		}
+	}
+}
+
 // Get returns a condition of the set, nil when it isn't set.
 func (s *Set) Get(conditionType string) *metav1.Condition {
 	return meta.FindStatusCondition(s.next, conditionType)

@@ -84,7 +84,7 @@ func podConstraints(sel v1alpha1.PolicySelector) *admissionv1.MatchResources {
 			RuleWithOperations: admissionv1.RuleWithOperations{
 				Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update},
 				Rule: admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"},
-					Resources: []string{"pods", "pods/ephemeralcontainers"}, Scope: ptrTo(admissionv1.NamespacedScope)},
+					Resources: []string{"pods", "pods/ephemeralcontainers", "pods/resize"}, Scope: ptrTo(admissionv1.NamespacedScope)},
 			},
 		}},
 	}
@@ -104,8 +104,8 @@ func podValidations(p *v1alpha1.SecurityPolicy) []admissionv1.Validation {
 	if c := p.Spec.Images; c != nil {
 		if len(c.AllowedRegistries) > 0 {
 			add("images.allowedRegistries", "variables.images.all(i, "+celList(sortedStrings(c.AllowedRegistries))+
-				".exists(r, i.startsWith(r + '/') || (r.contains('/') && (i.startsWith(r + ':') || i.startsWith(r + '@')))))",
-				"every container image must come from "+joinRegistryNames(c.AllowedRegistries))
+				".exists(r, i.startsWith(r + '/') || (r.contains('/') && (i == r || i.startsWith(r + ':') || i.startsWith(r + '@')))))",
+				"every container image must come from "+strings.Join(sortedStrings(c.AllowedRegistries), ", "))
 		}
 		if c.RequireDigest {
 			add("images.requireDigest", "variables.images.all(i, i.matches('@sha256:[a-f0-9]{64}$'))", "every container image must be referenced by digest (@sha256:...)")
@@ -145,10 +145,6 @@ func celList(values []string) string {
 		quoted[i] = strconv.Quote(v)
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
-}
-
-func joinRegistryNames(rs []v1alpha1.RegistryPrefix) string {
-	return strings.Join(sortedStrings(rs), ", ")
 }
 
 func sortedStrings[T ~string](in []T) []string {

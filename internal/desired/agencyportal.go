@@ -72,12 +72,17 @@ func AgencyPortal(in PortalInput) PortalOutput {
 	}
 	out.Exposure = exposureBlockers(in)
 	out.Blockers, out.Hold = blockers(in)
-	if len(out.Blockers) == 0 {
+	violated := policy.Blocking(out.Findings)
+	switch {
+	case len(out.Blockers) > 0:
+		// Not even the last compliant spec may run.
+	case len(violated) > 0:
+		out.Running, rendered = lastCompliant(s, in)
+	default:
 		out.Running = spec
-		if violated := policy.Blocking(out.Findings); len(violated) > 0 {
-			out.Blockers = append(out.Blockers, Blocker{Class: Terminal, Reason: v1alpha1.ReasonViolation, Message: violationMessage(violated)})
-			out.Running, rendered = lastCompliant(s, in)
-		}
+	}
+	if len(violated) > 0 {
+		out.Blockers = append(out.Blockers, Blocker{Class: Terminal, Reason: v1alpha1.ReasonViolation, Message: violationMessage(violated)})
 	}
 	if out.Running == nil && len(in.Portal.Status.Inventory) == 0 {
 		// Nothing ran, so there is nothing to guard.
@@ -166,7 +171,7 @@ func blockers(in PortalInput) (out []Blocker, hold bool) {
 	}
 	if most := portalQuota(in.Agency); in.OlderSiblings >= most {
 		out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonPortalQuota,
-			Message: fmt.Sprintf("Agency %q may have %d portals and has as many older ones; remove one, or ask the platform team to raise spec.quota.portals.", in.Agency.Name, most)})
+			Message: fmt.Sprintf("spec.quota.portals of Agency %q is %d, and older portals use it up; remove one of them, or ask the platform team to raise it.", in.Agency.Name, most)})
 	}
 	if in.OneStopHolder != "" && slices.Contains(in.Portal.Spec.Components, v1alpha1.ComponentOneStop) {
 		out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonDuplicateOneStop,
@@ -204,12 +209,7 @@ func joinDomains(zones []v1alpha1.DNSName) string {
 	if len(zones) == 0 {
 		return "none"
 	}
-	names := make([]string, len(zones))
-	for i, z := range zones {
-		names[i] = string(z)
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
+	return strings.Join(sortedStrings(zones), ", ")
 }
 
 func violationMessage(findings []v1alpha1.PolicyFinding) string {

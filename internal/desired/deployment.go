@@ -2,6 +2,7 @@ package desired
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -42,21 +43,22 @@ func portalLabels(portal string) map[string]string {
 	return map[string]string{names.LabelPortal: portal}
 }
 
-// deployment is the hardened workload of a portal. With an autoscaler the
-// number of replicas is the autoscaler's and is left out.
+// deployment is the hardened workload of a portal. With an autoscaler it starts
+// with the least number of pods and says that more are the autoscaler's.
 func deployment(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, subject policy.Subject, floor policy.Floor) *appsv1.Deployment {
-	replicas := ptrTo(spec.Replicas.Min)
+	m := s.meta(s.portal)
+	replicas := spec.Replicas.Min
 	switch {
 	case suspended(in):
-		replicas = ptrTo(int32(0))
+		replicas = 0
 	case autoscales(spec.Replicas):
-		replicas = nil
+		m.Annotations = map[string]string{names.AnnotationAutoscaled: "true"}
 	}
 	return &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-		ObjectMeta: s.meta(s.portal),
+		ObjectMeta: m,
 		Spec: appsv1.DeploymentSpec{
-			Replicas: replicas,
+			Replicas: &replicas,
 			Selector: &metav1.LabelSelector{MatchLabels: portalLabels(s.portal)},
 			Strategy: appsv1.DeploymentStrategy{
 				Type:          appsv1.RollingUpdateDeploymentStrategyType,
@@ -126,16 +128,11 @@ func spread(portal string) []corev1.TopologySpreadConstraint {
 }
 
 func portalContainer(s scope, spec *v1alpha1.AgencyPortalSpec) corev1.Container {
-	env := []corev1.EnvVar{
-		{Name: "PORTAL_AGENCY", Value: s.agency},
-		{Name: "PORTAL_NAME", Value: s.portal},
-		{Name: "PORT", Value: strconv.Itoa(int(spec.Port))},
-	}
 	return corev1.Container{
 		Name:                     "portal",
 		Image:                    spec.Image,
 		ImagePullPolicy:          corev1.PullIfNotPresent,
-		Env:                      append(env, environment(spec.Env)...),
+		Env:                      environment(s, spec),
 		Ports:                    []corev1.ContainerPort{{Name: portName, ContainerPort: spec.Port, Protocol: corev1.ProtocolTCP}},
 		Resources:                resources(spec.Resources),
 		StartupProbe:             httpProbe(spec.Probes.LivenessPath, max(1, spec.Probes.StartupSeconds/probePeriod)),
@@ -154,9 +151,20 @@ func portalContainer(s scope, spec *v1alpha1.AgencyPortalSpec) corev1.Container 
 	}
 }
 
-func environment(vars []v1alpha1.EnvVar) []corev1.EnvVar {
-	var out []corev1.EnvVar
-	for _, v := range vars {
+// environment is what the platform tells a portal, then the portal's own
+// variables. A name of the platform's stands once: a second PORT would hide the
+// one that Service and probes go to.
+func environment(s scope, spec *v1alpha1.AgencyPortalSpec) []corev1.EnvVar {
+	out := []corev1.EnvVar{
+		{Name: "PORTAL_AGENCY", Value: s.agency},
+		{Name: "PORTAL_NAME", Value: s.portal},
+		{Name: "PORT", Value: strconv.Itoa(int(spec.Port))},
+	}
+	platform := len(out)
+	for _, v := range spec.Env {
+		if slices.ContainsFunc(out[:platform], func(e corev1.EnvVar) bool { return e.Name == v.Name }) {
+			continue
+		}
 		e := corev1.EnvVar{Name: v.Name, Value: v.Value}
 		if v.ValueFrom != nil {
 			e.ValueFrom = &corev1.EnvVarSource{}
@@ -189,10 +197,23 @@ func resources(r v1alpha1.PortalResources) corev1.ResourceRequirements {
 			corev1.ResourceMemory: amount(r.Requests.Memory, r.Limits.Memory, defaultRequestMemory),
 		},
 		Limits: corev1.ResourceList{
-			corev1.ResourceCPU:    amount(r.Limits.CPU, nil, defaultLimitCPU),
-			corev1.ResourceMemory: amount(r.Limits.Memory, nil, defaultLimitMemory),
+			corev1.ResourceCPU:    limit(r.Limits.CPU, r.Requests.CPU, defaultLimitCPU),
+			corev1.ResourceMemory: limit(r.Limits.Memory, r.Requests.Memory, defaultLimitMemory),
 		},
 	}
+}
+
+// limit returns the stated limit or the default, which is never below the
+// stated request.
+func limit(stated, request *resource.Quantity, fallback string) resource.Quantity {
+	if stated != nil {
+		return *stated
+	}
+	q := resource.MustParse(fallback)
+	if request != nil && request.Cmp(q) > 0 {
+		return *request
+	}
+	return q
 }
 
 // amount returns the stated quantity or the default, which never exceeds the

@@ -37,9 +37,9 @@ func baseNetworkPolicy(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec)
 	for _, m := range in.Settings.Monitoring {
 		from = append(from, peer(m))
 	}
-	exposable := !slices.ContainsFunc(exposureBlockers(in), func(b Blocker) bool { return b.Class == Terminal })
+	open := exposable(in, spec)
 	for _, g := range in.Settings.Gateways {
-		if g.Exposure == spec.Exposure && exposable {
+		if g.Exposure == spec.Exposure && open {
 			from = append(from, peer(g.Peer))
 		}
 	}
@@ -54,6 +54,15 @@ func baseNetworkPolicy(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec)
 		}}
 	}
 	return p
+}
+
+// exposable tells whether gateways may reach a portal that runs this spec. Only
+// the host names of the portal's present spec are known to be its own, so a
+// last compliant spec with others opens nothing.
+func exposable(in PortalInput, spec *v1alpha1.AgencyPortalSpec) bool {
+	refused := slices.ContainsFunc(exposureBlockers(in), func(b Blocker) bool { return b.Class == Terminal })
+	foreign := slices.ContainsFunc(spec.Hostnames, func(h v1alpha1.DNSName) bool { return !slices.Contains(in.Portal.Spec.Hostnames, h) })
+	return !refused && !foreign
 }
 
 func networkPolicy(s scope, name string, podLabels map[string]string, types ...networkingv1.PolicyType) *networkingv1.NetworkPolicy {

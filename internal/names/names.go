@@ -47,6 +47,9 @@ const (
 
 	// AnnotationLogRetention is how many months a pod's logs are kept.
 	AnnotationLogRetention = "platform.gov.vn/log-retention-months"
+	// AnnotationAutoscaled is on a Deployment whose pods above the stated number
+	// are the autoscaler's.
+	AnnotationAutoscaled = "platform.gov.vn/autoscaled"
 	// AnnotationDisplayName is the name for people.
 	AnnotationDisplayName = "platform.gov.vn/display-name"
 

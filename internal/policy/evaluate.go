@@ -12,6 +12,7 @@ import (
 	podsecuritypolicy "k8s.io/pod-security-admission/policy"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
 )
 
 // Workload is what would run, as the operator would write it. Evaluating this
@@ -192,7 +193,7 @@ func (e *evaluation) isolation(c *v1alpha1.IsolationControl, w Workload) {
 		}
 	}
 	if want := c.NodePool; want != "" {
-		got, ok := w.Template.Spec.NodeSelector["platform.gov.vn/node-pool"]
+		got, ok := w.Template.Spec.NodeSelector[names.LabelNodePool]
 		if !ok || got != want {
 			e.report("isolation.nodePool", "node pool "+orNone(&got), want)
 		}
@@ -207,12 +208,12 @@ func orNone(s *string) string {
 }
 
 func joinRegistries(rs []v1alpha1.RegistryPrefix) string {
-	names := make([]string, len(rs))
+	out := make([]string, len(rs))
 	for i, r := range rs {
-		names[i] = string(r)
+		out[i] = string(r)
 	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
+	slices.Sort(out)
+	return strings.Join(out, ", ")
 }
 
 func clip(s string, n int) string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 )
@@ -38,12 +39,13 @@ func splitImage(image string) (host, path string, ok bool) {
 	return strings.ToLower(reference.Domain(named)), reference.Path(named), true
 }
 
-// HasDigest tells whether an image is referenced by digest.
+// HasDigest tells whether an image is referenced by a SHA-256 digest, the only
+// one that the admission policies accept too.
 func HasDigest(image string) bool {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
 		return false
 	}
-	_, ok := named.(reference.Digested)
-	return ok
+	d, ok := named.(reference.Digested)
+	return ok && d.Digest().Algorithm() == digest.SHA256
 }

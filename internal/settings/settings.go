@@ -7,6 +7,9 @@ package settings
 import (
 	_ "embed"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
@@ -85,6 +88,8 @@ func Parse(data []byte) (Settings, error) {
 	return s, nil
 }
 
+var pinnedVersion = regexp.MustCompile(`^v1\.[0-9]+$`)
+
 func (s Settings) validate() error {
 	if err := s.ClusterDNS.validate("clusterDNS"); err != nil {
 		return err
@@ -105,18 +110,49 @@ func (s Settings) validate() error {
 			return fmt.Errorf("gateways[%d].exposure is %q: use DedicatedNetwork or Internet", i, g.Exposure)
 		}
 	}
-	if s.PodSecurityVersion == "" {
-		return fmt.Errorf("podSecurityVersion is empty: pin a version such as v1.36, so that an upgrade of Kubernetes changes nothing unseen")
+	if !pinnedVersion.MatchString(s.PodSecurityVersion) {
+		return fmt.Errorf("podSecurityVersion is %q: pin a version such as v1.36, so that an upgrade of Kubernetes changes nothing unseen", s.PodSecurityVersion)
 	}
 	if len(s.SecurityLevels) == 0 {
 		return fmt.Errorf("securityLevels is empty: without rules every system would have level 1; list the rules")
 	}
 	for i, r := range s.SecurityLevels {
-		if r.Level < 1 || r.Level > 5 {
-			return fmt.Errorf("securityLevels[%d].level is %d: use 1 to 5", i, r.Level)
+		if err := r.validate(fmt.Sprintf("securityLevels[%d]", i)); err != nil {
+			return err
 		}
-		if len(r.Scopes) == 0 && r.MinUsers == 0 && r.MinServiceLevel == 0 && len(r.DataClassifications) == 0 {
-			return fmt.Errorf("securityLevels[%d] has no condition: set scopes, minUsers, minServiceLevel or dataClassifications", i)
+	}
+	return nil
+}
+
+// validate refuses what could never hold, such as a misspelt scope: it would
+// lower levels without a word.
+func (r LevelRule) validate(field string) error {
+	if r.Level < 1 || r.Level > 5 {
+		return fmt.Errorf("%s.level is %d: use 1 to 5", field, r.Level)
+	}
+	if r.Criterion == "" {
+		return fmt.Errorf("%s.criterion is empty: say in words what gives the level", field)
+	}
+	if len(r.Scopes) == 0 && r.MinUsers == 0 && r.MinServiceLevel == 0 && len(r.DataClassifications) == 0 {
+		return fmt.Errorf("%s has no condition: set scopes, minUsers, minServiceLevel or dataClassifications", field)
+	}
+	if r.MinUsers < 0 {
+		return fmt.Errorf("%s.minUsers is %d: use 0 or more", field, r.MinUsers)
+	}
+	if r.MinServiceLevel < 0 || r.MinServiceLevel > 4 {
+		return fmt.Errorf("%s.minServiceLevel is %d: use 1 to 4, or leave it out", field, r.MinServiceLevel)
+	}
+	if err := known(field+".scopes", r.Scopes, v1alpha1.ScopeAgency, v1alpha1.ScopeShared, v1alpha1.ScopeNational, v1alpha1.ScopeCriticalNational); err != nil {
+		return err
+	}
+	return known(field+".dataClassifications", r.DataClassifications, v1alpha1.ClassificationPublic, v1alpha1.ClassificationInternal,
+		v1alpha1.ClassificationPersonal, v1alpha1.ClassificationStateSecret)
+}
+
+func known[T ~string](field string, values []T, allowed ...T) error {
+	for i, v := range values {
+		if !slices.Contains(allowed, v) {
+			return fmt.Errorf("%s[%d] is %q: use one of %v", field, i, v, allowed)
 		}
 	}
 	return nil
@@ -126,7 +162,8 @@ func (p Peer) validate(field string) error {
 	if errs := validation.IsDNS1123Label(p.Namespace); len(errs) > 0 {
 		return fmt.Errorf("%s.namespace is %q: %s", field, p.Namespace, errs[0])
 	}
-	for k, v := range p.PodLabels {
+	for _, k := range slices.Sorted(maps.Keys(p.PodLabels)) {
+		v := p.PodLabels[k]
 		if errs := append(validation.IsQualifiedName(k), validation.IsValidLabelValue(v)...); len(errs) > 0 {
 			return fmt.Errorf("%s.podLabels[%q] is %q: %s", field, k, v, errs[0])
 		}

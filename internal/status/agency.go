@@ -43,7 +43,7 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 	} else {
 		set.Summarise(v1alpha1.ConditionParentResolved, v1alpha1.ConditionNamespaceReady)
 	}
-	if len(res.Conflicts) > 0 {
+	if err == nil && len(res.Conflicts) > 0 {
 		how = stalled
 	}
 	finish(&a.Status.StatusBase, set, how)
@@ -75,12 +75,7 @@ func AgencyForeignWorkloads(a *v1alpha1.Agency, pods []string) {
 
 func deleting(a *v1alpha1.Agency, reason string, how progress, message string) {
 	set := conditions.New(a.Status.Conditions, a.Generation)
-	for _, c := range a.Status.Conditions {
-		if c.Type == v1alpha1.ConditionNamespaceReady || c.Type == v1alpha1.ConditionParentResolved {
-			set.False(c.Type, c.Reason, c.Message)
-			set.Get(c.Type).Status = c.Status
-		}
-	}
+	set.Keep()
 	set.False(v1alpha1.ConditionReady, reason, message)
 	finish(&a.Status.StatusBase, set, how)
 }

@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,6 +12,7 @@ import (
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/policy"
 )
 
 // AgencyPortal writes the status of a portal.
@@ -23,11 +25,14 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 	if in.Agency != nil {
 		st.Agency = in.Agency.Name
 	}
-	st.SecurityLevel, st.Policies, st.Findings = out.Level, out.Policies, out.Findings
+	st.SecurityLevel = out.Level
+	st.Policies, st.Findings = out.Policies[:min(len(out.Policies), maxListed)], listed(out.Findings)
 	if out.Running == &p.Spec {
 		st.LastCompliant = p.Spec.DeepCopy()
 	}
-	st.URL = ""
+	if !out.Hold {
+		st.URL = ""
+	}
 	if out.Running != nil {
 		st.URL = fmt.Sprintf("http://%s.%s.svc:%d", p.Name, p.Namespace, out.Running.Port)
 	}
@@ -40,24 +45,50 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 	}
 	workload(set, in, out, res, err)
 	exposure(set, in, out)
-	summarisePortal(set, in, out)
+	summarisePortal(set, out)
 
 	st.PublicServices = v1alpha1.ServiceCounts{Declared: int32(len(p.Spec.PublicServices))} //nolint:gosec // bounded by the schema
 	if ready := set.Get(v1alpha1.ConditionReady); ready.Status == "True" {
 		st.PublicServices.Verified = st.PublicServices.Declared
 	}
-	finish(&st.StatusBase, set, portalProgress(in, out, res))
+	finish(&st.StatusBase, set, portalProgress(in, out, res, err))
+}
+
+// maxListed is how many policies and findings the schema lets a status list.
+const maxListed = 64
+
+// listed returns the findings that a status can hold. Where they are too many,
+// those that block come first; one too many would make the API server refuse
+// the whole status.
+func listed(findings []v1alpha1.PolicyFinding) []v1alpha1.PolicyFinding {
+	if len(findings) <= maxListed {
+		return findings
+	}
+	audited := slices.DeleteFunc(slices.Clone(findings), func(f v1alpha1.PolicyFinding) bool { return f.Mode != v1alpha1.ModeAudit })
+	return append(policy.Blocking(findings), audited...)[:maxListed]
+}
+
+// blockerOf returns the blocker with a reason, nil for none.
+func blockerOf(out desired.PortalOutput, reason string) *desired.Blocker {
+	for i := range out.Blockers {
+		if out.Blockers[i].Reason == reason {
+			return &out.Blockers[i]
+		}
+	}
+	return nil
 }
 
 func compliance(set *conditions.Set, out desired.PortalOutput) {
-	violation := slices.IndexFunc(out.Blockers, func(b desired.Blocker) bool { return b.Reason == v1alpha1.ReasonViolation })
+	violation, oneStop := blockerOf(out, v1alpha1.ReasonViolation), blockerOf(out, v1alpha1.ReasonDuplicateOneStop)
 	switch {
-	case violation >= 0 && out.Running != nil:
-		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonKeptLastCompliant, out.Blockers[violation].Message+" The last compliant spec keeps running.")
-	case violation >= 0:
-		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonViolation, out.Blockers[violation].Message+" Nothing runs.")
-	case slices.ContainsFunc(out.Blockers, func(b desired.Blocker) bool { return b.Reason == v1alpha1.ReasonDuplicateOneStop }):
-		setBlocker(set, v1alpha1.ConditionPolicyCompliant, &out.Blockers[0])
+	case violation != nil && out.Running != nil:
+		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonKeptLastCompliant, violation.Message+" The last compliant spec keeps running.")
+	case violation != nil && !out.Hold:
+		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonViolation, violation.Message+" Nothing runs.")
+	case violation != nil:
+		setBlocker(set, v1alpha1.ConditionPolicyCompliant, violation)
+	case oneStop != nil:
+		setBlocker(set, v1alpha1.ConditionPolicyCompliant, oneStop)
 	case len(out.Findings) > 0:
 		set.True(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonCompliantWithAudit,
 			fmt.Sprintf("Enforced policies are met; %d audited controls are not (status.findings).", len(out.Findings)))
@@ -69,19 +100,39 @@ func compliance(set *conditions.Set, out desired.PortalOutput) {
 func workload(set *conditions.Set, in desired.PortalInput, out desired.PortalOutput, res apply.Result, err error) {
 	const c = v1alpha1.ConditionWorkloadAvailable
 	switch {
+	case out.Hold && in.Deployment != nil:
+		set.False(c, v1alpha1.ReasonWorkloadBlocked, "What runs is left as it is: "+out.Blockers[0].Message)
 	case out.Running == nil && len(out.Blockers) > 0:
 		b := out.Blockers[0]
 		set.False(c, v1alpha1.ReasonWorkloadBlocked, "Nothing runs: "+b.Message)
 	case err != nil || !res.Complete():
 		set.Unknown(c, v1alpha1.ReasonPending, "The objects are not all in place.")
-	case in.Agency != nil && in.Agency.Spec.Suspended:
-		set.False(c, v1alpha1.ReasonSuspended, fmt.Sprintf("Agency %q is suspended.", in.Agency.Name))
-	case in.Deployment == nil || slices.Contains(res.Changed, "Deployment") || in.Deployment.Status.ObservedGeneration != in.Deployment.Generation:
+	case suspended(in) && stopped(in, res):
+		set.False(c, v1alpha1.ReasonSuspended, fmt.Sprintf("Agency %q is suspended: the pods are stopped.", in.Agency.Name))
+	case suspended(in):
+		set.False(c, v1alpha1.ReasonSuspended, fmt.Sprintf("Agency %q is suspended: the pods are being stopped.", in.Agency.Name))
+	case !observed(in, res):
 		set.False(c, v1alpha1.ReasonProgressing, "The workload was written; its pods are not observed yet.")
 	default:
 		available(set, in.Deployment, out.Running)
 	}
 }
+
+func suspended(in desired.PortalInput) bool { return in.Agency != nil && in.Agency.Spec.Suspended }
+
+// observed tells whether the Deployment's status speaks of what was written.
+func observed(in desired.PortalInput, res apply.Result) bool {
+	d := in.Deployment
+	return d != nil && !slices.Contains(res.Changed, "Deployment") && d.Status.ObservedGeneration == d.Generation
+}
+
+func stopped(in desired.PortalInput, res apply.Result) bool {
+	return observed(in, res) && in.Deployment.Status.Replicas == 0
+}
+
+// podName in a message of Kubernetes ends in random characters, another one at
+// every attempt.
+var podName = regexp.MustCompile(`pods? "[^"]*"`)
 
 func available(set *conditions.Set, d *appsv1.Deployment, spec *v1alpha1.AgencyPortalSpec) {
 	const c = v1alpha1.ConditionWorkloadAvailable
@@ -90,17 +141,25 @@ func available(set *conditions.Set, d *appsv1.Deployment, spec *v1alpha1.AgencyP
 		set.True(c, v1alpha1.ReasonAvailable, fmt.Sprintf("At least %d pods are available.", spec.Replicas.Min))
 		return
 	}
-	for _, dc := range st.Conditions {
-		if dc.Type == appsv1.DeploymentReplicaFailure && dc.Status == corev1.ConditionTrue {
-			set.False(c, v1alpha1.ReasonUnavailable, "Pods can't be made: "+dc.Message)
-			return
-		}
-		if dc.Type == appsv1.DeploymentProgressing && dc.Reason == "ProgressDeadlineExceeded" {
-			set.False(c, v1alpha1.ReasonUnavailable, fmt.Sprintf("The pods do not become ready in time; at least %d must. See the events and logs of the pods.", spec.Replicas.Min))
-			return
-		}
+	// The order of the Deployment's conditions changes, so each is looked for.
+	if dc := deploymentCondition(st, appsv1.DeploymentReplicaFailure); dc.Status == corev1.ConditionTrue {
+		set.False(c, v1alpha1.ReasonUnavailable, "Pods can't be made: "+podName.ReplaceAllString(dc.Message, "pod"))
+		return
+	}
+	if dc := deploymentCondition(st, appsv1.DeploymentProgressing); dc.Reason == "ProgressDeadlineExceeded" {
+		set.False(c, v1alpha1.ReasonUnavailable, fmt.Sprintf("The pods do not become ready in time; at least %d must. See the events and logs of the pods.", spec.Replicas.Min))
+		return
 	}
 	set.False(c, v1alpha1.ReasonProgressing, fmt.Sprintf("Waiting for at least %d available pods.", spec.Replicas.Min))
+}
+
+func deploymentCondition(st appsv1.DeploymentStatus, t appsv1.DeploymentConditionType) appsv1.DeploymentCondition {
+	for _, c := range st.Conditions {
+		if c.Type == t {
+			return c
+		}
+	}
+	return appsv1.DeploymentCondition{}
 }
 
 func exposure(set *conditions.Set, in desired.PortalInput, out desired.PortalOutput) {
@@ -113,26 +172,26 @@ func exposure(set *conditions.Set, in desired.PortalInput, out desired.PortalOut
 }
 
 // summarisePortal puts the root cause first: what blocks, then what follows.
-func summarisePortal(set *conditions.Set, in desired.PortalInput, out desired.PortalOutput) {
+func summarisePortal(set *conditions.Set, out desired.PortalOutput) {
 	for i := range out.Blockers {
 		if b := out.Blockers[i]; b.Reason != v1alpha1.ReasonViolation {
 			setBlocker(set, v1alpha1.ConditionReady, &b)
 			return
 		}
 	}
-	if out.Running != nil && in.Agency != nil && in.Agency.Spec.Suspended {
-		set.False(v1alpha1.ConditionReady, v1alpha1.ReasonSuspended, fmt.Sprintf("Agency %q is suspended: the workload is stopped and its traffic closed.", in.Agency.Name))
+	if w := set.Get(v1alpha1.ConditionWorkloadAvailable); w.Reason == v1alpha1.ReasonSuspended {
+		set.False(v1alpha1.ConditionReady, w.Reason, w.Message+" Its traffic is closed; nothing is lost.")
 		return
 	}
 	set.Summarise(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionNetworkIsolated, v1alpha1.ConditionWorkloadAvailable, v1alpha1.ConditionExposed)
 }
 
-func portalProgress(in desired.PortalInput, out desired.PortalOutput, res apply.Result) progress {
+func portalProgress(in desired.PortalInput, out desired.PortalOutput, res apply.Result, err error) progress {
 	terminal := func(b desired.Blocker) bool { return b.Class == desired.Terminal }
 	switch {
-	case slices.ContainsFunc(out.Blockers, terminal), slices.ContainsFunc(out.Exposure, terminal), len(res.Conflicts) > 0:
+	case slices.ContainsFunc(out.Blockers, terminal), slices.ContainsFunc(out.Exposure, terminal), err == nil && len(res.Conflicts) > 0:
 		return stalled
-	case in.Agency != nil && in.Agency.Spec.Suspended:
+	case suspended(in) && err == nil && res.Complete() && stopped(in, res):
 		return resting
 	default:
 		return moving

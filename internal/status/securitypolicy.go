@@ -24,7 +24,7 @@ func SecurityPolicy(in desired.PolicyInput, out desired.PolicyOutput, res apply.
 		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonEnforcing, "Violations block.")
 	}
 	how := moving
-	if len(res.Conflicts) > 0 {
+	if err == nil && len(res.Conflicts) > 0 {
 		how = stalled
 	}
 	finish(&p.Status.StatusBase, set, how)

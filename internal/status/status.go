@@ -37,6 +37,7 @@ const (
 // read. Everything that exists stays as it is.
 func LookupFailed(base *v1alpha1.StatusBase, generation int64) {
 	set := conditions.New(base.Conditions, generation)
+	set.Keep()
 	set.Unknown(v1alpha1.ConditionReady, v1alpha1.ReasonLookupFailed,
 		"What the decision rests on could not be read from the API server; nothing is changed until it can. The operator retries.")
 	finish(base, set, moving)
@@ -70,7 +71,7 @@ func applied(set *conditions.Set, condition string, res apply.Result, err error)
 	return false
 }
 
-// set puts a blocker into a condition.
+// setBlocker puts a blocker into a condition.
 func setBlocker(set *conditions.Set, condition string, b *desired.Blocker) {
 	set.False(condition, b.Reason, b.Message)
 }

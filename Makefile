@@ -1,0 +1,109 @@
+# Every target prints in a line what it does. The work itself lives in Go and in hack/scripts.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+# Nothing here needs C, and with one setting everywhere packages are compiled once.
+export CGO_ENABLED := 0
+export KUBEBUILDER_ASSETS := $(CURDIR)/bin/controlplane
+
+TOOL := go tool -modfile=hack/tools/go.mod
+# The version in the image and in the programs.
+VERSION ?= v0.1.0
+# Time per fuzz target.
+FUZZTIME ?= 10s
+# WAIT=0 ends the demo after its table; NODE=real runs it on a real node instead of simulated ones.
+WAIT ?= 1
+NODE ?=
+
+say = @printf '\033[1m==> %s\033[0m\n'
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
+
+##@ Use
+
+.PHONY: demo
+demo: controlplane build ## Run the platform on this machine, no cluster needed (WAIT=0: end after the table; NODE=real).
+	$(say) "demo: the platform with the national sample"
+	@bin/demo $(if $(filter 0 false no,$(WAIT)),--wait=false) $(if $(NODE),--node=$(NODE))
+
+.PHONY: build
+build: ## Build bin/manager, bin/kubectl-gov and bin/demo.
+	$(say) "build: bin/manager, bin/kubectl-gov, bin/demo"
+	@go build -ldflags "-X main.version=$(VERSION)" -o bin/manager ./cmd/manager
+	@go build -ldflags "-X main.version=$(VERSION)" -o bin/kubectl-gov ./cmd/kubectl-gov
+	@go build -o bin/demo ./hack/demo
+
+.PHONY: image
+image: controlplane ## Write the images to bin/images, for linux/amd64 and linux/arm64, without Docker.
+	$(say) "image: bin/images"
+	@cd hack/image && go run . -version $(VERSION)
+
+.PHONY: clean
+clean: ## Remove what was built.
+	$(say) "clean: bin"
+	@rm -rf bin
+
+##@ Check
+
+.PHONY: test
+test: controlplane ## Run all tests of all modules on a real API server.
+	@hack/scripts/test.sh
+
+.PHONY: verify
+verify: controlplane ## Check generated files, formatting, vet, lint, and that kustomize and Helm install the same.
+	@hack/scripts/verify.sh
+
+.PHONY: lint
+lint: ## Run golangci-lint, which also enforces the dependency direction.
+	$(say) "lint: golangci-lint (the first run compiles it, about 2 minutes)"
+	@go tool -modfile=hack/tools/golangci-lint/go.mod golangci-lint run
+
+.PHONY: vet
+vet: ## Run go vet in every module.
+	@hack/scripts/vet.sh
+
+.PHONY: fmt
+fmt: ## Format the Go files.
+	$(say) "fmt: gofmt"
+	@git ls-files -z --cached --others --exclude-standard -- '*.go' | xargs -0 -r gofmt -w
+
+.PHONY: e2e
+e2e: controlplane image ## Test on a real node: real pods and packets (Linux, root, and the packages that it names).
+	$(say) "e2e: test/e2e"
+	@cd test/e2e && GOVPLATFORM_E2E=1 go test -count=1 -timeout 30m ./...
+
+.PHONY: bench
+bench: controlplane ## Measure many portals on the control plane; nothing else should run meanwhile.
+	$(say) "bench: test/bench"
+	@go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME.
+	@FUZZTIME=$(FUZZTIME) hack/scripts/fuzz.sh
+
+##@ Generate
+
+.PHONY: generate
+generate: ## Generate deepcopy methods and the API reference.
+	$(say) "generate: deepcopy methods, docs/api"
+	@$(TOOL) controller-gen object paths=./api/...
+	@mkdir -p docs/api
+	@$(TOOL) crd-ref-docs --log-level=ERROR --source-path=api --config=hack/tools/crd-ref-docs.yaml --renderer=markdown --output-mode=group --output-path=docs/api
+
+.PHONY: manifests
+manifests: ## Generate CRDs and the operator's role, and copy the settings.
+	$(say) "manifests: config/crd/bases, config/rbac/role.yaml, config/manager/config.yaml"
+	@$(TOOL) controller-gen crd rbac:roleName=manager-role paths=./api/... paths=./controllers/... paths=./internal/... output:crd:artifacts:config=config/crd/bases
+	@cp internal/settings/defaults.yaml config/manager/config.yaml
+
+.PHONY: chart
+chart: manifests ## Copy what the chart shares with config/.
+	$(say) "chart: CRDs, settings, roles and admission policies"
+	@hack/scripts/chart.sh
+
+.PHONY: controlplane
+controlplane: ## Build the test control plane (about 10 minutes the first time).
+	@hack/controlplane/build.sh

@@ -1,0 +1,74 @@
+// Command demo runs the platform on this machine: a real control plane with
+// simulated nodes, the operator with its own ServiceAccount, and the national
+// sample, applied as GitOps tools would. It shows what comes of it and, unless
+// told otherwise, stays up to be tried out.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// options are the flags of the demo.
+type options struct {
+	wait    bool
+	node    string
+	timeout time.Duration
+	// root is the folder of the repository, bin the one with the programs,
+	// sample the one with the sample.
+	root, bin, sample string
+}
+
+func main() {
+	var o options
+	root := repository()
+	flag.BoolVar(&o.wait, "wait", true, "stay up until Ctrl-C; false ends after the table, with 0 if all is as expected")
+	flag.StringVar(&o.node, "node", "simulated", "simulated or real")
+	flag.DurationVar(&o.timeout, "timeout", 3*time.Minute, "how long to wait for the platform to become as expected")
+	flag.StringVar(&o.root, "root", root, "folder of the repository, for config/default")
+	flag.StringVar(&o.bin, "bin", filepath.Join(root, "bin"), "folder with manager and controlplane/")
+	flag.StringVar(&o.sample, "sample", filepath.Join(root, "config", "samples", "national"), "kustomization with the sample and its expected.yaml")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := run(ctx, o)
+	interrupted := ctx.Err() != nil
+	stop()
+	switch {
+	case interrupted && o.wait:
+		fmt.Println("Stopped.")
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "error: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+// repository is the folder above bin/, in which this program lies.
+func repository() string {
+	program, err := os.Executable()
+	if err != nil {
+		return "."
+	}
+	return filepath.Dir(filepath.Dir(program))
+}
+
+func (o options) validate() error {
+	switch o.node {
+	case "simulated":
+	case "real":
+		return errors.New("--node=real is not available yet: this version runs pods on simulated nodes only, so use --node=simulated")
+	default:
+		return fmt.Errorf("--node=%s is not known: use simulated", o.node)
+	}
+	if _, err := os.Stat(filepath.Join(o.bin, "manager")); err != nil {
+		return fmt.Errorf("manager is missing in %s: run \"make build\" first", o.bin)
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+// render returns the objects of a kustomization folder.
+func render(dir string) ([]*unstructured.Unstructured, error) {
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", dir, err)
+	}
+	var out []*unstructured.Unstructured
+	for _, r := range resources.Resources() {
+		fields, err := r.Map()
+		if err != nil {
+			return nil, fmt.Errorf("render %s: %w", dir, err)
+		}
+		data, err := json.Marshal(fields)
+		if err != nil {
+			return nil, fmt.Errorf("render %s: %w", dir, err)
+		}
+		u := &unstructured.Unstructured{}
+		// This decoder keeps whole numbers whole, as the client needs them.
+		if err := json.Unmarshal(data, &u.Object); err != nil {
+			return nil, fmt.Errorf("render %s: %w", dir, err)
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
+// installation is what config/default installs, in the order in which it is applied.
+type installation struct {
+	// early has what the rest rests on: namespaces and the definitions of kinds.
+	early []*unstructured.Unstructured
+	rest  []*unstructured.Unstructured
+	// settings is the operator's configuration file.
+	settings string
+}
+
+// readInstallation leaves out what needs the operator to be a pod: here it runs
+// as a process of this machine.
+func readInstallation(dir string) (installation, error) {
+	objects, err := render(dir)
+	if err != nil {
+		return installation{}, err
+	}
+	var in installation
+	for _, o := range objects {
+		switch kind := o.GetKind(); {
+		case slices.Contains([]string{"Namespace", "CustomResourceDefinition"}, kind):
+			in.early = append(in.early, o)
+		case slices.Contains([]string{"Deployment", "PodDisruptionBudget"}, kind):
+			continue
+		default:
+			if kind == "ConfigMap" && o.GetName() == configMap {
+				in.settings, _, _ = unstructured.NestedString(o.Object, "data", "config.yaml")
+			}
+			in.rest = append(in.rest, o)
+		}
+	}
+	if in.settings == "" {
+		return installation{}, fmt.Errorf("%s holds no ConfigMap %s with config.yaml", dir, configMap)
+	}
+	return in, nil
+}

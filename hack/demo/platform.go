@@ -1,0 +1,369 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/cli"
+	"github.com/govplatform/govplatform/test/controlplane"
+)
+
+// Names of the installation in config/default.
+const (
+	operatorNamespace      = "govplatform-system"
+	operatorServiceAccount = "govplatform-controller-manager"
+	configMap              = "govplatform-config"
+)
+
+// nodes is how many nodes are simulated, one per zone.
+const nodes = 3
+
+// retryInterval is how often the sample is applied again, as by a GitOps tool.
+const retryInterval = 500 * time.Millisecond
+
+// platform is the running demo.
+type platform struct {
+	*progress
+	options  options
+	plane    *controlplane.ControlPlane
+	admin    client.Client
+	operator *operator
+}
+
+func run(ctx context.Context, o options) (err error) {
+	// What the libraries log is of no use to who watches the demo.
+	log.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
+
+	if err := o.validate(); err != nil {
+		return err
+	}
+	p := &platform{progress: newProgress(), options: o}
+	defer func() {
+		if stopErr := p.stop(); err == nil {
+			err = stopErr
+		}
+	}()
+	if err := p.start(ctx); err != nil {
+		return p.explain(err)
+	}
+	if err := p.applySample(ctx); err != nil {
+		return p.explain(err)
+	}
+	if err := p.show(ctx); err != nil {
+		return err
+	}
+	if !o.wait {
+		return nil
+	}
+	return p.stay(ctx)
+}
+
+func (p *platform) start(ctx context.Context) error {
+	in, err := readInstallation(filepath.Join(p.options.root, "config", "default"))
+	if err != nil {
+		return err
+	}
+	p.step("Starting a control plane from source with %d simulated nodes. Pods are simulated: they get scheduled and ready, and run no program.", nodes)
+	p.plane, err = controlplane.Start(ctx, controlplane.Options{
+		AssetsDir: filepath.Join(p.options.bin, "controlplane"), ControllerManager: true, Scheduler: true, SimulatedNodes: nodes,
+		Progress: func(step string, _ time.Duration) { p.step("  %s is up", step) },
+	})
+	if err != nil {
+		return err
+	}
+	scheme, err := newScheme()
+	if err != nil {
+		return err
+	}
+	if p.admin, err = client.New(p.plane.AdminConfig(), client.Options{Scheme: scheme}); err != nil {
+		return err
+	}
+	if err := p.install(ctx, in); err != nil {
+		return err
+	}
+	return p.startOperator(ctx, in.settings)
+}
+
+func newScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	err := errors.Join(clientgoscheme.AddToScheme(scheme), apiextensionsv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme))
+	return scheme, err
+}
+
+// mapper knows the platform's kinds.
+func mapper() meta.RESTMapper {
+	m := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
+	m.AddSpecific(v1alpha1.GroupVersion.WithKind("Agency"), v1alpha1.GroupVersion.WithResource("agencies"), v1alpha1.GroupVersion.WithResource("agency"), meta.RESTScopeRoot)
+	m.AddSpecific(v1alpha1.GroupVersion.WithKind("SecurityPolicy"), v1alpha1.GroupVersion.WithResource("securitypolicies"), v1alpha1.GroupVersion.WithResource("securitypolicy"), meta.RESTScopeRoot)
+	m.AddSpecific(v1alpha1.GroupVersion.WithKind("AgencyPortal"), v1alpha1.GroupVersion.WithResource("agencyportals"), v1alpha1.GroupVersion.WithResource("agencyportal"), meta.RESTScopeNamespace)
+	return m
+}
+
+// install applies what config/default ships, and binds the demo's people to the
+// shipped roles.
+func (p *platform) install(ctx context.Context, in installation) error {
+	if err := p.applyAll(ctx, in.early); err != nil {
+		return err
+	}
+	for _, o := range in.early {
+		if o.GetKind() != "CustomResourceDefinition" {
+			continue
+		}
+		if err := p.waitEstablished(ctx, o.GetName()); err != nil {
+			return err
+		}
+	}
+	if err := p.applyAll(ctx, in.rest); err != nil {
+		return err
+	}
+	for group, role := range map[string]string{groupAuthority: "govplatform-authority", groupPlatformTeam: "govplatform-platform-team"} {
+		binding := &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: group},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
+		}
+		if err := p.admin.Create(ctx, binding); err != nil {
+			return fmt.Errorf("bind %s: %w", group, err)
+		}
+	}
+	p.step("Installed config/default: %d objects (its Deployment aside, because here the operator is a process of this machine)", len(in.early)+len(in.rest))
+	return nil
+}
+
+func (p *platform) applyAll(ctx context.Context, objects []*unstructured.Unstructured) error {
+	for _, o := range objects {
+		if err := p.admin.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("demo"), client.ForceOwnership); err != nil {
+			return fmt.Errorf("install %s: %w", idOf(o), err)
+		}
+	}
+	return nil
+}
+
+func (p *platform) waitEstablished(ctx context.Context, name string) error {
+	for {
+		var crd apiextensionsv1.CustomResourceDefinition
+		if err := p.admin.Get(ctx, client.ObjectKey{Name: name}, &crd); err != nil {
+			return fmt.Errorf("read CustomResourceDefinition %s: %w", name, err)
+		}
+		for _, c := range crd.Status.Conditions {
+			if c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for CustomResourceDefinition %s: %w", name, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// startOperator runs the operator with the token of its ServiceAccount, so with
+// exactly the rights that config/rbac ships.
+func (p *platform) startOperator(ctx context.Context, settings string) error {
+	config, err := p.plane.ServiceAccountConfig(ctx, operatorNamespace, operatorServiceAccount)
+	if err != nil {
+		return err
+	}
+	kubeconfig := filepath.Join(p.plane.Dir(), "manager.kubeconfig")
+	if err := p.plane.WriteKubeconfig(kubeconfig, config); err != nil {
+		return fmt.Errorf("write the operator's kubeconfig: %w", err)
+	}
+	file := filepath.Join(p.plane.Dir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+		return err
+	}
+	if p.operator, err = startOperator(filepath.Join(p.options.bin, "manager"), p.plane.Dir(), kubeconfig, file); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.options.timeout)
+	defer cancel()
+	if err := p.operator.waitReady(ctx); err != nil {
+		return err
+	}
+	p.step("The operator is ready, as ServiceAccount %s/%s", operatorNamespace, operatorServiceAccount)
+	return nil
+}
+
+// applySample applies the sample until everything is accepted and waits until
+// the platform is as expected.
+func (p *platform) applySample(ctx context.Context) error {
+	objects, err := render(p.options.sample)
+	if err != nil {
+		return err
+	}
+	expected, err := readExpected(p.options.sample)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, p.options.timeout, fmt.Errorf("not as expected within %s", p.options.timeout))
+	defer cancel()
+	reader, changes, err := p.watch(ctx)
+	if err != nil {
+		return err
+	}
+	git := newGitops(objects, p.plane.UserConfig)
+	p.step("Applying the national sample, everything at once: policies as the authority, agencies as the platform team, portals as their agencies")
+	retry := time.NewTicker(retryInterval)
+	defer retry.Stop()
+	for due := true; ; {
+		if due && len(git.pending) > 0 {
+			if err := git.apply(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
+			due = false
+		}
+		missing, err := differences(ctx, reader, expected)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		if err == nil {
+			done := len(missing) == 0 && len(git.pending) == 0
+			p.count(done, "  %d of %d objects are accepted, %d are as expected", git.total-len(git.pending), git.total, len(expected)-len(missing))
+			if done {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w:\n  %s", context.Cause(ctx), strings.Join(append(missing, git.waitingFor()...), "\n  "))
+		case <-p.operator.done:
+			return p.operator.ended()
+		case <-changes:
+		case <-retry.C:
+			due = true
+		}
+	}
+}
+
+// watch returns a reader on a local copy of what expectations look at, and a
+// channel that has an element when something in it has changed.
+func (p *platform) watch(ctx context.Context) (client.Reader, <-chan struct{}, error) {
+	c, err := cache.New(p.plane.AdminConfig(), cache.Options{Scheme: p.admin.Scheme(), Mapper: p.admin.RESTMapper()})
+	if err != nil {
+		return nil, nil, err
+	}
+	changes := make(chan struct{}, 1)
+	changed := func() {
+		select {
+		case changes <- struct{}{}:
+		default:
+		}
+	}
+	handler := toolscache.ResourceEventHandlerFuncs{
+		AddFunc: func(any) { changed() }, UpdateFunc: func(any, any) { changed() }, DeleteFunc: func(any) { changed() },
+	}
+	// It ends with the context; until then it has nothing to return.
+	go func() { _ = c.Start(ctx) }()
+	for _, o := range []client.Object{&v1alpha1.Agency{}, &v1alpha1.AgencyPortal{}, &v1alpha1.SecurityPolicy{}, &appsv1.Deployment{}} {
+		informer, err := c.GetInformer(ctx, o)
+		if err != nil {
+			return nil, nil, fmt.Errorf("watch %T: %w", o, err)
+		}
+		if _, err := informer.AddEventHandler(handler); err != nil {
+			return nil, nil, fmt.Errorf("watch %T: %w", o, err)
+		}
+	}
+	return c, changes, nil
+}
+
+func differences(ctx context.Context, reader client.Reader, expected []expectation) ([]string, error) {
+	var out []string
+	for _, e := range expected {
+		d, err := e.difference(ctx, reader)
+		if err != nil {
+			return nil, err
+		}
+		if d != "" {
+			out = append(out, e.id()+": "+d)
+		}
+	}
+	return out, nil
+}
+
+// show prints the status table, as kubectl gov status -A would.
+func (p *platform) show(ctx context.Context) error {
+	p.step("Everything is as expected: what should be ready is, and what should be refused was, for the right reason")
+	summary, err := cli.ReadSummary(ctx, p.admin, "")
+	if err != nil {
+		return err
+	}
+	fmt.Println()
+	return summary.Print(os.Stdout, cli.ColorWanted(os.Stdout))
+}
+
+// stay says what can be tried and waits for Ctrl-C.
+func (p *platform) stay(ctx context.Context) error {
+	kubeconfig := filepath.Join(p.plane.Dir(), "admin.kubeconfig")
+	config, err := p.plane.UserConfig("demo-operator", groupAuthority, groupPlatformTeam, "system:masters")
+	if err != nil {
+		return err
+	}
+	if err := p.plane.WriteKubeconfig(kubeconfig, config); err != nil {
+		return fmt.Errorf("write a kubeconfig: %w", err)
+	}
+	fmt.Printf(`
+Try in another terminal:
+
+  export KUBECONFIG=%s
+  export PATH=%s:%s:$PATH
+
+  kubectl gov status -A                                        # this table, live
+  kubectl get govplatform -A                                   # the same with kubectl alone
+  kubectl -n agency-health describe portal appointment-booking # why it was refused
+  kubectl -n agency-finance get all,networkpolicy              # what 15 lines of YAML became
+  kubectl -n agency-finance delete deployment tax-filing       # it comes back at once
+  kubectl patch agency da-nang --type merge -p '{"spec":{"suspended":true}}'
+  kubectl gov render -f %s      # the same offline
+  kubectl explain agencyportal.spec
+
+Ctrl-C ends everything and leaves nothing behind.
+`, kubeconfig, p.options.bin, filepath.Join(p.options.bin, "controlplane"), p.options.sample)
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-p.operator.done:
+		return p.explain(p.operator.ended())
+	}
+}
+
+// explain adds what helps to understand a failure.
+func (p *platform) explain(err error) error {
+	if p.operator == nil {
+		return err
+	}
+	return fmt.Errorf("%w\nThe operator's last log lines:\n%s", err, p.operator.lastLines())
+}
+
+func (p *platform) stop() error {
+	if p.operator != nil {
+		p.operator.stop()
+	}
+	if p.plane == nil {
+		return nil
+	}
+	return p.plane.Stop()
+}

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Runs the tests of the root module and of the conformance modules, which need nothing but the control plane.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+hack/scripts/modules.sh | while read -r dir; do
+  case $dir in
+  . | hack/image | test/conformance/*) ;;
+  *) continue ;;
+  esac
+  printf '\033[1m==> test: %s\033[0m\n' "$dir"
+  (cd "$dir" && go test -timeout 30m ./... </dev/null)
+done

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+// NewCommand returns the root of the plugin. kubectl runs it as "kubectl gov".
+func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
+	flags := genericclioptions.NewConfigFlags(true)
+	root := &cobra.Command{
+		Use:   "kubectl-gov",
+		Short: "Look at agencies, portals and standards of the government platform",
+		Long: `kubectl gov shows what the platform's operator reports and what local YAML would become.
+
+Shell completion:
+  source <(kubectl-gov completion bash)          # for kubectl-gov
+  install -m 755 docs/kubectl_complete-gov "$HOME/.local/bin/"   # for kubectl gov`,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl gov"},
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.ErrOut)
+	root.AddCommand(newStatusCommand(streams, flags), newRenderCommand(streams))
+	return root
+}
+
+// Scheme knows the kinds that the commands read.
+func Scheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	// It fails on a nil scheme only.
+	_ = v1alpha1.AddToScheme(scheme)
+	return scheme
+}
+
+func newReader(flags *genericclioptions.ConfigFlags) (client.Reader, error) {
+	config, err := flags.ToRESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(config, client.Options{Scheme: Scheme()})
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// completionTimeout bounds how long a press of the tab key may take.
+const completionTimeout = 3 * time.Second
+
+// addStatusCompletion completes namespaces and portals from the cluster. When
+// it can't be reached, nothing is proposed and nothing is printed.
+func addStatusCompletion(command *cobra.Command, flags *genericclioptions.ConfigFlags) {
+	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = command.RegisterFlagCompletionFunc("namespace", func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		return completeNamespaces(flags, prefix), cobra.ShellCompDirectiveNoFileComp
+	})
+	command.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		all, _ := cmd.Flags().GetBool("all-namespaces")
+		return completePortals(flags, all, args, prefix), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func completeNamespaces(flags *genericclioptions.ConfigFlags, prefix string) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
+	defer cancel()
+	reader, err := newReader(flags)
+	if err != nil {
+		return nil
+	}
+	var agencies v1alpha1.AgencyList
+	if err := reader.List(ctx, &agencies); err != nil {
+		return nil
+	}
+	var out []string
+	for i := range agencies.Items {
+		if ns := names.Namespace(agencies.Items[i].Name); strings.HasPrefix(ns, prefix) {
+			out = append(out, ns+"\t"+agencies.Items[i].Spec.DisplayName)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func completePortals(flags *genericclioptions.ConfigFlags, all bool, chosen []string, prefix string) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
+	defer cancel()
+	reader, err := newReader(flags)
+	if err != nil {
+		return nil
+	}
+	namespace, err := namespaceOf(flags, all)
+	if err != nil {
+		return nil
+	}
+	summary, err := ReadSummary(ctx, reader, namespace)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, p := range summary.Portals {
+		if strings.HasPrefix(p.Name, prefix) && !slices.Contains(chosen, p.Name) {
+			out = append(out, p.Name+"\t"+p.Agency+", "+p.Reason)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

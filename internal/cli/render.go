@@ -1,0 +1,405 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// renderedUID stands where the API server would put the owner's UID.
+const renderedUID types.UID = "rendered-offline"
+
+// errRefused ends the command with 1 after the reasons were printed.
+var errRefused = errors.New("refused: change what is named above, then render again")
+
+// RenderInput is what is rendered and with which settings.
+type RenderInput struct {
+	Paths    []string
+	Settings settings.Settings
+}
+
+// Rendering is what the operator would make of local files.
+type Rendering struct {
+	// Objects in the order in which they could be applied.
+	Objects []*unstructured.Unstructured
+	// Refusals are why something would not run or not be accepted.
+	Refusals []string
+	// Notes are findings that block nothing, and what could not be checked offline.
+	Notes []string
+}
+
+// Render reads local YAML and returns the objects that the operator would make
+// of it. It asks no cluster: agencies and standards are those of the files. An
+// error means that the files are no input at all; what the API server or the
+// operator would refuse is in the rendering.
+func Render(ctx context.Context, in io.Reader, input RenderInput) (Rendering, error) {
+	docs, skipped, err := load(in, input.Paths)
+	if err != nil {
+		return Rendering{}, err
+	}
+	var r Rendering
+	for _, s := range skipped {
+		r.note("%s: left out, it is not of %s", s, v1alpha1.GroupVersion.Group)
+	}
+	if len(docs) == 0 {
+		return Rendering{}, fmt.Errorf("no object of %s in %s: name files with agencies, portals or policies", v1alpha1.GroupVersion.Group, strings.Join(input.Paths, ", "))
+	}
+	set, err := admitAll(ctx, docs, &r)
+	if err != nil {
+		return Rendering{}, err
+	}
+	if len(r.Refusals) > 0 {
+		// What the API server refuses never reaches the operator.
+		return r, nil
+	}
+	if err := set.render(input.Settings, &r); err != nil {
+		return Rendering{}, err
+	}
+	return r, nil
+}
+
+func (r *Rendering) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
+
+func (r *Rendering) refuse(format string, args ...any) {
+	r.Refusals = append(r.Refusals, fmt.Sprintf(format, args...))
+}
+
+// localSet is the content of the files.
+type localSet struct {
+	agencies []*v1alpha1.Agency
+	policies []v1alpha1.SecurityPolicy
+	portals  []*v1alpha1.AgencyPortal
+	sources  map[string]string
+}
+
+func admitAll(ctx context.Context, docs []document, r *Rendering) (*localSet, error) {
+	schemas, err := loadSchemas()
+	if err != nil {
+		return nil, fmt.Errorf("load the shipped CRDs: %w", err)
+	}
+	kinds := make([]string, 0, len(schemas))
+	for kind := range schemas {
+		kinds = append(kinds, kind)
+	}
+	slices.Sort(kinds)
+	set := &localSet{sources: map[string]string{}}
+	for _, d := range docs {
+		schema, ok := schemas[d.object.GetKind()]
+		if !ok {
+			r.refuse("%s: kind: is %q; use one of %s", d.source, d.object.GetKind(), strings.Join(kinds, ", "))
+			continue
+		}
+		problems := schema.admit(ctx, d.object)
+		for _, p := range problems {
+			r.refuse("%s: %s: %s", d.source, d.name(), p)
+		}
+		if len(problems) > 0 {
+			continue
+		}
+		if err := set.add(d); err != nil {
+			r.refuse("%s: %s: %v", d.source, d.name(), err)
+		}
+	}
+	return set, nil
+}
+
+func (s *localSet) add(d document) error {
+	d.object.SetUID(renderedUID)
+	s.sources[d.name()] = d.source
+	convert := func(into any) error {
+		return runtime.DefaultUnstructuredConverter.FromUnstructured(d.object.Object, into)
+	}
+	switch d.object.GetKind() {
+	case "Agency":
+		a := &v1alpha1.Agency{}
+		s.agencies = append(s.agencies, a)
+		return convert(a)
+	case "SecurityPolicy":
+		var p v1alpha1.SecurityPolicy
+		err := convert(&p)
+		s.policies = append(s.policies, p)
+		return err
+	default:
+		p := &v1alpha1.AgencyPortal{}
+		s.portals = append(s.portals, p)
+		return convert(p)
+	}
+}
+
+func (s *localSet) where(kind string, o metav1.Object) string {
+	name := o.GetName()
+	if o.GetNamespace() != "" {
+		name = o.GetNamespace() + "/" + name
+	}
+	return s.sources[kind+" "+name] + ": " + kind + " " + name
+}
+
+func (s *localSet) render(config settings.Settings, r *Rendering) error {
+	var objects []desired.Object
+	for i := range s.policies {
+		objects = append(objects, desired.SecurityPolicy(desired.PolicyInput{Policy: &s.policies[i]}).Objects...)
+	}
+	for _, a := range s.agencies {
+		objects = append(objects, s.renderAgency(config, a, r)...)
+	}
+	if len(s.policies) == 0 && len(s.portals) > 0 {
+		r.note("no SecurityPolicy is among the files, so no standard was checked; add the authority's with another -f")
+	}
+	for _, p := range s.portals {
+		objects = append(objects, s.renderPortal(config, p, r)...)
+	}
+	for _, o := range objects {
+		u, err := plainObject(o)
+		if err != nil {
+			return err
+		}
+		r.Objects = append(r.Objects, u)
+	}
+	slices.SortStableFunc(r.Objects, func(a, b *unstructured.Unstructured) int {
+		return cmp.Or(
+			cmp.Compare(rank(a.GetKind()), rank(b.GetKind())),
+			strings.Compare(a.GetKind(), b.GetKind()),
+			strings.Compare(a.GetNamespace(), b.GetNamespace()),
+			strings.Compare(a.GetName(), b.GetName()))
+	})
+	return nil
+}
+
+func (s *localSet) renderAgency(config settings.Settings, a *v1alpha1.Agency, r *Rendering) []desired.Object {
+	where := s.where("Agency", a)
+	in := desired.AgencyInput{Settings: config, Agency: a}
+	for _, p := range s.portals {
+		if p.Namespace == names.Namespace(a.Name) {
+			in.Portals = append(in.Portals, p.Name)
+		}
+	}
+	slices.Sort(in.Portals)
+	for _, other := range s.agencies {
+		if other != a && other.Spec.Code == a.Spec.Code {
+			r.refuse("%s: spec.code: %q is also the code of Agency %s; the older of the two keeps it, so give the other its own code", where, a.Spec.Code, other.Name)
+		}
+	}
+	if ref := a.Spec.ParentRef; ref != nil {
+		in.Parent = s.agency(string(ref.Name))
+		if in.Parent == nil {
+			r.note("%s: spec.parentRef.name: Agency %q is not among the files; taken as existing with the right code", where, ref.Name)
+			code, _, _ := cutLast(a.Spec.Code, ".")
+			in.Parent = &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: string(ref.Name)}, Spec: v1alpha1.AgencySpec{Code: code}}
+		}
+	}
+	out := desired.Agency(in)
+	for _, b := range []*desired.Blocker{out.Parent, out.Code} {
+		if b != nil {
+			r.block(where, *b)
+		}
+	}
+	return out.Objects
+}
+
+func (s *localSet) renderPortal(config settings.Settings, p *v1alpha1.AgencyPortal, r *Rendering) []desired.Object {
+	where := s.where("AgencyPortal", p)
+	in := desired.PortalInput{Settings: config, Portal: p, NamespaceGuarded: true, Policies: s.policies}
+	if name, ok := names.AgencyOf(p.Namespace); ok {
+		in.Agency = s.agency(name)
+		if in.Agency == nil {
+			r.note("%s: metadata.namespace: Agency %q is not among the files; taken as existing with every host name delegated to it", where, name)
+			in.Agency = &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: name, UID: renderedUID}, Spec: v1alpha1.AgencySpec{Domains: p.Spec.Hostnames}}
+		}
+	}
+	for _, other := range s.portals {
+		if other == p {
+			continue
+		}
+		for _, h := range p.Spec.Hostnames {
+			if slices.Contains(other.Spec.Hostnames, h) {
+				r.refuse("%s: spec.hostnames: %q is also a host name of %s/%s; the older of the two keeps it, so give the other its own", where, h, other.Namespace, other.Name)
+			}
+		}
+		if other.Namespace == p.Namespace && isOneStop(p) && isOneStop(other) {
+			r.refuse("%s: spec.components: %s has the component OneStop as well; an agency has one one-stop system, so merge the two", where, other.Name)
+		}
+	}
+	out := desired.AgencyPortal(in)
+	for _, f := range out.Findings {
+		if f.Mode == v1alpha1.ModeAudit {
+			r.note("%s: policy %s (audited), control %s: found %s, wanted %s", where, f.Policy, f.Control, f.Found, f.Wanted)
+		}
+	}
+	for _, b := range append(out.Blockers, out.Exposure...) {
+		r.block(where, b)
+	}
+	return out.Objects
+}
+
+func isOneStop(p *v1alpha1.AgencyPortal) bool {
+	return slices.Contains(p.Spec.Components, v1alpha1.ComponentOneStop)
+}
+
+// block reports what stops the operator: what only a change can lift refuses
+// the files, what an event lifts is a note.
+func (r *Rendering) block(where string, b desired.Blocker) {
+	if b.Class == desired.Terminal || b.Reason == v1alpha1.ReasonAgencyNotFound {
+		r.refuse("%s: %s: %s", where, b.Reason, b.Message)
+		return
+	}
+	r.note("%s: %s: %s", where, b.Reason, b.Message)
+}
+
+func (s *localSet) agency(name string) *v1alpha1.Agency {
+	for _, a := range s.agencies {
+		if a.Name == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// cutLast cuts s at the last separator.
+func cutLast(s, separator string) (before, after string, found bool) {
+	i := strings.LastIndex(s, separator)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(separator):], true
+}
+
+// rank orders kinds so that what guards comes before what it guards.
+func rank(kind string) int {
+	order := []string{"Namespace", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "NetworkPolicy",
+		"ResourceQuota", "LimitRange", "RoleBinding", "ServiceAccount", "PodDisruptionBudget", "Service", "Deployment"}
+	if i := slices.Index(order, kind); i >= 0 {
+		return i
+	}
+	return len(order)
+}
+
+// plainObject drops what is no part of an object's desired state.
+func plainObject(o desired.Object) (*unstructured.Unstructured, error) {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	if err != nil {
+		return nil, fmt.Errorf("print %s: %w", o.GetName(), err)
+	}
+	u := &unstructured.Unstructured{Object: fields}
+	unstructured.RemoveNestedField(fields, "status")
+	unstructured.RemoveNestedField(fields, "metadata", "creationTimestamp")
+	unstructured.RemoveNestedField(fields, "spec", "template", "metadata", "creationTimestamp")
+	return u, nil
+}
+
+func newRenderCommand(streams genericiooptions.IOStreams) *cobra.Command {
+	var paths []string
+	var output, settingsFile string
+	command := &cobra.Command{
+		Use:   "render -f FILE...",
+		Short: "Show what local YAML would become, offline",
+		Long: `Render shows the objects that the operator would make of local agencies, portals and policies, with the operator's own code and
+without a cluster. Everything that the API server or the operator would refuse is said on standard error, and ends the command with 1.`,
+		Example: `  # a folder, as it lies in Git
+  kubectl gov render -f config/samples/national
+
+  # one portal against the authority's standards
+  kubectl gov render -f portal.yaml -f standards/`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			printer, err := printerFor(output)
+			if err != nil {
+				return err
+			}
+			config, err := readSettings(settingsFile)
+			if err != nil {
+				return err
+			}
+			r, err := Render(cmd.Context(), streams.In, RenderInput{Paths: paths, Settings: config})
+			if err != nil {
+				return err
+			}
+			return r.write(streams, printer, output == "json")
+		},
+	}
+	command.Flags().StringSliceVarP(&paths, "filename", "f", nil, "file, folder with everything in it, or - for standard input; may be repeated")
+	command.Flags().StringVarP(&output, "output", "o", "yaml", "yaml or json")
+	command.Flags().StringVar(&settingsFile, "settings", "", "the operator's settings; the shipped ones without it")
+	_ = command.MarkFlagRequired("filename")
+	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"yaml", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = command.MarkFlagFilename("filename", "yaml", "yml", "json")
+	_ = command.MarkFlagFilename("settings", "yaml", "yml")
+	return command
+}
+
+func readSettings(file string) (settings.Settings, error) {
+	if file == "" {
+		return settings.Default(), nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return settings.Settings{}, fmt.Errorf("--settings: %w", err)
+	}
+	s, err := settings.Parse(data)
+	if err != nil {
+		return settings.Settings{}, fmt.Errorf("--settings %s: %w", file, err)
+	}
+	return s, nil
+}
+
+func printerFor(output string) (printers.ResourcePrinter, error) {
+	switch output {
+	case "yaml":
+		return &printers.YAMLPrinter{}, nil
+	case "json":
+		return &printers.JSONPrinter{}, nil
+	}
+	return nil, fmt.Errorf("-o %s is not known: use yaml or json", output)
+}
+
+func (r Rendering) write(streams genericiooptions.IOStreams, printer printers.ResourcePrinter, list bool) error {
+	for _, n := range r.Notes {
+		fmt.Fprintln(streams.ErrOut, "note: "+n)
+	}
+	for _, refusal := range r.Refusals {
+		fmt.Fprintln(streams.ErrOut, "refused: "+refusal)
+	}
+	if err := r.print(streams.Out, printer, list); err != nil {
+		return err
+	}
+	if len(r.Refusals) > 0 {
+		return errRefused
+	}
+	return nil
+}
+
+// print writes YAML as a stream and JSON as one list, the forms that kubectl reads.
+func (r Rendering) print(w io.Writer, printer printers.ResourcePrinter, list bool) error {
+	if !list {
+		for _, o := range r.Objects {
+			if err := printer.PrintObj(o, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	all := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "v1", "kind": "List"}}
+	for _, o := range r.Objects {
+		all.Items = append(all.Items, *o)
+	}
+	return printer.PrintObj(all, w)
+}

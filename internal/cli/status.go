@@ -1,0 +1,329 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// Reasons that the table gives where the operator has none to give yet.
+const (
+	reasonUnseen   = "NotSeenYet"
+	reasonOutdated = "Outdated"
+)
+
+// Ready is the summary of one object: whether it is ready and, when it isn't,
+// the first reason why.
+type Ready struct {
+	// Status is True, False or Unknown.
+	Status metav1.ConditionStatus `json:"ready"`
+	// Reason is the reason of the condition Ready.
+	Reason string `json:"reason"`
+	// Message says what is wrong and what helps; empty when ready.
+	Message string `json:"message,omitempty"`
+}
+
+// AgencyStatus is a row of the table of agencies.
+type AgencyStatus struct {
+	Name       string `json:"name"`
+	Code       string `json:"code"`
+	AdminLevel string `json:"adminLevel"`
+	Portals    int32  `json:"portals"`
+	Ready      `json:",inline"`
+}
+
+// PortalStatus is a row of the table of portals.
+type PortalStatus struct {
+	Namespace     string `json:"namespace"`
+	Agency        string `json:"agency"`
+	Name          string `json:"name"`
+	SecurityLevel int32  `json:"securityLevel,omitempty"`
+	Exposure      string `json:"exposure"`
+	Ready         `json:",inline"`
+}
+
+// PolicyStatus is a row of the table of standards.
+type PolicyStatus struct {
+	Name      string `json:"name"`
+	Mode      string `json:"mode"`
+	Matched   int32  `json:"matched"`
+	Compliant int32  `json:"compliant"`
+	Violating int32  `json:"violating"`
+	Ready     `json:",inline"`
+}
+
+// Summary is what "kubectl gov status" reports; with -o json or yaml it is the
+// output itself. Everything in it is sorted.
+type Summary struct {
+	Agencies []AgencyStatus `json:"agencies"`
+	Portals  []PortalStatus `json:"portals"`
+	Policies []PolicyStatus `json:"policies"`
+	// NotReadable lists the kinds that the user has no right to read.
+	NotReadable []string `json:"notReadable,omitempty"`
+}
+
+// ReadSummary reads the state of one namespace, or of all when namespace is
+// empty. Kinds that the user may not read are named in the summary: an agency's
+// team can read its own namespace and not the whole country.
+func ReadSummary(ctx context.Context, reader client.Reader, namespace string) (Summary, error) {
+	var s Summary
+	var agencies v1alpha1.AgencyList
+	var portals v1alpha1.AgencyPortalList
+	var policies v1alpha1.SecurityPolicyList
+	reads := []struct {
+		kind    string
+		list    client.ObjectList
+		options []client.ListOption
+	}{
+		{"agencies", &agencies, nil},
+		{"agencyportals", &portals, []client.ListOption{client.InNamespace(namespace)}},
+		{"securitypolicies", &policies, nil},
+	}
+	for _, r := range reads {
+		err := reader.List(ctx, r.list, r.options...)
+		switch {
+		case apierrors.IsForbidden(err):
+			s.NotReadable = append(s.NotReadable, r.kind)
+		case meta.IsNoMatchError(err):
+			return Summary{}, fmt.Errorf("the cluster does not know %s: install govplatform first (kubectl apply -k config/default), or choose another cluster with --context", r.kind)
+		case err != nil:
+			return Summary{}, fmt.Errorf("list %s: %w", r.kind, err)
+		}
+	}
+	if len(s.NotReadable) == len(reads) {
+		return Summary{}, fmt.Errorf("you may read neither agencies nor portals nor policies here: name your agency's namespace with -n agency-<name>, or ask for membership in its viewerGroups")
+	}
+	s.fill(namespace, agencies.Items, portals.Items, policies.Items)
+	return s, nil
+}
+
+func (s *Summary) fill(namespace string, agencies []v1alpha1.Agency, portals []v1alpha1.AgencyPortal, policies []v1alpha1.SecurityPolicy) {
+	s.Agencies, s.Portals, s.Policies = []AgencyStatus{}, []PortalStatus{}, []PolicyStatus{}
+	for i := range agencies {
+		a := &agencies[i]
+		if namespace != "" && names.Namespace(a.Name) != namespace {
+			continue
+		}
+		s.Agencies = append(s.Agencies, AgencyStatus{
+			Name: a.Name, Code: a.Spec.Code, AdminLevel: string(a.Spec.AdminLevel), Portals: a.Status.Portals,
+			Ready: readyOf(a, a.Status.StatusBase),
+		})
+	}
+	for i := range portals {
+		p := &portals[i]
+		agency, ok := names.AgencyOf(p.Namespace)
+		if !ok {
+			agency = p.Namespace
+		}
+		s.Portals = append(s.Portals, PortalStatus{
+			Namespace: p.Namespace, Agency: agency, Name: p.Name, SecurityLevel: int32(p.Status.SecurityLevel), Exposure: string(p.Spec.Exposure),
+			Ready: readyOf(p, p.Status.StatusBase),
+		})
+	}
+	for i := range policies {
+		p := &policies[i]
+		s.Policies = append(s.Policies, PolicyStatus{
+			Name: p.Name, Mode: string(p.Spec.Mode), Matched: p.Status.Matched, Compliant: p.Status.Compliant, Violating: p.Status.Violating,
+			Ready: readyOf(p, p.Status.StatusBase),
+		})
+	}
+	// By code, a child stands below its parent.
+	slices.SortFunc(s.Agencies, func(a, b AgencyStatus) int {
+		return cmp.Or(strings.Compare(a.Code, b.Code), strings.Compare(a.Name, b.Name))
+	})
+	slices.SortFunc(s.Portals, func(a, b PortalStatus) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
+	slices.SortFunc(s.Policies, func(a, b PolicyStatus) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// readyOf trusts a Ready condition only when it is about the present spec.
+func readyOf(object client.Object, status v1alpha1.StatusBase) Ready {
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+	if object.GetDeletionTimestamp() != nil && (ready == nil || ready.Status == metav1.ConditionTrue) {
+		return Ready{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDeleting, Message: "It is being deleted."}
+	}
+	if ready == nil {
+		return Ready{Status: metav1.ConditionUnknown, Reason: reasonUnseen, Message: "The operator has not looked at it yet; if this stays, see whether the operator runs."}
+	}
+	if status.ObservedGeneration != object.GetGeneration() {
+		return Ready{Status: metav1.ConditionUnknown, Reason: reasonOutdated, Message: "The operator has not looked at the latest spec yet; before, it was " + ready.Reason + "."}
+	}
+	r := Ready{Status: ready.Status, Reason: ready.Reason}
+	if ready.Status != metav1.ConditionTrue {
+		r.Message = ready.Message
+	}
+	return r
+}
+
+// Print writes the summary for people.
+func (s Summary) Print(w io.Writer, color bool) error {
+	agencies := table{header: []string{"AGENCY", "CODE", "LEVEL", "PORTALS", "READY", "REASON", "MESSAGE"}}
+	ready, portalsReady := 0, 0
+	for _, a := range s.Agencies {
+		if a.Status == metav1.ConditionTrue {
+			ready++
+		}
+		agencies.add(append([]cell{text(a.Name), text(a.Code), text(a.AdminLevel), number(a.Portals)}, a.cells()...)...)
+	}
+	portals := table{header: []string{"AGENCY", "PORTAL", "LEVEL", "EXPOSURE", "READY", "REASON", "MESSAGE"}}
+	for _, p := range s.Portals {
+		if p.Status == metav1.ConditionTrue {
+			portalsReady++
+		}
+		level := "-"
+		if p.SecurityLevel > 0 {
+			level = strconv.Itoa(int(p.SecurityLevel))
+		}
+		portals.add(append([]cell{text(p.Agency), text(p.Name), text(level), text(p.Exposure)}, p.cells()...)...)
+	}
+	policies := table{header: []string{"POLICY", "MODE", "MATCHED", "COMPLIANT", "VIOLATING", "READY", "REASON", "MESSAGE"}}
+	for _, p := range s.Policies {
+		violating := number(p.Violating)
+		if p.Violating > 0 {
+			violating.tone = bad
+			if p.Mode == string(v1alpha1.ModeAudit) {
+				violating.tone = pending
+			}
+		}
+		policies.add(append([]cell{text(p.Name), text(p.Mode), number(p.Matched), number(p.Compliant), violating}, p.cells()...)...)
+	}
+	for _, t := range []table{agencies, portals, policies} {
+		if len(t.rows) == 0 {
+			continue
+		}
+		if err := t.write(w, color); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(w); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "%d of %d agencies and %d of %d portals are ready.\n", ready, len(s.Agencies), portalsReady, len(s.Portals))
+	return err
+}
+
+func (r Ready) cells() []cell {
+	tones := map[metav1.ConditionStatus]tone{metav1.ConditionTrue: good, metav1.ConditionFalse: bad}
+	t, ok := tones[r.Status]
+	if !ok {
+		t = pending
+	}
+	// A message is one line of a table, whatever the API server put into it.
+	return []cell{{text: string(r.Status), tone: t}, {text: r.Reason, tone: t}, text(strings.Join(strings.Fields(r.Message), " "))}
+}
+
+func number(n int32) cell { return text(strconv.Itoa(int(n))) }
+
+func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	var all bool
+	var output string
+	command := &cobra.Command{
+		Use:   "status [PORTAL...]",
+		Short: "Show agencies and portals, and the first reason why one is not ready",
+		Example: `  # everything in the country
+  kubectl gov status -A
+
+  # one agency
+  kubectl gov status -n agency-finance
+
+  # one portal, for a script
+  kubectl gov status -n agency-finance tax-filing -o json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			reader, err := newReader(flags)
+			if err != nil {
+				return err
+			}
+			namespace, err := namespaceOf(flags, all)
+			if err != nil {
+				return err
+			}
+			summary, err := ReadSummary(cmd.Context(), reader, namespace)
+			if err != nil {
+				return err
+			}
+			if err := summary.keepPortals(args); err != nil {
+				return err
+			}
+			return summary.write(streams, output)
+		},
+	}
+	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "show every agency")
+	command.Flags().StringVarP(&output, "output", "o", "", "json or yaml; a table without it")
+	flags.AddFlags(command.Flags())
+	addStatusCompletion(command, flags)
+	return command
+}
+
+// namespaceOf returns the namespace to show; empty means all. Outside an
+// agency's namespace, such as in "default", there is nothing to show, so that
+// means all as well unless the user named it.
+func namespaceOf(flags *genericclioptions.ConfigFlags, all bool) (string, error) {
+	if all {
+		return "", nil
+	}
+	namespace, explicit, err := flags.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return "", err
+	}
+	if _, ok := names.AgencyOf(namespace); !ok && !explicit {
+		return "", nil
+	}
+	return namespace, nil
+}
+
+// keepPortals drops all portals but the named ones.
+func (s *Summary) keepPortals(wanted []string) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	for _, name := range wanted {
+		if !slices.ContainsFunc(s.Portals, func(p PortalStatus) bool { return p.Name == name }) {
+			return fmt.Errorf("there is no portal %q here: see the names with kubectl gov status, or look everywhere with -A", name)
+		}
+	}
+	s.Portals = slices.DeleteFunc(s.Portals, func(p PortalStatus) bool { return !slices.Contains(wanted, p.Name) })
+	return nil
+}
+
+func (s Summary) write(streams genericiooptions.IOStreams, output string) error {
+	switch output {
+	case "":
+		for _, kind := range s.NotReadable {
+			fmt.Fprintf(streams.ErrOut, "note: you may not read %s here, so they are left out\n", kind)
+		}
+		return s.Print(streams.Out, ColorWanted(streams.Out))
+	case "json":
+		data, err := json.MarshalIndent(s, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(streams.Out, string(data))
+		return err
+	case "yaml":
+		data, err := yaml.Marshal(s)
+		if err != nil {
+			return err
+		}
+		_, err = streams.Out.Write(data)
+		return err
+	}
+	return fmt.Errorf("-o %s is not known: use json or yaml, or leave it out for a table", output)
+}

@@ -1,0 +1,83 @@
+package settings
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestDefault(t *testing.T) {
+	s := Default()
+	if s.ClusterDNS.Namespace == "" || len(s.SecurityLevels) == 0 {
+		t.Errorf("Default() = %+v, want DNS and level rules", s)
+	}
+}
+
+// TestParseErrors changes one line of the shipped settings and wants an error
+// that names the field, the cause and the remedy.
+func TestParseErrors(t *testing.T) {
+	const level = "- level: 2\n  criterion: personal data\n  dataClassifications: [Personal]\n"
+	tests := []struct {
+		name, old, new string
+		want           []string
+	}{
+		{"unknown field", "clusterDNS:", "clusterDns2: x\nclusterDNS:", []string{"clusterDns2", "unknown field"}},
+		{"not YAML", "clusterDNS:", "clusterDNS: [", []string{"parse settings"}},
+		{"DNS namespace missing", "  namespace: kube-system\n", "", []string{"clusterDNS.namespace", `""`, "must consist of"}},
+		{"DNS namespace invalid", "namespace: kube-system", "namespace: Kube_System", []string{"clusterDNS.namespace", `"Kube_System"`, "must consist of"}},
+		{"DNS pods unnamed", "  podLabels:\n    k8s-app: kube-dns\n", "", []string{"clusterDNS.podLabels", "empty", "name the labels"}},
+		{"DNS pod label invalid", "k8s-app: kube-dns", "k8s-app: -kube-dns", []string{`clusterDNS.podLabels["k8s-app"]`, `"-kube-dns"`, "must"}},
+		{"monitoring namespace invalid", "- namespace: monitoring", "- namespace: monitoring.", []string{"monitoring[0].namespace", `"monitoring."`, "must consist of"}},
+		{"gateway namespace missing", "  namespace: gateway-internet\n", "", []string{"gateways[1].namespace", `""`, "must consist of"}},
+		{"gateway for internal portals", "exposure: Internet", "exposure: Internal", []string{"gateways[1].exposure", `"Internal"`, "use DedicatedNetwork or Internet"}},
+		{"pod security not pinned", "podSecurityVersion: v1.36", "podSecurityVersion: latest", []string{"podSecurityVersion", `"latest"`, "pin a version"}},
+		{"pod security missing", "podSecurityVersion: v1.36\n", "", []string{"podSecurityVersion", `""`, "pin a version"}},
+		{"level too high", "- level: 5", "- level: 6", []string{"securityLevels[7].level", "6", "use 1 to 5"}},
+		{"level missing", "- level: 5\n  criterion", "- criterion", []string{"securityLevels[7].level", "0", "use 1 to 5"}},
+		{"no criterion", "  criterion: personal data\n", "", []string{"securityLevels[0].criterion", "empty", "say in words"}},
+		{"no condition", level, "- level: 2\n  criterion: everything\n", []string{"securityLevels[0]", "no condition", "set scopes"}},
+		{"users negative", "minUsers: 10000", "minUsers: -1", []string{"securityLevels[3].minUsers", "-1", "use 0 or more"}},
+		{"service level too high", "minServiceLevel: 3", "minServiceLevel: 5", []string{"securityLevels[2].minServiceLevel", "5", "use 1 to 4"}},
+		{"scope misspelt", "scopes: [National]", "scopes: [Natoinal]", []string{"securityLevels[6].scopes[0]", `"Natoinal"`, "use one of", "National"}},
+		{"classification misspelt", "[StateSecret]", "[Public, Secret]", []string{"securityLevels[5].dataClassifications[1]", `"Secret"`, "use one of", "StateSecret"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse(replace(t, tt.old, tt.new))
+			if err == nil {
+				t.Fatal("Parse accepted it")
+			}
+			for _, w := range tt.want {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("error %q does not contain %q", err, w)
+				}
+			}
+		})
+	}
+}
+
+func TestParseNoLevels(t *testing.T) {
+	data, _, _ := strings.Cut(string(defaults), "securityLevels:")
+	_, err := Parse([]byte(data))
+	if err == nil || !strings.Contains(err.Error(), "securityLevels is empty") || !strings.Contains(err.Error(), "list the rules") {
+		t.Errorf("Parse without levels: %v", err)
+	}
+}
+
+func replace(t *testing.T, before, after string) []byte {
+	t.Helper()
+	if !strings.Contains(string(defaults), before) {
+		t.Fatalf("the shipped settings have no %q", before)
+	}
+	return []byte(strings.Replace(string(defaults), before, after, 1))
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(defaults)
+	f.Add([]byte("clusterDNS: {namespace: a}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Parse(data)
+		if err == nil && (len(s.ClusterDNS.PodLabels) == 0 || len(s.SecurityLevels) == 0) {
+			t.Errorf("accepted with a gap: %+v", s)
+		}
+	})
+}

@@ -1,0 +1,113 @@
+package status
+
+import (
+	"fmt"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+func agency(code string, modify ...func(*v1alpha1.Agency)) *v1alpha1.Agency {
+	a := &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "finance", UID: "uid-1", Generation: generation}, Spec: v1alpha1.AgencySpec{Code: code}}
+	for _, m := range modify {
+		m(a)
+	}
+	return a
+}
+
+func child(a *v1alpha1.Agency)    { a.Spec.ParentRef = &v1alpha1.ParentReference{Name: "treasury"} }
+func suspend(a *v1alpha1.Agency)  { a.Spec.Suspended = true }
+func admitted(a *v1alpha1.Agency) { a.Status.Namespace = "agency-finance" }
+func parent(code string) *v1alpha1.Agency {
+	return &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "treasury"}, Spec: v1alpha1.AgencySpec{Code: code}}
+}
+
+func TestAgency(t *testing.T) {
+	conflict := apply.Result{Conflicts: []apply.Conflict{{Kind: "Namespace", Name: "agency-finance"}}}
+	tests := []struct {
+		name string
+		in   desired.AgencyInput
+		res  apply.Result
+		err  error
+		want summary
+	}{
+		{"top level", desired.AgencyInput{Agency: agency("G12")}, apply.Result{}, nil,
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "Ready": "True Ready"}, kstatus.CurrentStatus}},
+		{"child", desired.AgencyInput{Agency: agency("G12.1", child), Parent: parent("G12")}, apply.Result{}, nil,
+			summary{map[string]string{"ParentResolved": "True ParentResolved", "NamespaceReady": "True NamespaceReady", "Ready": "True Ready"}, kstatus.CurrentStatus}},
+		{"parent missing", desired.AgencyInput{Agency: agency("G12.1", child)}, apply.Result{}, nil,
+			summary{map[string]string{"ParentResolved": "False ParentNotFound", "NamespaceReady": "Unknown Pending", "Ready": "False ParentNotFound", "Reconciling": "True ParentNotFound"}, kstatus.InProgressStatus}},
+		{"parent missing later", desired.AgencyInput{Agency: agency("G12.1", child, admitted)}, apply.Result{}, nil,
+			summary{map[string]string{"ParentResolved": "False ParentNotFound", "NamespaceReady": "True NamespaceReady", "Ready": "False ParentNotFound", "Reconciling": "True ParentNotFound"}, kstatus.InProgressStatus}},
+		{"parent of another code", desired.AgencyInput{Agency: agency("G12.1", child), Parent: parent("G13")}, apply.Result{}, nil,
+			summary{map[string]string{"ParentResolved": "False ParentCodeMismatch", "NamespaceReady": "Unknown Pending", "Ready": "False ParentCodeMismatch", "Stalled": "True ParentCodeMismatch"}, kstatus.FailedStatus}},
+		{"code taken", desired.AgencyInput{Agency: agency("G12"), CodeHolder: "old"}, apply.Result{}, nil,
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False CodeTaken", "Ready": "False CodeTaken", "Stalled": "True CodeTaken"}, kstatus.FailedStatus}},
+		{"suspended", desired.AgencyInput{Agency: agency("G12", suspend)}, apply.Result{}, nil,
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "Ready": "False Suspended"}, kstatus.InProgressStatus}},
+		{"suspended, not written", desired.AgencyInput{Agency: agency("G12", suspend)}, apply.Result{}, fmt.Errorf("timeout"),
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False ApplyFailed", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}, kstatus.InProgressStatus}},
+		{"foreign namespace", desired.AgencyInput{Agency: agency("G12")}, conflict, nil,
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False Conflict", "Ready": "False Conflict", "Stalled": "True Conflict"}, kstatus.FailedStatus}},
+		{"foreign namespace, suspended", desired.AgencyInput{Agency: agency("G12", suspend)}, conflict, nil,
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False Conflict", "Ready": "False Conflict", "Stalled": "True Conflict"}, kstatus.FailedStatus}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.in.Settings = settings.Default()
+			Agency(tt.in, desired.Agency(tt.in), tt.res, tt.err)
+			assertStatus(t, tt.in.Agency, tt.want)
+		})
+	}
+}
+
+// TestAgencyNamespaceIsObserved: the status names a namespace only once it is there.
+func TestAgencyNamespaceIsObserved(t *testing.T) {
+	in := desired.AgencyInput{Settings: settings.Default(), Agency: agency("G12"), Portals: []string{"a", "b"}}
+	Agency(in, desired.Agency(in), apply.Result{}, fmt.Errorf("timeout"))
+	if got := in.Agency.Status.Namespace; got != "" {
+		t.Errorf("namespace %q after a failed round", got)
+	}
+	Agency(in, desired.Agency(in), apply.Result{Inventory: []v1alpha1.InventoryEntry{{Kind: "Namespace", Name: "agency-finance"}}}, nil)
+	if got := in.Agency.Status; got.Namespace != "agency-finance" || got.Portals != 2 || len(got.Inventory) != 1 {
+		t.Errorf("status = %+v", got)
+	}
+}
+
+func TestAgencyDeletion(t *testing.T) {
+	many := make([]string, 12)
+	for i := range many {
+		many[i] = fmt.Sprintf("portal-%02d", i)
+	}
+	tests := []struct {
+		name string
+		set  func(*v1alpha1.Agency)
+		want summary
+		says []string
+	}{
+		{"refused", func(a *v1alpha1.Agency) { AgencyDeletionRefused(a, many) },
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "Ready": "False PortalsExist", "Stalled": "True PortalsExist"}, kstatus.FailedStatus},
+			[]string{"portal-00, ", "portal-09, and 2 more", "spec.deletionPolicy to DeletePortals"}},
+		{"under way", func(a *v1alpha1.Agency) { AgencyOffboarding(a, "Removing the namespace.") },
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
+			[]string{"Removing the namespace."}},
+		{"foreign pods", func(a *v1alpha1.Agency) { AgencyForeignWorkloads(a, []string{"stray"}) },
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "Ready": "False ForeignWorkloads", "Stalled": "True ForeignWorkloads"}, kstatus.FailedStatus},
+			[]string{"stray", "Whoever created them must remove them."}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in := desired.AgencyInput{Settings: settings.Default(), Agency: agency("G12")}
+			Agency(in, desired.Agency(in), apply.Result{}, nil)
+			tt.set(in.Agency)
+			assertStatus(t, in.Agency, tt.want)
+			assertMessage(t, in.Agency, v1alpha1.ConditionReady, tt.says...)
+		})
+	}
+}

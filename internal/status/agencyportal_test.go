@@ -1,0 +1,257 @@
+package status
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// portal returns the input of a portal whose two pods are available, modified.
+func portal(modify ...func(*desired.PortalInput)) desired.PortalInput {
+	in := desired.PortalInput{
+		Settings: settings.Default(), NamespaceGuarded: true,
+		Agency: &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "finance"}, Spec: v1alpha1.AgencySpec{Domains: []v1alpha1.DNSName{"mof.example.gov.vn"}}},
+		Portal: &v1alpha1.AgencyPortal{
+			ObjectMeta: metav1.ObjectMeta{Name: "tax-filing", Namespace: "agency-finance", UID: "uid-1", Generation: generation},
+			Spec: v1alpha1.AgencyPortalSpec{Image: "registry.gov.example/mof/tax:1", Port: 8080, Replicas: v1alpha1.Replicas{Min: 2}, Exposure: v1alpha1.ExposureInternal,
+				PublicServices: []v1alpha1.PublicService{{Level: 4}, {Level: 1}}},
+		},
+		Deployment: &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Generation: 1},
+			Status: appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 2, AvailableReplicas: 2, UpdatedReplicas: 2}},
+	}
+	for _, m := range modify {
+		m(&in)
+	}
+	return in
+}
+
+func enforce(mode v1alpha1.PolicyMode) func(*desired.PortalInput) {
+	return func(in *desired.PortalInput) {
+		in.Policies = append(in.Policies, v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "digests"},
+			Spec: v1alpha1.SecurityPolicySpec{Mode: mode, Images: &v1alpha1.ImageControl{RequireDigest: true}}})
+	}
+}
+
+func lastCompliant(in *desired.PortalInput) {
+	spec := in.Portal.Spec.DeepCopy()
+	spec.Image += "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	spec.Port = 9090
+	in.Portal.Status.LastCompliant = spec
+}
+
+func suspendedWith(pods int32) func(*desired.PortalInput) {
+	return func(in *desired.PortalInput) {
+		in.Agency.Spec.Suspended = true
+		in.Deployment.Status.Replicas = pods
+	}
+}
+
+func pods(available int32, conditions ...appsv1.DeploymentCondition) func(*desired.PortalInput) {
+	return func(in *desired.PortalInput) {
+		in.Deployment.Status.AvailableReplicas = available
+		in.Deployment.Status.Conditions = conditions
+	}
+}
+
+func TestAgencyPortal(t *testing.T) {
+	late := appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded"}
+	quota := appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue,
+		Message: `pods "tax-filing-5d5bd88b4c-x7k2p" is forbidden: exceeded quota: agency-quota.`}
+	foreign := apply.Result{Conflicts: []apply.Conflict{{Kind: "Deployment", Namespace: "agency-finance", Name: "tax-filing"}}}
+	type conditions = map[string]string
+	good := func(with conditions) conditions {
+		out := conditions{"PolicyCompliant": "True Compliant", "NetworkIsolated": "True Isolated", "WorkloadAvailable": "True Available", "Exposed": "True InternalOnly"}
+		for k, v := range with {
+			out[k] = v
+		}
+		return out
+	}
+	idle := func(with conditions) conditions {
+		with["NetworkIsolated"] = "Unknown Pending"
+		with["WorkloadAvailable"] = "False WorkloadBlocked"
+		return good(with)
+	}
+	tests := []struct {
+		name string
+		in   desired.PortalInput
+		res  apply.Result
+		err  error
+		want summary
+		says []string
+	}{
+		{"ready", portal(), apply.Result{}, nil, summary{good(conditions{"Ready": "True Ready"}), kstatus.CurrentStatus}, nil},
+		{"audit findings", portal(enforce(v1alpha1.ModeAudit)), apply.Result{}, nil,
+			summary{good(conditions{"PolicyCompliant": "True AuditFindings", "Ready": "True Ready"}), kstatus.CurrentStatus}, nil},
+		{"violation", portal(enforce(v1alpha1.ModeEnforce)), apply.Result{}, nil,
+			summary{idle(conditions{"PolicyCompliant": "False PolicyViolation", "Ready": "False PolicyViolation", "Stalled": "True PolicyViolation"}), kstatus.FailedStatus},
+			[]string{"policy digests, control images.requireDigest: found registry.gov.example/mof/tax:1, wanted a reference by digest", "Change the spec", "Nothing runs."}},
+		{"violation, last compliant runs", portal(enforce(v1alpha1.ModeEnforce), lastCompliant), apply.Result{}, nil,
+			summary{good(conditions{"PolicyCompliant": "False KeptLastCompliant", "Ready": "False KeptLastCompliant", "Stalled": "True KeptLastCompliant"}), kstatus.FailedStatus},
+			[]string{"images.requireDigest", "The last compliant spec keeps running."}},
+		{"no agency", portal(func(in *desired.PortalInput) { in.Agency = nil }), apply.Result{}, nil,
+			summary{idle(conditions{"Ready": "False AgencyNotFound", "Reconciling": "True AgencyNotFound"}), kstatus.InProgressStatus},
+			[]string{"metadata.namespace", "belongs to no Agency", "create the portal in the namespace agency-<name>"}},
+		{"no agency and a violation", portal(enforce(v1alpha1.ModeEnforce), func(in *desired.PortalInput) { in.Agency = nil }), apply.Result{}, nil,
+			summary{idle(conditions{"PolicyCompliant": "False PolicyViolation", "Ready": "False AgencyNotFound", "Stalled": "True AgencyNotFound"}), kstatus.FailedStatus}, nil},
+		{"agency is removed", portal(func(in *desired.PortalInput) {
+			in.Agency.DeletionTimestamp, in.Agency.Spec.DeletionPolicy = &earlier, v1alpha1.DeletionDeletePortals
+		}), apply.Result{}, nil,
+			summary{idle(conditions{"Ready": "False Offboarding", "Reconciling": "True Offboarding"}), kstatus.InProgressStatus}, nil},
+		{"namespace not guarded, nothing there", portal(func(in *desired.PortalInput) { in.NamespaceGuarded, in.Deployment = false, nil }), apply.Result{}, nil,
+			summary{idle(conditions{"Ready": "False AgencyNotReady", "Reconciling": "True AgencyNotReady"}), kstatus.InProgressStatus}, nil},
+		{"namespace not guarded, pods run", portal(func(in *desired.PortalInput) {
+			in.NamespaceGuarded = false
+			in.Portal.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Deployment", Name: "tax-filing"}}
+		}), apply.Result{}, nil,
+			summary{good(conditions{"WorkloadAvailable": "False WorkloadBlocked", "Ready": "False AgencyNotReady", "Reconciling": "True AgencyNotReady"}), kstatus.InProgressStatus}, nil},
+		{"quota", portal(func(in *desired.PortalInput) { in.OlderSiblings = 20 }), apply.Result{}, nil,
+			summary{idle(conditions{"Ready": "False PortalQuotaExceeded", "Stalled": "True PortalQuotaExceeded"}), kstatus.FailedStatus},
+			[]string{"spec.quota.portals", "20", "remove one"}},
+		{"second one-stop system beyond the quota", portal(func(in *desired.PortalInput) {
+			in.OlderSiblings, in.OneStopHolder, in.Portal.Spec.Components = 20, "old-tax", []v1alpha1.Component{v1alpha1.ComponentOneStop}
+		}), apply.Result{}, nil,
+			summary{idle(conditions{"PolicyCompliant": "False DuplicateOneStop", "Ready": "False PortalQuotaExceeded", "Stalled": "True PortalQuotaExceeded"}), kstatus.FailedStatus}, nil},
+		{"host name not delegated", portal(func(in *desired.PortalInput) {
+			in.Portal.Spec.Exposure, in.Portal.Spec.Hostnames = v1alpha1.ExposureInternet, []v1alpha1.DNSName{"thue.example.com"}
+		}), apply.Result{}, nil,
+			summary{good(conditions{"Exposed": "False HostnameNotDelegated", "Ready": "False HostnameNotDelegated", "Stalled": "True HostnameNotDelegated"}), kstatus.FailedStatus},
+			[]string{"spec.hostnames[0]", `"thue.example.com" is outside`, "use a name inside"}},
+		{"host name taken", portal(func(in *desired.PortalInput) {
+			in.Portal.Spec.Exposure, in.Portal.Spec.Hostnames = v1alpha1.ExposureInternet, []v1alpha1.DNSName{"mof.example.gov.vn"}
+			in.HostnameHolders = map[v1alpha1.DNSName]string{"mof.example.gov.vn": "agency-x/old"}
+		}), apply.Result{}, nil,
+			summary{good(conditions{"Exposed": "False HostnameTaken", "Ready": "False HostnameTaken", "Stalled": "True HostnameTaken"}), kstatus.FailedStatus},
+			[]string{"spec.hostnames[0]", "held by the older portal agency-x/old", "use another name"}},
+		{"no routes yet", portal(func(in *desired.PortalInput) { in.Portal.Spec.Exposure = v1alpha1.ExposureDedicatedNetwork }), apply.Result{}, nil,
+			summary{good(conditions{"Exposed": "False WaitingForRoutes", "Ready": "False WaitingForRoutes", "Reconciling": "True WaitingForRoutes"}), kstatus.InProgressStatus}, nil},
+		{"foreign object", portal(), foreign, nil,
+			summary{good(conditions{"NetworkIsolated": "False Conflict", "WorkloadAvailable": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}), kstatus.FailedStatus},
+			[]string{"Deployment agency-finance/tax-filing exists", "left alone", "Remove or rename it."}},
+		{"write failed", portal(), apply.Result{}, errors.New("timeout"),
+			summary{good(conditions{"NetworkIsolated": "False ApplyFailed", "WorkloadAvailable": "Unknown Pending", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, nil},
+		{"just written", portal(), apply.Result{Changed: []string{"Deployment"}}, nil,
+			summary{good(conditions{"WorkloadAvailable": "False Progressing", "Ready": "False Progressing", "Reconciling": "True Progressing"}), kstatus.InProgressStatus}, nil},
+		{"not observed yet", portal(func(in *desired.PortalInput) { in.Deployment.Generation = 2 }), apply.Result{}, nil,
+			summary{good(conditions{"WorkloadAvailable": "False Progressing", "Ready": "False Progressing", "Reconciling": "True Progressing"}), kstatus.InProgressStatus}, nil},
+		{"one pod of two", portal(pods(1)), apply.Result{}, nil,
+			summary{good(conditions{"WorkloadAvailable": "False Progressing", "Ready": "False Progressing", "Reconciling": "True Progressing"}), kstatus.InProgressStatus},
+			[]string{"at least 2"}},
+		{"old pods only", portal(func(in *desired.PortalInput) { in.Deployment.Status.UpdatedReplicas = 1 }), apply.Result{}, nil,
+			summary{good(conditions{"WorkloadAvailable": "False Progressing", "Ready": "False Progressing", "Reconciling": "True Progressing"}), kstatus.InProgressStatus}, nil},
+		{"pods late", portal(pods(0, late)), apply.Result{}, nil,
+			summary{good(conditions{"WorkloadAvailable": "False Unavailable", "Ready": "False Unavailable", "Reconciling": "True Unavailable"}), kstatus.InProgressStatus},
+			[]string{"do not become ready in time", "See the events and logs"}},
+		{"pods refused, whatever the order", portal(pods(0, late, quota)), apply.Result{}, nil,
+			summary{good(conditions{"WorkloadAvailable": "False Unavailable", "Ready": "False Unavailable", "Reconciling": "True Unavailable"}), kstatus.InProgressStatus},
+			[]string{"Pods can't be made: pod is forbidden: exceeded quota: agency-quota"}},
+		{"suspended", portal(suspendedWith(0)), apply.Result{}, nil,
+			summary{good(conditions{"WorkloadAvailable": "False Suspended", "Ready": "False Suspended"}), kstatus.InProgressStatus},
+			[]string{`Agency "finance" is suspended: the pods are stopped.`}},
+		{"suspended, pods still there", portal(suspendedWith(1)), apply.Result{}, nil,
+			summary{good(conditions{"WorkloadAvailable": "False Suspended", "Ready": "False Suspended", "Reconciling": "True Suspended"}), kstatus.InProgressStatus},
+			[]string{"the pods are being stopped."}},
+		{"suspended, not written", portal(suspendedWith(2)), apply.Result{}, errors.New("timeout"),
+			summary{good(conditions{"NetworkIsolated": "False ApplyFailed", "WorkloadAvailable": "Unknown Pending", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			AgencyPortal(tt.in, desired.AgencyPortal(tt.in), tt.res, tt.err)
+			assertStatus(t, tt.in.Portal, tt.want)
+			assertMessage(t, tt.in.Portal, v1alpha1.ConditionReady, tt.says...)
+		})
+	}
+}
+
+func TestAgencyPortalFields(t *testing.T) {
+	type fields struct {
+		URL           string
+		Level         v1alpha1.SecurityLevel
+		Services      v1alpha1.ServiceCounts
+		LastCompliant string
+	}
+	const digest = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	tests := []struct {
+		name string
+		in   desired.PortalInput
+		want fields
+	}{
+		{"ready", portal(), fields{"http://tax-filing.agency-finance.svc:8080", 3, v1alpha1.ServiceCounts{Declared: 2, Verified: 2}, "registry.gov.example/mof/tax:1"}},
+		{"only a ready portal serves", portal(pods(1)), fields{"http://tax-filing.agency-finance.svc:8080", 3, v1alpha1.ServiceCounts{Declared: 2}, "registry.gov.example/mof/tax:1"}},
+		{"violating", portal(enforce(v1alpha1.ModeEnforce)), fields{"", 3, v1alpha1.ServiceCounts{Declared: 2}, ""}},
+		{"the last compliant spec runs", portal(enforce(v1alpha1.ModeEnforce), lastCompliant),
+			fields{"http://tax-filing.agency-finance.svc:9090", 3, v1alpha1.ServiceCounts{Declared: 2}, "registry.gov.example/mof/tax:1" + digest}},
+		{"held", portal(func(in *desired.PortalInput) { in.NamespaceGuarded, in.Portal.Status.URL = false, "http://before" }),
+			fields{"http://before", 3, v1alpha1.ServiceCounts{Declared: 2}, ""}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			AgencyPortal(tt.in, desired.AgencyPortal(tt.in), apply.Result{}, nil)
+			st := tt.in.Portal.Status
+			got := fields{URL: st.URL, Level: st.SecurityLevel, Services: st.PublicServices}
+			if st.LastCompliant != nil {
+				got.LastCompliant = st.LastCompliant.Image
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("status differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestListsFitTheSchema: a status that the schema refuses could not be written
+// at all, inventory included. What blocks is listed first.
+func TestListsFitTheSchema(t *testing.T) {
+	in := portal()
+	for i := range 100 {
+		mode := v1alpha1.ModeAudit
+		if i >= 90 {
+			mode = v1alpha1.ModeEnforce
+		}
+		in.Policies = append(in.Policies, v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("p%02d", i)},
+			Spec: v1alpha1.SecurityPolicySpec{Mode: mode, Images: &v1alpha1.ImageControl{RequireDigest: true}}})
+	}
+	AgencyPortal(in, desired.AgencyPortal(in), apply.Result{}, nil)
+	st := in.Portal.Status
+	if len(st.Policies) != maxListed || len(st.Findings) != maxListed {
+		t.Fatalf("%d policies, %d findings, want %d", len(st.Policies), len(st.Findings), maxListed)
+	}
+	for i, f := range st.Findings {
+		if want := i < 10; (f.Mode == v1alpha1.ModeEnforce) != want {
+			t.Errorf("finding %d of policy %s has mode %s", i, f.Policy, f.Mode)
+		}
+	}
+}
+
+// TestSteadyStatus: a round that finds the same writes the same, to the letter.
+func TestSteadyStatus(t *testing.T) {
+	in := portal(pods(1))
+	AgencyPortal(in, desired.AgencyPortal(in), apply.Result{}, nil)
+	for i := range in.Portal.Status.Conditions {
+		in.Portal.Status.Conditions[i].LastTransitionTime = earlier
+	}
+	before := in.Portal.Status.DeepCopy()
+	AgencyPortal(in, desired.AgencyPortal(in), apply.Result{}, nil)
+	if diff := cmp.Diff(*before, in.Portal.Status); diff != "" {
+		t.Errorf("the second round differs (-first +second):\n%s", diff)
+	}
+}
+
+func TestAgencyPortalDeleting(t *testing.T) {
+	p := portal().Portal
+	AgencyPortalDeleting(p, []v1alpha1.InventoryEntry{{Kind: "NetworkPolicy", Name: "tax-filing-deny"}})
+	assertStatus(t, p, summary{map[string]string{"Ready": "False Deleting", "Reconciling": "True Deleting"}, kstatus.InProgressStatus})
+	if len(p.Status.Inventory) != 1 {
+		t.Errorf("inventory = %+v", p.Status.Inventory)
+	}
+}

@@ -1,0 +1,51 @@
+package status
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/desired"
+)
+
+func policyWith(mode v1alpha1.PolicyMode, res apply.Result, err error) *v1alpha1.SecurityPolicy {
+	p := &v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p", Generation: generation}, Spec: v1alpha1.SecurityPolicySpec{Mode: mode}}
+	in := desired.PolicyInput{Policy: p}
+	SecurityPolicy(in, desired.SecurityPolicy(in), res, err)
+	return p
+}
+
+func TestSecurityPolicy(t *testing.T) {
+	tests := []struct {
+		name string
+		mode v1alpha1.PolicyMode
+		want summary
+	}{
+		{"enforced", v1alpha1.ModeEnforce, summary{map[string]string{"Enforced": "True Enforcing", "Ready": "True Enforcing"}, kstatus.CurrentStatus}},
+		{"mode unset enforces", "", summary{map[string]string{"Enforced": "True Enforcing", "Ready": "True Enforcing"}, kstatus.CurrentStatus}},
+		{"audited", v1alpha1.ModeAudit, summary{map[string]string{"Enforced": "False Auditing", "Ready": "True Auditing"}, kstatus.CurrentStatus}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			assertStatus(t, policyWith(tt.mode, apply.Result{}, nil), tt.want)
+		})
+	}
+}
+
+// TestSecurityPolicyCounts counts what the portals' status shows.
+func TestSecurityPolicyCounts(t *testing.T) {
+	finding := func(policy string) v1alpha1.AgencyPortal {
+		return v1alpha1.AgencyPortal{Status: v1alpha1.AgencyPortalStatus{Findings: []v1alpha1.PolicyFinding{{Policy: policy}}}}
+	}
+	p := &v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p"}}
+	in := desired.PolicyInput{Policy: p, Portals: []v1alpha1.AgencyPortal{finding("p"), finding("other"), {}}}
+	SecurityPolicy(in, desired.SecurityPolicy(in), apply.Result{}, nil)
+	got := []int32{p.Status.Matched, p.Status.Compliant, p.Status.Violating}
+	if diff := cmp.Diff([]int32{3, 2, 1}, got); diff != "" {
+		t.Errorf("matched, compliant, violating differ (-want +got):\n%s", diff)
+	}
+}

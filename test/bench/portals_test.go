@@ -1,0 +1,111 @@
+// Package bench measures; it has no pass or fail. "make bench" runs it.
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/test/controlplane"
+	"github.com/govplatform/govplatform/test/harness"
+)
+
+var env *harness.Env
+
+// TestMain starts a control plane with durable writes and without any other
+// controller that writes: what is measured is the operator and the API server.
+func TestMain(m *testing.M) {
+	harness.Main(m, &env, controlplane.Options{Fsync: true})
+}
+
+// portalsPerAgency stays below the default quota.
+const portalsPerAgency = 20
+
+// BenchmarkPortals creates N portals (default 200, N in the environment) and
+// prints the time until the operator is done, its writes per portal and the
+// heap that they cost.
+func BenchmarkPortals(b *testing.B) {
+	n := 200
+	if v, err := strconv.Atoi(os.Getenv("N")); err == nil {
+		n = v
+	}
+	for range b.N {
+		run(b, n)
+	}
+}
+
+func run(b *testing.B, n int) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	op, err := env.StartOperator(ctx, harness.OperatorOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = op.Stop() }()
+	agencies := (n + portalsPerAgency - 1) / portalsPerAgency
+	for i := range agencies {
+		if err := env.Admin.Create(ctx, harness.Agency(fmt.Sprintf("bench%d", i), fmt.Sprintf("B10.%d", i), func(a *v1alpha1.Agency) { a.Spec.Code = fmt.Sprintf("Z%02d", i+1) })); err != nil {
+			b.Fatal(err)
+		}
+	}
+	waitQuiet(op, time.Second)
+	heapBefore := heap()
+	op.Requests.Reset()
+	start := time.Now()
+	for i := range n {
+		if err := env.Admin.Create(ctx, harness.Portal(fmt.Sprintf("bench%d", i/portalsPerAgency), fmt.Sprintf("portal%d", i))); err != nil {
+			b.Fatal(err)
+		}
+	}
+	created := time.Since(start)
+	elapsed := waitQuiet(op, 2*time.Second).Sub(start)
+	var writes, others, conflicts int
+	for _, r := range op.Requests.Writes() {
+		switch {
+		case r.Status == 409:
+			conflicts++
+		case strings.Contains(r.Path, "/namespaces/"):
+			writes++
+		default:
+			others++
+		}
+	}
+	var portals v1alpha1.AgencyPortalList
+	if err := env.Admin.List(ctx, &portals, client.InNamespace("agency-bench0")); err != nil {
+		b.Fatal(err)
+	}
+	children := len(portals.Items[0].Status.Inventory)
+	heapPerPortal := float64(heap()-heapBefore) / float64(n)
+	fmt.Printf("portals %d  children each K=%d  created in %.1fs  done in %.1fs  writes per portal %.2f (K+1=%d)  status writes of agencies %d  conflicts %d  reads past the cache %d  heap per portal %.1f KiB\n",
+		n, children, created.Seconds(), elapsed.Seconds(), float64(writes)/float64(n), children+1, others, conflicts, len(op.Requests.Reads()), heapPerPortal/1024)
+	b.ReportMetric(float64(writes)/float64(n), "writes/portal")
+	b.ReportMetric(elapsed.Seconds(), "s")
+	b.ReportMetric(heapPerPortal, "heapB/portal")
+}
+
+// waitQuiet returns when the last write before a quiet time was seen.
+func waitQuiet(op *harness.Operator, quiet time.Duration) time.Time {
+	last, since := -1, time.Now()
+	for time.Since(since) < quiet {
+		if n := len(op.Requests.Writes()); n != last {
+			last, since = n, time.Now()
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return since
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

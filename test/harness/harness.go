@@ -1,0 +1,222 @@
+// Package harness runs the operator in the test's process against a real
+// control plane, as its own ServiceAccount with exactly the rights that
+// config/default ships, and counts its requests at the transport.
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+
+	"github.com/govplatform/govplatform/controllers"
+	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/test/controlplane"
+)
+
+// Where config/default puts the operator.
+const (
+	OperatorNamespace      = "govplatform-system"
+	OperatorServiceAccount = "govplatform-controller-manager"
+)
+
+// Env is one control plane with the platform installed.
+type Env struct {
+	ControlPlane *controlplane.ControlPlane
+	// Admin may do everything (system:masters).
+	Admin client.Client
+}
+
+// Start starts a control plane and installs CRDs, RBAC and admission policies.
+func Start(ctx context.Context, o controlplane.Options) (*Env, error) {
+	cp, err := controlplane.Start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	e := &Env{ControlPlane: cp}
+	if e.Admin, err = NewClient(cp.AdminConfig()); err == nil {
+		err = e.install(ctx)
+	}
+	if err != nil {
+		_ = cp.Stop()
+		return nil, err
+	}
+	return e, nil
+}
+
+// NewClient returns a client without a cache that knows all kinds.
+func NewClient(cfg *rest.Config) (client.Client, error) {
+	s, err := controllers.NewScheme()
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(cfg, client.Options{Scheme: s})
+	if err != nil {
+		return nil, fmt.Errorf("create client: %w", err)
+	}
+	return c, nil
+}
+
+// Root returns the folder of the repository.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..")
+}
+
+// Render returns the objects of a kustomization folder of the repository.
+func Render(folder string) ([]*unstructured.Unstructured, error) {
+	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(Root(), folder))
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", folder, err)
+	}
+	var out []*unstructured.Unstructured
+	for _, r := range m.Resources() {
+		data, err := r.AsYAML()
+		if err != nil {
+			return nil, fmt.Errorf("render %s: %w", folder, err)
+		}
+		u := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal(data, u); err != nil {
+			return nil, fmt.Errorf("parse %s: %w", folder, err)
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
+// install applies config/default but for the Deployment: the operator runs in
+// the test's process.
+func (e *Env) install(ctx context.Context) error {
+	objects, err := Render("config/default")
+	if err != nil {
+		return err
+	}
+	for pass, pending := 0, objects; len(pending) > 0; pass++ {
+		var again []*unstructured.Unstructured
+		for _, o := range pending {
+			if o.GetKind() == "Deployment" {
+				continue
+			}
+			err := e.Admin.Patch(ctx, o.DeepCopy(), client.Apply, client.FieldOwner("install"), client.ForceOwnership) //nolint:staticcheck // unstructured objects of any kind
+			switch {
+			case err == nil:
+			case pass < 50 && (apierrors.IsNotFound(err) || apierrors.IsConflict(err) || isNoMatch(err)):
+				again = append(again, o)
+			default:
+				return fmt.Errorf("install %s %s: %w", o.GetKind(), o.GetName(), err)
+			}
+		}
+		pending = again
+		if len(pending) > 0 {
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// Operator is one running operator.
+type Operator struct {
+	// Requests of this operator since it started.
+	Requests *Counter
+	// Manager of the operator.
+	Manager ctrl.Manager
+	cancel  context.CancelFunc
+	done    chan struct{}
+	err     error
+}
+
+// OperatorOptions of StartOperator.
+type OperatorOptions struct {
+	// Transport wraps the operator's transport, to inject faults.
+	Transport func(next Transport) Transport
+	// Settings of the installation; the shipped ones when nil.
+	Settings *settings.Settings
+	// LeaderElection runs it as one of several replicas.
+	LeaderElection bool
+}
+
+// StartOperator runs the operator as its ServiceAccount until Stop.
+func (e *Env) StartOperator(ctx context.Context, o OperatorOptions) (*Operator, error) {
+	cfg, err := e.ControlPlane.ServiceAccountConfig(ctx, OperatorNamespace, OperatorServiceAccount)
+	if err != nil {
+		return nil, fmt.Errorf("get the operator's token: %w", err)
+	}
+	op := &Operator{Requests: NewCounter(), done: make(chan struct{})}
+	cfg.Wrap(op.Requests.Wrap)
+	if o.Transport != nil {
+		cfg.Wrap(o.Transport)
+	}
+	skip := true
+	op.Manager, err = controllers.NewManager(cfg, ctrl.Options{
+		Metrics:                 metricsserver.Options{BindAddress: "0"},
+		HealthProbeBindAddress:  "0",
+		Controller:              config.Controller{SkipNameValidation: &skip},
+		LeaderElection:          o.LeaderElection,
+		LeaderElectionID:        "operator.platform.gov.vn",
+		LeaderElectionNamespace: OperatorNamespace,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := settings.Default()
+	if o.Settings != nil {
+		s = *o.Settings
+	}
+	runCtx, cancel := context.WithCancel(context.Background())
+	op.cancel = cancel
+	if err := controllers.SetupAll(runCtx, op.Manager, s); err != nil {
+		cancel()
+		return nil, err
+	}
+	go func() {
+		defer close(op.done)
+		op.err = op.Manager.Start(runCtx)
+	}()
+	if !op.Manager.GetCache().WaitForCacheSync(ctx) {
+		cancel()
+		<-op.done
+		return nil, fmt.Errorf("the operator's cache did not sync: %w", op.err)
+	}
+	return op, nil
+}
+
+// Stop stops the operator and returns what its manager returned; it may be
+// called again.
+func (o *Operator) Stop() error {
+	o.cancel()
+	<-o.done
+	return o.err
+}
+
+// Main runs the tests of a package against one control plane. The variable gets
+// the environment before the first test runs.
+func Main(m *testing.M, env **Env, o controlplane.Options) {
+	ctrl.SetLogger(logr.Discard())
+	os.Exit(func() int {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		e, err := Start(ctx, o)
+		cancel()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "start the control plane:", err)
+			return 1
+		}
+		defer func() { _ = e.ControlPlane.Stop() }()
+		*env = e
+		return m.Run()
+	}())
+}

@@ -1,0 +1,150 @@
+package threats
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/test/harness"
+)
+
+// TestThreat15_GuardsHoldWithoutOperator stops the operator and lets somebody
+// with every right in the namespace make pods in every way that there is, and
+// then the cluster's own controllers on behalf of a break-glass user.
+// Fails when agency-namespace-objects does not exist; when a SecurityPolicy
+// gets no admission policy; when the namespace has no pod-security labels.
+func TestThreat15_GuardsHoldWithoutOperator(t *testing.T) {
+	operate(t)
+	newAgency(t, "t15")
+	policy := harness.Policy("t15", "t15", allow(registry))
+	env.Create(t, policy)
+	env.WaitReady(t, policy)
+	attacker := fullRights(t, "t15")
+	awaitAdmission(t, "a forbidden image", func() error {
+		return env.Admin.Create(t.Context(), rawPod("t15", "canary", evil), client.DryRunAll)
+	})
+	stopOperator(t)
+
+	pod := rawPod("t15", "x", harness.Image)
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "x"}}, Spec: pod.Spec}
+	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"app": "x"}}
+	job := batchv1.JobSpec{Template: *template.DeepCopy()}
+	job.Template.Spec.RestartPolicy = corev1.RestartPolicyNever
+	for _, o := range []client.Object{
+		pod, rawPod("t15", "x", evil),
+		&appsv1.Deployment{ObjectMeta: in("t15", "x"), Spec: appsv1.DeploymentSpec{Selector: selector, Template: template}},
+		&appsv1.ReplicaSet{ObjectMeta: in("t15", "x"), Spec: appsv1.ReplicaSetSpec{Selector: selector, Template: template}},
+		&appsv1.StatefulSet{ObjectMeta: in("t15", "x"), Spec: appsv1.StatefulSetSpec{Selector: selector, Template: template}},
+		&appsv1.DaemonSet{ObjectMeta: in("t15", "x"), Spec: appsv1.DaemonSetSpec{Selector: selector, Template: template}},
+		&corev1.ReplicationController{ObjectMeta: in("t15", "x"), Spec: corev1.ReplicationControllerSpec{Selector: selector.MatchLabels, Template: &template}},
+		&batchv1.Job{ObjectMeta: in("t15", "x"), Spec: job},
+		&batchv1.CronJob{ObjectMeta: in("t15", "x"), Spec: batchv1.CronJobSpec{Schedule: "* * * * *", JobTemplate: batchv1.JobTemplateSpec{Spec: job}}},
+		&corev1.Service{ObjectMeta: in("t15", "x"), Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}},
+		&corev1.ServiceAccount{ObjectMeta: in("t15", "x")},
+		&corev1.Endpoints{ObjectMeta: in("t15", "x")}, //nolint:staticcheck // still an API
+		&discoveryv1.EndpointSlice{ObjectMeta: in("t15", "x"), AddressType: "IPv4"},
+		&networkingv1.Ingress{ObjectMeta: in("t15", "x"), Spec: networkingv1.IngressSpec{DefaultBackend: &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "x", Port: networkingv1.ServiceBackendPort{Number: 80}}}}},
+		&rbacv1.RoleBinding{ObjectMeta: in("t15", "x"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "careless"}},
+	} {
+		kind := strings.TrimPrefix(fmt.Sprintf("%T", o), "*")
+		refused(t, kind, attacker.Create(t.Context(), o.DeepCopyObject().(client.Object)), byObjectPolicy)
+		absent(t, o)
+	}
+	for _, guard := range []client.Object{
+		stored(t, &corev1.ResourceQuota{ObjectMeta: in("t15", "agency-quota")}), stored(t, &corev1.LimitRange{ObjectMeta: in("t15", "agency-limits")}),
+		stored(t, &rbacv1.RoleBinding{ObjectMeta: in("t15", "agency-admins")}),
+	} {
+		changed := guard.DeepCopyObject().(client.Object)
+		refused(t, "patch", attacker.Patch(t.Context(), changed, mergePatch(`{"metadata":{"labels":{"mallory":"was-here"}}}`)), byObjectPolicy)
+		refused(t, "delete", attacker.Delete(t.Context(), changed), byObjectPolicy)
+		if _, counted := guard.(*corev1.ResourceQuota); !counted {
+			untouched(t, guard)
+		}
+	}
+
+	// Nobody is exempt from the authority's standard and from pod security.
+	refused(t, "forbidden image", env.Admin.Create(t.Context(), rawPod("t15", "x", evil)), "control images.allowedRegistries")
+	privileged := rawPod("t15", "x", harness.Image)
+	privileged.Spec.Containers[0].SecurityContext.Privileged = ptr.To(true)
+	refused(t, "privileged", env.Admin.Create(t.Context(), privileged), "PodSecurity")
+	rs := &appsv1.ReplicaSet{ObjectMeta: in("t15", "controlled"), Spec: appsv1.ReplicaSetSpec{Replicas: ptr.To(int32(1)), Selector: selector, Template: *template.DeepCopy()}}
+	rs.Spec.Template.Spec.Containers[0].Image = evil
+	env.Create(t, rs)
+	harness.Eventually(t, func() error {
+		for _, c := range stored(t, rs).Status.Conditions {
+			if c.Type == appsv1.ReplicaSetReplicaFailure && strings.Contains(c.Message, "control images.allowedRegistries") {
+				return nil
+			}
+		}
+		return errors.New("the ReplicaSet reports no refusal")
+	})
+	if pods := podsOf(t, "t15"); len(pods) > 0 {
+		t.Errorf("pod %s exists", pods[0].Name)
+	}
+	forged := harness.Portal("t15", "x", func(p *v1alpha1.AgencyPortal) { p.Spec.Image = "nginx" })
+	if err := attacker.Create(t.Context(), forged); !apierrors.IsInvalid(err) {
+		t.Errorf("an invalid portal gives %v", err)
+	}
+}
+
+// TestThreat25_TenantNetworkPolicies tries to open a hole next to the guards,
+// or to change one of them, first as an ordinary agency administrator and then
+// with every right in the namespace, while the operator is down.
+// Fails when networkpolicies are left out of agency-namespace-objects; when the
+// agency's ClusterRole may write them.
+func TestThreat25_TenantNetworkPolicies(t *testing.T) {
+	operate(t)
+	newAgency(t, "t25")
+	portal := harness.Portal("t25", "portal", small)
+	env.Create(t, portal)
+	env.WaitReady(t, portal)
+	ordinary, careless := mallory(t, "t25"), fullRights(t, "t25")
+	stopOperator(t)
+	before := policiesOf(t, "t25")
+	if len(before) != 3 {
+		t.Fatalf("%d network policies, want default-deny, portal-deny and portal-base", len(before))
+	}
+	hole := &networkingv1.NetworkPolicy{ObjectMeta: in("t25", "hole"), Spec: networkingv1.NetworkPolicySpec{
+		Ingress: []networkingv1.NetworkPolicyIngressRule{{}}, Egress: []networkingv1.NetworkPolicyEgressRule{{}},
+		PolicyTypes: []networkingv1.PolicyType{"Ingress", "Egress"},
+	}}
+	disguised := hole.DeepCopy()
+	disguised.Name = "disguised"
+	disguised.Labels = map[string]string{names.LabelManagedBy: names.ManagedBy, names.LabelOwnerUID: string(portal.UID), names.LabelOwnerKind: "AgencyPortal", names.LabelOwnerName: "portal"}
+
+	// The right to the namespace is given after the ordinary attempts are known
+	// to fail for want of rights, so both walls are seen.
+	plain := as(t, "eve@t25", "t25-admins", "system:authenticated")
+	refused(t, "create without rights", plain.Create(t.Context(), hole.DeepCopy()), `cannot create resource "networkpolicies"`)
+	for _, c := range []client.Client{ordinary, careless} {
+		refused(t, "create", c.Create(t.Context(), hole.DeepCopy()), byObjectPolicy)
+		refused(t, "create disguised", c.Create(t.Context(), disguised.DeepCopy()), byObjectPolicy)
+		for i := range before {
+			p := before[i].DeepCopy()
+			refused(t, "open "+p.Name, c.Patch(t.Context(), p, mergePatch(`{"spec":{"ingress":[{}],"egress":[{}]}}`)), byObjectPolicy)
+			refused(t, "release "+p.Name, c.Patch(t.Context(), p, mergePatch(`{"metadata":{"finalizers":null}}`)), byObjectPolicy)
+			refused(t, "delete "+p.Name, c.Delete(t.Context(), p), byObjectPolicy)
+		}
+		refused(t, "delete all", c.DeleteAllOf(t.Context(), &networkingv1.NetworkPolicy{}, client.InNamespace(hole.Namespace)), byObjectPolicy)
+	}
+	if n := len(policiesOf(t, "t25")); n != len(before) {
+		t.Errorf("%d network policies, had %d", n, len(before))
+	}
+	for i := range before {
+		untouched(t, &before[i])
+	}
+}
