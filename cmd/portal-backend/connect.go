@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// attempt is the outcome of one fresh connection, printed as one line of JSON.
+type attempt struct {
+	// Time is when the attempt began.
+	Time   time.Time `json:"time"`
+	Target string    `json:"target"`
+	Open   bool      `json:"open"`
+	// Milliseconds is how long it took until the answer or the failure.
+	Milliseconds float64 `json:"ms"`
+	Error        string  `json:"error,omitempty"`
+}
+
+// connect tries all targets at once.
+func connect(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("connect", flag.ContinueOnError)
+	timeout := flags.Duration("timeout", 2*time.Second, "")
+	tcp := flags.Bool("tcp", false, "")
+	targets, err := parse(flags, args)
+	if err != nil {
+		return err
+	}
+	if err := checkTargets(targets); err != nil {
+		return err
+	}
+
+	attempts := make([]attempt, len(targets))
+	var group sync.WaitGroup
+	for i, target := range targets {
+		group.Go(func() { attempts[i] = try(ctx, target, *timeout, *tcp) })
+	}
+	group.Wait()
+	encoder := json.NewEncoder(out)
+	var result error
+	for _, a := range attempts {
+		if err := encoder.Encode(a); err != nil {
+			return err
+		}
+		if !a.Open {
+			result = errNegative
+		}
+	}
+	return result
+}
+
+// connectLoop begins an attempt in every interval, whether or not the ones before have ended, so that a closed stretch
+// does not make the measurement coarser. The lines come in the order in which the attempts end.
+func connectLoop(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("connect-loop", flag.ContinueOnError)
+	interval := flags.Duration("interval", 50*time.Millisecond, "")
+	// Below a second, the kernel does not send the first packet again: an attempt tells of the moment when it began.
+	timeout := flags.Duration("timeout", 500*time.Millisecond, "")
+	length := flags.Duration("for", 0, "")
+	tcp := flags.Bool("tcp", false, "")
+	targets, err := parse(flags, args)
+	if err != nil {
+		return err
+	}
+	if len(targets) != 1 || *interval <= 0 {
+		return fmt.Errorf("connect-loop needs one HOST:PORT and a positive interval\n%s", usage)
+	}
+	if err := checkTargets(targets); err != nil {
+		return err
+	}
+	if *length > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, *length)
+		defer cancel()
+	}
+
+	var (
+		group   sync.WaitGroup
+		mu      sync.Mutex
+		encoder = json.NewEncoder(out)
+		failed  = make(chan error, 1)
+	)
+	ticker := time.NewTicker(*interval)
+	defer ticker.Stop()
+	defer group.Wait()
+	for {
+		group.Go(func() {
+			// An attempt that has begun is finished, so that the end of the loop does not look closed.
+			a := try(context.WithoutCancel(ctx), targets[0], *timeout, *tcp)
+			mu.Lock()
+			defer mu.Unlock()
+			if err := encoder.Encode(a); err != nil {
+				select {
+				case failed <- err:
+				default: // One failure is enough to end.
+				}
+			}
+		})
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case <-ticker.C:
+		}
+	}
+}
+
+func checkTargets(targets []string) error {
+	if len(targets) == 0 {
+		return fmt.Errorf("a HOST:PORT is missing\n%s", usage)
+	}
+	for _, target := range targets {
+		if _, _, err := net.SplitHostPort(target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// try opens a fresh connection and, unless only TCP is asked for, gets an answer to a request. Any HTTP status counts:
+// whoever answered was reached.
+func try(ctx context.Context, target string, timeout time.Duration, tcp bool) attempt {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	a := attempt{Time: time.Now(), Target: target}
+	var err error
+	if tcp {
+		err = dial(ctx, target)
+	} else {
+		err = get(ctx, target)
+	}
+	a.Milliseconds = float64(time.Since(a.Time).Microseconds()) / 1000
+	a.Open = err == nil
+	if err != nil {
+		a.Error = err.Error()
+	}
+	return a
+}
+
+func dial(ctx context.Context, target string) error {
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", target)
+	if err != nil {
+		return err
+	}
+	return connection.Close()
+}
+
+func get(ctx context.Context, target string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+"/", http.NoBody)
+	if err != nil {
+		return err
+	}
+	// A connection or an environment's proxy from before would answer for a network that is closed now.
+	transport := &http.Transport{DisableKeepAlives: true, Proxy: nil}
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20))
+	return errors.Join(err, response.Body.Close())
+}
+
+// lookup resolves a name as the pod's own configuration says.
+func lookup(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("lookup", flag.ContinueOnError)
+	timeout := flags.Duration("timeout", 2*time.Second, "")
+	names, err := parse(flags, args)
+	if err != nil {
+		return err
+	}
+	if len(names) != 1 {
+		return fmt.Errorf("lookup needs one name\n%s", usage)
+	}
+	ctx, cancel := context.WithTimeout(ctx, *timeout)
+	defer cancel()
+	answer := struct {
+		Name      string   `json:"name"`
+		Addresses []string `json:"addresses,omitempty"`
+		Error     string   `json:"error,omitempty"`
+	}{Name: names[0]}
+	answer.Addresses, err = net.DefaultResolver.LookupHost(ctx, names[0])
+	if err != nil {
+		answer.Error = err.Error()
+	}
+	if encodeErr := json.NewEncoder(out).Encode(answer); encodeErr != nil {
+		return encodeErr
+	}
+	if err != nil {
+		return errNegative
+	}
+	return nil
+}

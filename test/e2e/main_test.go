@@ -1,0 +1,47 @@
+// Package e2e tries the platform's promises on real packets between pods that really run; see the cluster package for
+// the cluster and the connectivity package for the connections.
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/govplatform/govplatform/test/e2e/cluster"
+)
+
+const (
+	// requiredVariable is set by "make e2e". Without it the tests of this package do not run, because they need root and
+	// programs that other tests do not.
+	requiredVariable = "GOVPLATFORM_E2E"
+	// enforcerVariable set to off leaves NetworkPolicies without effect, to show that the tests notice.
+	enforcerVariable = "GOVPLATFORM_E2E_ENFORCER"
+)
+
+// processors is what the node claims to have, enough for what the national sample requests.
+const processors = 32
+
+// shared is the cluster of all tests in this package. Each test has namespaces of its own.
+var shared *cluster.Cluster
+
+func TestMain(m *testing.M) {
+	if os.Getenv(requiredVariable) == "" {
+		fmt.Println("e2e: not run: it needs a real node; run \"make e2e\"")
+		os.Exit(0)
+	}
+	root, err := cluster.RepositoryRoot()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+	cluster.Main(m, cluster.Environment{DumpDir: filepath.Join(root, "bin", "e2e")}, cluster.Options{
+		Images:          []string{"portal-backend"},
+		Processors:      processors,
+		WithoutEnforcer: os.Getenv(enforcerVariable) == "off",
+		Progress: func(step string, elapsed time.Duration) {
+			fmt.Printf("cluster: %5.1f s  %s\n", elapsed.Seconds(), step)
+		},
+	}, func(c *cluster.Cluster) { shared = c })
+}
