@@ -86,6 +86,7 @@ type EnvVar struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z_][A-Za-z0-9_]*$')",message="must be an environment variable name: letters, digits and _, not starting with a digit"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['PORT', 'PORTAL_AGENCY', 'PORTAL_NAME'])",message="PORT, PORTAL_AGENCY and PORTAL_NAME are set by the platform; use another name"
 	Name string `json:"name"`
 	// value in clear; use valueFrom for secrets.
 	// +optional
@@ -97,15 +98,14 @@ type EnvVar struct {
 }
 
 // PortalResources is what one pod asks for and may use. What is left out gets
-// a default: 100m and 128Mi requested, 1 and 512Mi at most.
+// a default: 100m and 128Mi requested, 1 and 512Mi at most, or what the other
+// side of the pair states where that is closer.
 type PortalResources struct {
 	// requests is what the scheduler reserves.
 	// +optional
-	// +kubebuilder:default={cpu: "100m", memory: "128Mi"}
 	Requests ResourceAmounts `json:"requests,omitempty"`
 	// limits is what a pod may use at most.
 	// +optional
-	// +kubebuilder:default={cpu: "1", memory: "512Mi"}
 	Limits ResourceAmounts `json:"limits,omitempty"`
 }
 
@@ -313,6 +313,7 @@ type AgencyPortalStatus struct {
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label that starts with a letter, at most 63 characters, because the Service has the same name"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name != 'default'",message="metadata.name must not be default: Kubernetes and the agency's guards use that name; choose another"
 type AgencyPortal struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional

@@ -87,9 +87,15 @@ type ResourceControl struct {
 	RequireLimits bool `json:"requireLimits,omitempty"`
 	// maxCPU is the largest cpu limit of one pod, in cores.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=24
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,14}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(m|k|M|G|T|Ki|Mi|Gi|Ti)?$')",message="must be an amount above 0 without exponent, e.g. 2"
 	MaxCPU *resource.Quantity `json:"maxCPU,omitempty"`
 	// maxMemory is the largest memory limit of one pod, in bytes.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=24
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,14}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(m|k|M|G|T|Ki|Mi|Gi|Ti)?$')",message="must be an amount above 0 without exponent, e.g. 4Gi"
 	MaxMemory *resource.Quantity `json:"maxMemory,omitempty"`
 }
 
@@ -114,6 +120,10 @@ type CertificateControl struct {
 	IssuerRef *IssuerReference `json:"issuerRef,omitempty"`
 	// maxDuration is the longest validity of a certificate, e.g. 2160h.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=24
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$')",message="must be a duration in hours, minutes and seconds, e.g. 2160h"
 	MaxDuration *metav1.Duration `json:"maxDuration,omitempty"`
 	// minTLSVersion is the lowest TLS version accepted.
 	// +optional
@@ -143,6 +153,10 @@ type DataSharingControl struct {
 	RequireAuthorityApprovalFor []DataClassification `json:"requireAuthorityApprovalFor,omitempty"`
 	// maxValidity is the longest term of a link, e.g. 8760h.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=24
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$')",message="must be a duration in hours, minutes and seconds, e.g. 8760h"
 	MaxValidity *metav1.Duration `json:"maxValidity,omitempty"`
 }
 

@@ -32,11 +32,12 @@ type AgencyName string
 // RegistryPrefix is a registry host with an optional port and path. It matches
 // an image by whole segments: "registry.gov.vn/mof" matches
 // "registry.gov.vn/mof/tax" and neither "registry.gov.vn/mofa/x" nor
-// "registry.gov.vn.evil.example/mof/x".
+// "registry.gov.vn.evil.example/mof/x". The host has a dot or a port, else
+// container runtimes would take it for a folder of Docker Hub.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=255
-// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$')",message="must be a registry host with an optional port and path in lower case, without scheme, wildcard or trailing slash, e.g. registry.platform.example.gov.vn/mof; it matches whole segments"
+// +kubebuilder:validation:XValidation:rule="self.matches('^(localhost(:[0-9]{1,5})?|[a-z0-9]([-a-z0-9]*[a-z0-9])?(([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+(:[0-9]{1,5})?|:[0-9]{1,5}))(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$')",message="must be a registry host, which has a dot or a port, with an optional path, in lower case, without scheme, wildcard or trailing slash, e.g. registry.platform.example.gov.vn/mof; it matches whole segments"
 type RegistryPrefix string
 
 // SecurityLevel is the level of an information system under Decree 85/2016,
@@ -122,13 +123,22 @@ type StatusBase struct {
 	Inventory []InventoryEntry `json:"inventory,omitempty"`
 }
 
-// ResourceAmounts is an amount of compute.
+// ResourceAmounts is an amount of compute. Its rules are narrower than the
+// pattern of Kubernetes, which lets values pass that can't be parsed (1e1.5) and
+// would keep the operator from reading any object of the kind, and others that
+// take hours to compare (1e999999999).
 type ResourceAmounts struct {
 	// cpu in cores, e.g. 500m.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=24
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,14}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(m|k|M|G|T|Ki|Mi|Gi|Ti)?$')",message="must be an amount above 0 without exponent, e.g. 500m"
 	CPU *resource.Quantity `json:"cpu,omitempty"`
 	// memory in bytes, e.g. 512Mi.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=24
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,14}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(m|k|M|G|T|Ki|Mi|Gi|Ti)?$')",message="must be an amount above 0 without exponent, e.g. 512Mi"
 	Memory *resource.Quantity `json:"memory,omitempty"`
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,7 +41,7 @@ func connect(ctx context.Context, args []string, out io.Writer) error {
 	attempts := make([]attempt, len(targets))
 	var group sync.WaitGroup
 	for i, target := range targets {
-		group.Go(func() { attempts[i] = try(ctx, target, *timeout, *tcp) })
+		group.Go(func() { attempts[i] = try(ctx, nil, target, *timeout, *tcp) })
 	}
 	group.Wait()
 	encoder := json.NewEncoder(out)
@@ -56,8 +57,9 @@ func connect(ctx context.Context, args []string, out io.Writer) error {
 	return result
 }
 
-// connectLoop begins an attempt in every interval, whether or not the ones before have ended, so that a closed stretch
-// does not make the measurement coarser. The lines come in the order in which the attempts end.
+// connectLoop begins an attempt at every target in every interval, whether or not the ones before have ended, so that a
+// closed stretch does not make the measurement coarser. The lines come in the order in which the attempts end. With
+// --keep, one connection to each target is opened and every further attempt is a request on it.
 func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("connect-loop", flag.ContinueOnError)
 	interval := flags.Duration("interval", 50*time.Millisecond, "")
@@ -65,12 +67,13 @@ func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 	timeout := flags.Duration("timeout", 500*time.Millisecond, "")
 	length := flags.Duration("for", 0, "")
 	tcp := flags.Bool("tcp", false, "")
+	keep := flags.Bool("keep", false, "")
 	targets, err := parse(flags, args)
 	if err != nil {
 		return err
 	}
-	if len(targets) != 1 || *interval <= 0 {
-		return fmt.Errorf("connect-loop needs one HOST:PORT and a positive interval\n%s", usage)
+	if *interval <= 0 || *keep && *tcp {
+		return fmt.Errorf("connect-loop needs a positive interval, and --keep sends requests\n%s", usage)
 	}
 	if err := checkTargets(targets); err != nil {
 		return err
@@ -86,23 +89,31 @@ func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 		mu      sync.Mutex
 		encoder = json.NewEncoder(out)
 		failed  = make(chan error, 1)
+		kept    = map[string]*http.Client{}
 	)
+	for _, target := range targets {
+		if *keep {
+			kept[target] = keptClient(*timeout)
+		}
+	}
 	ticker := time.NewTicker(*interval)
 	defer ticker.Stop()
 	defer group.Wait()
 	for {
-		group.Go(func() {
-			// An attempt that has begun is finished, so that the end of the loop does not look closed.
-			a := try(context.WithoutCancel(ctx), targets[0], *timeout, *tcp)
-			mu.Lock()
-			defer mu.Unlock()
-			if err := encoder.Encode(a); err != nil {
-				select {
-				case failed <- err:
-				default: // One failure is enough to end.
+		for _, target := range targets {
+			group.Go(func() {
+				// An attempt that has begun is finished, so that the end of the loop does not look closed.
+				a := try(context.WithoutCancel(ctx), kept[target], target, *timeout, *tcp)
+				mu.Lock()
+				defer mu.Unlock()
+				if err := encoder.Encode(a); err != nil {
+					select {
+					case failed <- err:
+					default: // One failure is enough to end.
+					}
 				}
-			}
-		})
+			})
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -111,6 +122,22 @@ func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// errSecond is why a kept client opens no other connection.
+var errSecond = errors.New("the connection has ended")
+
+// keptClient returns a client with one connection, which is opened once and never again.
+func keptClient(timeout time.Duration) *http.Client {
+	var opened atomic.Bool
+	dialer := &net.Dialer{Timeout: timeout}
+	transport := &http.Transport{Proxy: nil, MaxConnsPerHost: 1, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if opened.Swap(true) {
+			return nil, errSecond
+		}
+		return dialer.DialContext(ctx, network, address)
+	}}
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 func checkTargets(targets []string) error {
@@ -126,8 +153,8 @@ func checkTargets(targets []string) error {
 }
 
 // try opens a fresh connection and, unless only TCP is asked for, gets an answer to a request. Any HTTP status counts:
-// whoever answered was reached.
-func try(ctx context.Context, target string, timeout time.Duration, tcp bool) attempt {
+// whoever answered was reached. With a client the request goes over the client's connection.
+func try(ctx context.Context, client *http.Client, target string, timeout time.Duration, tcp bool) attempt {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	a := attempt{Time: time.Now(), Target: target}
@@ -135,7 +162,7 @@ func try(ctx context.Context, target string, timeout time.Duration, tcp bool) at
 	if tcp {
 		err = dial(ctx, target)
 	} else {
-		err = get(ctx, target)
+		err = get(ctx, client, target)
 	}
 	a.Milliseconds = float64(time.Since(a.Time).Microseconds()) / 1000
 	a.Open = err == nil
@@ -153,14 +180,16 @@ func dial(ctx context.Context, target string) error {
 	return connection.Close()
 }
 
-func get(ctx context.Context, target string) error {
+func get(ctx context.Context, client *http.Client, target string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+"/", http.NoBody)
 	if err != nil {
 		return err
 	}
-	// A connection or an environment's proxy from before would answer for a network that is closed now.
-	transport := &http.Transport{DisableKeepAlives: true, Proxy: nil}
-	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	if client == nil {
+		// A connection or an environment's proxy from before would answer for a network that is closed now.
+		transport := &http.Transport{DisableKeepAlives: true, Proxy: nil}
+		client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		return err

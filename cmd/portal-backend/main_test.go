@@ -205,6 +205,39 @@ func TestConnectLoop(t *testing.T) {
 	}
 }
 
+// TestKeptConnection ends the connection in the middle of the loop: what follows is closed although the server answers.
+func TestKeptConnection(t *testing.T) {
+	connections := make(chan net.Conn, 10)
+	web := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	web.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections <- c
+		}
+	}
+	web.Start()
+	defer web.Close()
+	time.AfterFunc(100*time.Millisecond, func() { (<-connections).Close() })
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"connect-loop", web.Listener.Addr().String(), "--keep", "--interval", "10ms", "--for", "200ms"}, environment(nil), &out); err != nil {
+		t.Fatal(err)
+	}
+	open, closed := 0, 0
+	for decoder := json.NewDecoder(&out); decoder.More(); {
+		var got attempt
+		if err := decoder.Decode(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Open {
+			open++
+		} else {
+			closed++
+		}
+	}
+	if open < 2 || closed < 2 || len(connections) > 0 {
+		t.Errorf("%d open, %d closed, %d further connections: want both and none", open, closed, len(connections))
+	}
+}
+
 func TestLookup(t *testing.T) {
 	var out bytes.Buffer
 	if err := run(t.Context(), []string{"lookup", "127.0.0.1"}, environment(nil), &out); err != nil || !strings.Contains(out.String(), `"127.0.0.1"`) {
@@ -220,7 +253,7 @@ func TestLookup(t *testing.T) {
 func TestUsageErrors(t *testing.T) {
 	for _, args := range [][]string{
 		{"other"}, {"connect"}, {"connect", "host"}, {"connect", "host:80", "--unknown"}, {"connect-loop"},
-		{"connect-loop", "a:1", "b:2"}, {"connect-loop", "a:1", "--interval=0s"}, {"lookup"}, {"lookup", "a", "b"},
+		{"connect-loop", "a:1", "--tcp", "--keep"}, {"connect-loop", "a:1", "--interval=0s"}, {"lookup"}, {"lookup", "a", "b"},
 	} {
 		if err := run(t.Context(), args, environment(nil), io.Discard); err == nil || errors.Is(err, errNegative) {
 			t.Errorf("%v: %v, want a usage error", args, err)

@@ -30,6 +30,7 @@ func (r *Reconciler) offboard(ctx context.Context, a *v1alpha1.Agency, portals [
 	var ns corev1.Namespace
 	err := r.Live.Get(ctx, client.ObjectKey{Name: namespace}, &ns)
 	if client.IgnoreNotFound(err) != nil {
+		status.LookupFailed(a.GetStatusBase(), a.Generation)
 		return ctrl.Result{}, fmt.Errorf("read namespace: %w", err)
 	}
 	if apierrors.IsNotFound(err) || !owner.Owns(&ns) {
@@ -42,6 +43,7 @@ func (r *Reconciler) offboard(ctx context.Context, a *v1alpha1.Agency, portals [
 	}
 	ours, foreign, err := r.pods(ctx, namespace)
 	if err != nil {
+		status.LookupFailed(a.GetStatusBase(), a.Generation)
 		return ctrl.Result{}, err
 	}
 	switch {

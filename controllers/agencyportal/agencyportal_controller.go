@@ -82,6 +82,13 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 
 func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
 	owner := names.OwnerOf("AgencyPortal", p)
+	if p.DeletionTimestamp == nil {
+		// What an earlier portal of the same name left behind is in the way.
+		if err := r.clear(ctx, p); err != nil {
+			status.LookupFailed(p.GetStatusBase(), p.Generation)
+			return ctrl.Result{}, err
+		}
+	}
 	in, err := gather.AgencyPortal(ctx, r.Client, r.Settings, p)
 	if err != nil {
 		status.LookupFailed(p.GetStatusBase(), p.Generation)

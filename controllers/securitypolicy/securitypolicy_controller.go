@@ -8,9 +8,11 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -59,10 +61,12 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.
 		status.LookupFailed(p.GetStatusBase(), p.Generation)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
 	}
-	if p.DeletionTimestamp != nil {
-		// Held by somebody's finalizer: what stands keeps standing until it is gone.
+	if p.DeletionTimestamp != nil && controllerutil.ContainsFinalizer(p, metav1.FinalizerDeleteDependents) {
+		// The garbage collector removes the children first; made again, they
+		// would keep it busy for ever.
 		return ctrl.Result{}, nil
 	}
+	// Held by somebody's finalizer a policy stands, and is repaired, until it is gone.
 	out := desired.SecurityPolicy(in)
 	res, err := r.Applier.Apply(ctx, names.OwnerOf("SecurityPolicy", p), p.Status.Inventory, out.Objects)
 	status.SecurityPolicy(in, out, res, err)

@@ -200,7 +200,7 @@ func (a *Applier) ensure(ctx context.Context, owner names.Owner, inventory []v1a
 		return nil, fmt.Errorf("read: %w", err)
 	}
 	if !owner.Owns(live) && !inInventory(inventory, want, live) {
-		res.Conflicts = append(res.Conflicts, conflictOf(want))
+		notOurs(want, live, res)
 		return nil, nil
 	}
 	return a.repair(ctx, owner, inventory, want, live, res)
@@ -230,10 +230,20 @@ func (a *Applier) create(ctx context.Context, owner names.Owner, inventory []v1a
 		return nil, fmt.Errorf("read the object that has the name: %w", err)
 	}
 	if !owner.Owns(live) && !inInventory(inventory, want, live) {
-		res.Conflicts = append(res.Conflicts, conflictOf(want))
+		notOurs(want, live, res)
 		return nil, nil
 	}
 	return a.repair(ctx, owner, inventory, want, live, res)
+}
+
+// notOurs notes an object in the way: somebody else's, or one that goes anyway,
+// such as the guard of a portal that was deleted and created again.
+func notOurs(want, live desired.Object, res *Result) {
+	if live.GetDeletionTimestamp() != nil {
+		res.Terminating = append(res.Terminating, key(want))
+		return
+	}
+	res.Conflicts = append(res.Conflicts, conflictOf(want))
 }
 
 func (a *Applier) repair(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, want, live desired.Object, res *Result) (*v1alpha1.InventoryEntry, error) {

@@ -113,7 +113,8 @@ func podValidations(p *v1alpha1.SecurityPolicy) []admissionv1.Validation {
 	}
 	if c := p.Spec.Resources; c != nil {
 		if c.RequireLimits || c.MaxCPU != nil || c.MaxMemory != nil {
-			add("resources.requireLimits", "variables.workers.all(c, has(c.resources) && has(c.resources.limits) && 'cpu' in c.resources.limits && 'memory' in c.resources.limits)",
+			// A limit of zero is none.
+			add("resources.requireLimits", "variables.workers.all(c, has(c.resources) && has(c.resources.limits) && ['cpu', 'memory'].all(r, r in c.resources.limits && quantity(c.resources.limits[r]).isGreaterThan(quantity('0'))))",
 				"every container must have limits for cpu and memory")
 		}
 		if q := c.MaxCPU; q != nil {

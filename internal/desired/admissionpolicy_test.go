@@ -59,6 +59,7 @@ func TestAdmissionAgreesWithEvaluation(t *testing.T) {
 			p.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Image: "evil.example/x"}}}
 		}, []string{"images.allowedRegistries", "images.requireDigest"}},
 		{"no memory limit", func(p *corev1.PodSpec) { delete(p.Containers[0].Resources.Limits, corev1.ResourceMemory) }, []string{"resources.requireLimits"}},
+		{"limit of zero", limit(corev1.ResourceMemory, "0"), []string{"resources.requireLimits"}},
 		{"at the maximum, written otherwise", limit(corev1.ResourceCPU, "2000m"), nil},
 		{"too much cpu", limit(corev1.ResourceCPU, "2001m"), []string{"resources.maxCPU"}},
 		{"too much memory", limit(corev1.ResourceMemory, "1100Mi"), []string{"resources.maxMemory"}},

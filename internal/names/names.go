@@ -137,19 +137,9 @@ func (o Owner) Reference() metav1.OwnerReference {
 	}
 }
 
-// Owns tells whether an object carries the mark of the owner: the UID in a
-// label or in an owner reference. A name proves nothing.
+// Owns tells whether an object carries the mark of the owner: its UID in the
+// label that admission lets only the operator write. A name proves nothing, nor
+// does an owner reference, which anybody can write who may patch the object.
 func (o Owner) Owns(obj metav1.Object) bool {
-	if o.UID == "" {
-		return false
-	}
-	if obj.GetLabels()[LabelOwnerUID] == string(o.UID) {
-		return true
-	}
-	for _, ref := range obj.GetOwnerReferences() {
-		if ref.UID == o.UID {
-			return true
-		}
-	}
-	return false
+	return o.UID != "" && obj.GetLabels()[LabelOwnerUID] == string(o.UID)
 }

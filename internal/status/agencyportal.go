@@ -44,7 +44,7 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 		set.True(v1alpha1.ConditionNetworkIsolated, v1alpha1.ReasonIsolated, "Deny-all and the declared rules exist.")
 	}
 	workload(set, in, out, res, err)
-	exposure(set, in, out)
+	exposure(set, out)
 	summarisePortal(set, out)
 
 	st.PublicServices = v1alpha1.ServiceCounts{Declared: int32(len(p.Spec.PublicServices))} //nolint:gosec // bounded by the schema
@@ -162,7 +162,7 @@ func deploymentCondition(st appsv1.DeploymentStatus, t appsv1.DeploymentConditio
 	return appsv1.DeploymentCondition{}
 }
 
-func exposure(set *conditions.Set, in desired.PortalInput, out desired.PortalOutput) {
+func exposure(set *conditions.Set, out desired.PortalOutput) {
 	const c = v1alpha1.ConditionExposed
 	if len(out.Exposure) > 0 {
 		setBlocker(set, c, &out.Exposure[0])

@@ -43,15 +43,13 @@ func LookupFailed(base *v1alpha1.StatusBase, generation int64) {
 	finish(base, set, moving)
 }
 
-// failure returns reason and message of a failed write. Only the API server's
-// own words enter, and only where they are stable.
-func failure(err error) (reason, message string) {
-	switch {
-	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
-		return v1alpha1.ReasonApplyFailed, fmt.Sprintf("The API server refused a write: %v. Correct what it names; the operator retries.", err)
-	default:
-		return v1alpha1.ReasonApplyFailed, "A write to the API server failed; the operator retries."
+// failure returns the message of a failed write. Only the API server's own
+// words enter, and only where they are stable.
+func failure(err error) string {
+	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
+		return fmt.Sprintf("The API server refused a write: %v. Correct what it names; the operator retries.", err)
 	}
+	return "A write to the API server failed; the operator retries."
 }
 
 // applied sets a condition from the result of an apply; false when it is not
@@ -59,8 +57,7 @@ func failure(err error) (reason, message string) {
 func applied(set *conditions.Set, condition string, res apply.Result, err error) bool {
 	switch {
 	case err != nil:
-		reason, message := failure(err)
-		set.False(condition, reason, message)
+		set.False(condition, v1alpha1.ReasonApplyFailed, failure(err))
 	case len(res.Conflicts) > 0:
 		set.False(condition, v1alpha1.ReasonConflict, res.Message())
 	case len(res.Terminating) > 0:

@@ -237,7 +237,7 @@ func (c *ControlPlane) prepareIdentities() error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := etcd.write(c.pkiDir(), "etcd"); err != nil {
+	if err := etcd.write(c.pkiDir(), "etcd"); err != nil {
 		return err
 	}
 	apiServer, err := c.clusterAuthority.server("kube-apiserver", []string{"localhost", "kubernetes", "kubernetes.default",
@@ -245,7 +245,7 @@ func (c *ControlPlane) prepareIdentities() error {
 	if err != nil {
 		return err
 	}
-	_, _, err = apiServer.write(c.pkiDir(), "kube-apiserver")
+	err = apiServer.write(c.pkiDir(), "kube-apiserver")
 	return err
 }
 

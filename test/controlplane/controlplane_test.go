@@ -391,7 +391,7 @@ func checkGroups(t *testing.T, parent int) error {
 			}
 			seen++
 			if childGroup, err := syscall.Getpgid(child); err != nil || childGroup == group {
-				return fmt.Errorf("child %d is in the process group of its parent (%v)", child, err)
+				return fmt.Errorf("child %d is in the process group of its parent (%w)", child, err)
 			}
 		}
 	}

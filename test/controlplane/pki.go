@@ -128,16 +128,12 @@ func (a *authority) issue(subject pkix.Name, usage x509.ExtKeyUsage, dnsNames []
 	return &keyPair{certPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), keyPEM: keyPEM}, nil
 }
 
-// write stores the pair as name.crt and name.key in dir and returns the two paths.
-func (p *keyPair) write(dir, name string) (certPath, keyPath string, err error) {
-	certPath, keyPath = filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")
-	if err := os.WriteFile(keyPath, p.keyPEM, 0o600); err != nil {
-		return "", "", err
+// write stores the pair as name.crt and name.key in dir.
+func (p *keyPair) write(dir, name string) error {
+	if err := os.WriteFile(filepath.Join(dir, name+".key"), p.keyPEM, 0o600); err != nil {
+		return err
 	}
-	if err := os.WriteFile(certPath, p.certPEM, 0o600); err != nil {
-		return "", "", err
-	}
-	return certPath, keyPath, nil
+	return os.WriteFile(filepath.Join(dir, name+".crt"), p.certPEM, 0o600)
 }
 
 // ensureKey makes the private key at path unless it is there: tokens signed before a restart stay valid after it.

@@ -9,7 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
+	ctrl "sigs.k8s.io/controller-runtime"
+
 	"github.com/govplatform/govplatform/test/e2e/cluster"
+	"github.com/govplatform/govplatform/test/harness"
 )
 
 const (
@@ -22,6 +26,12 @@ const (
 
 // processors is what the node claims to have, enough for what the national sample requests.
 const processors = 32
+
+// sampleFolder is where the national sample is.
+const sampleFolder = "config/samples/national"
+
+// portalImages are references of the portals that tests make themselves.
+var portalImages = []string{harness.Image, "registry.platform.example.gov.vn/e2e/portal:v1", "registry.platform.example.gov.vn/e2e/portal:v2"}
 
 // shared is the cluster of all tests in this package. Each test has namespaces of its own.
 var shared *cluster.Cluster
@@ -36,12 +46,23 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		os.Exit(1)
 	}
+	references, err := cluster.SampleImages(filepath.Join(root, sampleFolder))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
 	cluster.Main(m, cluster.Environment{DumpDir: filepath.Join(root, "bin", "e2e")}, cluster.Options{
-		Images:          []string{"portal-backend"},
+		Images:          []string{"operator", "portal-backend"},
+		Tags:            map[string][]string{"portal-backend": append(references, portalImages...)},
 		Processors:      processors,
 		WithoutEnforcer: os.Getenv(enforcerVariable) == "off",
 		Progress: func(step string, elapsed time.Duration) {
 			fmt.Printf("cluster: %5.1f s  %s\n", elapsed.Seconds(), step)
 		},
-	}, func(c *cluster.Cluster) { shared = c })
+	}, func(c *cluster.Cluster) {
+		shared = c
+		ctrl.SetLogger(logr.Discard())
+		// The platform comes up while the first tests try the network alone.
+		go bringUp(root)
+	})
 }

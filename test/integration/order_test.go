@@ -50,7 +50,7 @@ func TestAnyOrderConverges(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("the order changes the end state (-want +got):\n%s", diff)
 			}
-			clear(t, c.objects)
+			removeAll(t, c.objects)
 		})
 	}
 }
@@ -102,8 +102,8 @@ func settled(t *testing.T, objects int) error {
 	return nil
 }
 
-// clear removes everything the safe way and waits until it is gone.
-func clear(t *testing.T, objects []*unstructured.Unstructured) {
+// removeAll removes everything the safe way and waits until it is gone.
+func removeAll(t *testing.T, objects []*unstructured.Unstructured) {
 	t.Helper()
 	for _, o := range objects {
 		if o.GetKind() == "Agency" {

@@ -220,7 +220,7 @@ func blindOperator(t *testing.T) *atomic.Value {
 	}
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() { cancel(); <-done }) //nolint:errcheck // the end of the manager is all that matters
 	if !mgr.GetCache().WaitForCacheSync(t.Context()) {
 		t.Fatal("the cache did not sync")
 	}

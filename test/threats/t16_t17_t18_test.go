@@ -148,6 +148,7 @@ var patterns = []struct {
 }{
 	{name: "wildcard", kind: "SecurityPolicy", field: "spec.images.allowedRegistries[0]", at: []string{"spec", "images", "allowedRegistries"}, value: []any{"*"}},
 	{name: "expression", kind: "SecurityPolicy", field: "spec.images.allowedRegistries[0]", at: []string{"spec", "images", "allowedRegistries"}, value: []any{"(a+)+$"}},
+	{name: "no-host", kind: "SecurityPolicy", field: "spec.images.allowedRegistries[0]", at: []string{"spec", "images", "allowedRegistries"}, value: []any{"library"}},
 	{name: "quote", kind: "SecurityPolicy", field: "spec.images.allowedRegistries[0]", at: []string{"spec", "images", "allowedRegistries"}, value: []any{`a"] || true || ["`}},
 	{name: "line", kind: "SecurityPolicy", field: "spec.images.allowedRegistries[0]", at: []string{"spec", "images", "allowedRegistries"}, value: []any{"a.example\nb.example"}},
 	{name: "huge", kind: "SecurityPolicy", field: "spec.images.allowedRegistries[0]", at: []string{"spec", "images", "allowedRegistries"}, value: []any{strings.Repeat("a", 300000)}},

@@ -83,19 +83,31 @@ func TestThreat21_EveryContainer(t *testing.T) {
 		}
 	}
 
-	running := podsOf(t, "t21")[0]
-	debugged := running.DeepCopy()
+	debugged := podsOf(t, "t21")[0]
 	debugged.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
 		Name: "debug", Image: evil, SecurityContext: container("", "").SecurityContext,
 	}}}
-	refused(t, "ephemeral", env.Admin.SubResource("ephemeralcontainers").Update(t.Context(), debugged), "control images.allowedRegistries")
-	resized := running.DeepCopy()
-	limits(&resized.Spec.Containers[0], "8", "512Mi")
-	resized.Spec.Containers[0].Resources.Requests = running.Spec.Containers[0].Resources.Requests
-	refused(t, "resize", env.Admin.SubResource("resize").Update(t.Context(), resized), "control resources.maxCPU")
-	got := stored(t, &corev1.Pod{ObjectMeta: in("t21", running.Name)})
-	if len(got.Spec.EphemeralContainers) > 0 || got.Spec.Containers[0].Resources.Limits.Cpu().Cmp(one) > 0 {
-		t.Errorf("the pod was changed: %+v", got.Spec)
+	refused(t, "ephemeral", env.Admin.SubResource("ephemeralcontainers").Update(t.Context(), &debugged), "control images.allowedRegistries")
+	if got := stored(t, &corev1.Pod{ObjectMeta: in("t21", debugged.Name)}); len(got.Spec.EphemeralContainers) > 0 {
+		t.Errorf("the pod has an ephemeral container: %+v", got.Spec)
+	}
+	// The simulated nodes can't resize, a pod that waits for a node can.
+	waiting := rawPod("t21", "waiting", harness.Image)
+	waiting.Spec.NodeSelector = map[string]string{"no": "where"}
+	limits(&waiting.Spec.Containers[0], "1", "512Mi")
+	env.Create(t, waiting)
+	harness.Eventually(t, func() error {
+		resized := stored(t, waiting).DeepCopy()
+		limits(&resized.Spec.Containers[0], "8", "512Mi")
+		err := env.Admin.SubResource("resize").Update(t.Context(), resized)
+		if apierrors.IsConflict(err) {
+			return err // the scheduler has written its status
+		}
+		refused(t, "resize", err, "control resources.maxCPU")
+		return nil
+	})
+	if got := stored(t, waiting); got.Spec.Containers[0].Resources.Limits.Cpu().Cmp(one) > 0 {
+		t.Errorf("the pod was resized: %+v", got.Spec)
 	}
 }
 

@@ -125,8 +125,10 @@ func (r *recording) alwaysGuarded(t *testing.T) {
 					holding = append(holding, np.Name)
 				}
 			}
+			want := []string{"default-deny", p.Labels[names.LabelPortal] + "-deny"}
 			slices.Sort(holding)
-			if want := []string{"default-deny", p.Labels[names.LabelPortal] + "-deny"}; !slices.Equal(holding, want) {
+			slices.Sort(want)
+			if !slices.Equal(holding, want) {
 				t.Fatalf("revision %d: pod %s (phase %s, deleted %v) is held by %v, want %v", e.number, p.Name, p.Status.Phase, p.DeletionTimestamp, holding, want)
 			}
 		}
@@ -186,18 +188,19 @@ func TestThreat26_Offboarding(t *testing.T) {
 	log.alwaysGuarded(t)
 }
 
-// TestThreat26_WorkloadOutlivesPortal removes a portal whose Deployment is held
-// by a finalizer, so that its pods come back after they are gone for a moment.
+// TestThreat26_WorkloadOutlivesPortal removes a portal whose Deployment and
+// ServiceAccount are held by a finalizer, so that its pods come back after they are gone for a moment.
 // Fails when the guards of a portal that is gone are released as soon as it has
 // no pods, though its Deployment can still make some.
 func TestThreat26_WorkloadOutlivesPortal(t *testing.T) {
 	operate(t)
-	newAgency(t, "u26")
+	agency := newAgency(t, "u26")
 	portal := harness.Portal("u26", "portal", small)
 	env.Create(t, portal)
 	env.WaitReady(t, portal)
 	log := record(t, "u26")
 	release := hold(t, &appsv1.Deployment{ObjectMeta: in("u26", "portal")})
+	releaseAccount := hold(t, &corev1.ServiceAccount{ObjectMeta: in("u26", "portal")}) // without it no pod can be made
 	if err := env.Admin.Delete(t.Context(), portal); err != nil {
 		t.Fatal(err)
 	}
@@ -207,14 +210,34 @@ func TestThreat26_WorkloadOutlivesPortal(t *testing.T) {
 		}
 		return nil
 	})
-	for _, p := range podsOf(t, "u26") {
-		uid := p.UID
-		if err := env.Admin.Delete(t.Context(), &p, client.GracePeriodSeconds(0), client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {
-			t.Fatal(err)
+	// For a moment the quota lets no pod come back: the ReplicaSet goes on trying.
+	merge(t, agency, `{"spec":{"quota":{"pods":0}}}`)
+	harness.Eventually(t, func() error {
+		if pods := stored(t, &corev1.ResourceQuota{ObjectMeta: in("u26", "agency-quota")}).Spec.Hard.Pods(); !pods.IsZero() {
+			return fmt.Errorf("the quota is %s pods", pods)
 		}
-	}
-	time.Sleep(2 * time.Second) // the ReplicaSet makes the pod again
+		return nil
+	})
+	harness.Eventually(t, func() error {
+		pods := podsOf(t, "u26")
+		for i := range pods {
+			_ = env.Admin.Delete(t.Context(), &pods[i], client.GracePeriodSeconds(0))
+		}
+		if len(pods) > 0 {
+			return errors.New("there are pods")
+		}
+		return nil
+	})
+	time.Sleep(time.Second)
+	merge(t, agency, `{"spec":{"quota":{"pods":10}}}`)
+	harness.Eventually(t, func() error {
+		if len(podsOf(t, "u26")) == 0 {
+			return errors.New("the ReplicaSet has not made a pod again")
+		}
+		return nil
+	})
 	release()
+	releaseAccount()
 	gonePods(t, "u26")
 	harness.Eventually(t, func() error {
 		if n := len(policiesOf(t, "u26")); n != 1 {

@@ -1,0 +1,310 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// These tests inject faults, for which a fake client will do. What the API
+// server makes of the writes is tested on a real one in test/integration.
+
+var owner = names.Owner{Kind: "AgencyPortal", Namespace: "agency-finance", Name: "tax-filing", UID: "uid-portal"}
+
+// faulty records writes and lets chosen ones fail.
+type faulty struct {
+	Applier
+	writes []string
+	fail   string
+}
+
+var errInjected = errors.New("injected")
+
+func newFaulty(t *testing.T, existing ...client.Object) *faulty {
+	t.Helper()
+	f := &faulty{}
+	write := func(verb string, o client.Object) error {
+		w := verb + " " + o.GetObjectKind().GroupVersionKind().Kind + " " + o.GetName()
+		if f.fail == w {
+			return errInjected
+		}
+		f.writes = append(f.writes, w)
+		return nil
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithRESTMapper(mapper()).WithObjects(existing...).
+		WithInterceptorFuncs(interceptor.Funcs{
+			Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+				if err := write("create", o); err != nil {
+					return err
+				}
+				return c.Create(ctx, o, opts...)
+			},
+			Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+				if err := write("update", o); err != nil {
+					return err
+				}
+				return c.Update(ctx, o, opts...)
+			},
+			Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+				var options client.DeleteOptions
+				options.ApplyOptions(opts)
+				if options.Preconditions == nil || options.Preconditions.UID == nil || *options.Preconditions.UID != o.GetUID() {
+					t.Errorf("delete of %s without its UID as precondition", o.GetName())
+				}
+				if err := write("delete", o); err != nil {
+					return err
+				}
+				return c.Delete(ctx, o)
+			},
+		}).Build()
+	f.Client, f.Live = c, c
+	return f
+}
+
+// mapper knows the kinds that are emitted, at the versions that are written.
+func mapper() meta.RESTMapper {
+	var versions []schema.GroupVersion
+	for _, o := range emitted() {
+		versions = append(versions, o.GetObjectKind().GroupVersionKind().GroupVersion())
+	}
+	m := meta.NewDefaultRESTMapper(versions)
+	for _, o := range emitted() {
+		m.Add(o.GetObjectKind().GroupVersionKind(), meta.RESTScopeNamespace)
+	}
+	return m
+}
+
+// portalObjects are what the owner should have.
+func portalObjects() []desired.Object {
+	return slices.DeleteFunc(emitted(), func(o desired.Object) bool { return o.GetLabels()[names.LabelOwnerUID] != string(owner.UID) })
+}
+
+// stale returns objects of the owner that are no longer desired, and their
+// inventory: an opening, and an autoscaler.
+func stale() ([]client.Object, []v1alpha1.InventoryEntry) {
+	m := func(name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: "agency-finance", Name: name, UID: "uid-stale", Labels: owner.Labels()}
+	}
+	open := &networkingv1.NetworkPolicy{ObjectMeta: m("tax-filing-old"), Spec: networkingv1.NetworkPolicySpec{Egress: []networkingv1.NetworkPolicyEgressRule{{}}}}
+	scaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: m("tax-filing-old")}
+	return []client.Object{open, scaler}, []v1alpha1.InventoryEntry{
+		{Group: "autoscaling", Kind: "HorizontalPodAutoscaler", Namespace: "agency-finance", Name: "tax-filing-old", UID: "uid-stale"},
+		{Group: "networking.k8s.io", Kind: "NetworkPolicy", Namespace: "agency-finance", Name: "tax-filing-old", UID: "uid-stale"},
+	}
+}
+
+// order is how a first round goes: openings are closed, then guards, openings,
+// what the workload needs, the workload, and only then is pruned.
+var order = []string{
+	"delete NetworkPolicy tax-filing-old",
+	"create NetworkPolicy tax-filing-deny",
+	"create NetworkPolicy tax-filing-base",
+	"create PodDisruptionBudget tax-filing",
+	"create Service tax-filing",
+	"create ServiceAccount tax-filing",
+	"create Deployment tax-filing",
+	"create HorizontalPodAutoscaler tax-filing",
+	"delete HorizontalPodAutoscaler tax-filing-old",
+}
+
+func inventoryNames(inventory []v1alpha1.InventoryEntry) []string {
+	var out []string
+	for _, e := range inventory {
+		out = append(out, e.Kind+" "+e.Name)
+	}
+	return out
+}
+
+func TestOrderOfWrites(t *testing.T) {
+	existing, inventory := stale()
+	f := newFaulty(t, existing...)
+	objects := portalObjects()
+	slices.Reverse(objects)
+	res, err := f.Apply(t.Context(), owner, inventory, objects)
+	if err != nil || !res.Complete() {
+		t.Fatalf("result %+v, error %v", res, err)
+	}
+	if diff := cmp.Diff(order, f.writes); diff != "" {
+		t.Errorf("writes differ (-want +got):\n%s", diff)
+	}
+	want := []string{"Deployment tax-filing", "HorizontalPodAutoscaler tax-filing", "NetworkPolicy tax-filing-base", "NetworkPolicy tax-filing-deny",
+		"PodDisruptionBudget tax-filing", "Service tax-filing", "ServiceAccount tax-filing"}
+	if diff := cmp.Diff(want, inventoryNames(res.Inventory)); diff != "" {
+		t.Errorf("inventory differs (-want +got):\n%s", diff)
+	}
+
+	f.writes = nil
+	if _, err := f.Apply(t.Context(), owner, res.Inventory, objects); err != nil || len(f.writes) > 0 {
+		t.Errorf("the second round writes %v, error %v", f.writes, err)
+	}
+}
+
+// TestAnyFailure lets each write of a round fail in turn: no later one is tried,
+// nothing is forgotten, and the next round ends as if nothing had happened.
+func TestAnyFailure(t *testing.T) {
+	for i, failing := range order {
+		t.Run(failing, func(t *testing.T) {
+			existing, inventory := stale()
+			f := newFaulty(t, existing...)
+			f.fail = failing
+			res, err := f.Apply(t.Context(), owner, inventory, portalObjects())
+			if !errors.Is(err, errInjected) {
+				t.Fatalf("error = %v", err)
+			}
+			if diff := cmp.Diff(order[:i], f.writes, equateEmpty); diff != "" {
+				t.Errorf("writes before the failure differ (-want +got):\n%s", diff)
+			}
+			for _, w := range order[:i] {
+				verb, object, _ := strings.Cut(w, " ")
+				if listed := slices.Contains(inventoryNames(res.Inventory), object); listed != (verb == "create") {
+					t.Errorf("%s: in the inventory %v: %v", w, inventoryNames(res.Inventory), listed)
+				}
+			}
+			f.fail = ""
+			if res, err = f.Apply(t.Context(), owner, res.Inventory, portalObjects()); err != nil || !res.Complete() {
+				t.Fatalf("the next round: %+v, %v", res, err)
+			}
+			if diff := cmp.Diff(order, f.writes); diff != "" {
+				t.Errorf("both rounds together differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+var equateEmpty = cmp.Transformer("empty", func(s []string) []string { return append([]string{}, s...) })
+
+// TestThreat10_ConflictStopsLaterStages: a foreign object with our name is left
+// alone, what comes after its stage is not written, and nothing is pruned.
+func TestThreat10_ConflictStopsLaterStages(t *testing.T) {
+	m := func(name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: "agency-finance", Name: name, UID: "uid-foreign",
+			// Forged marks, but for the label with the UID.
+			OwnerReferences: []metav1.OwnerReference{owner.Reference()},
+			Labels:          map[string]string{names.LabelManagedBy: names.ManagedBy, names.LabelOwnerName: "tax-filing", names.LabelOwnerUID: "uid-other"}}
+	}
+	tests := []struct {
+		name    string
+		foreign client.Object
+		writes  []string
+	}{
+		{"guard", &networkingv1.NetworkPolicy{ObjectMeta: m("tax-filing-deny")}, order[:1]},
+		{"opening", &networkingv1.NetworkPolicy{ObjectMeta: m("tax-filing-base")}, order[:2]},
+		{"service", &corev1.Service{ObjectMeta: m("tax-filing")}, slices.Concat(order[:4], order[5:6])},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			existing, inventory := stale()
+			f := newFaulty(t, append(existing, tt.foreign)...)
+			res, err := f.Apply(t.Context(), owner, inventory, portalObjects())
+			if err != nil || len(res.Conflicts) != 1 || res.Conflicts[0].Name != tt.foreign.GetName() {
+				t.Fatalf("conflicts %+v, error %v", res.Conflicts, err)
+			}
+			if diff := cmp.Diff(tt.writes, f.writes); diff != "" {
+				t.Errorf("writes differ (-want +got):\n%s", diff)
+			}
+			if !slices.Contains(inventoryNames(res.Inventory), "HorizontalPodAutoscaler tax-filing-old") {
+				t.Error("what was not pruned is forgotten")
+			}
+		})
+	}
+}
+
+// TestThreat22_PruneChecksTheUID: an object of the inventory's name that
+// somebody else made since is left alone and forgotten.
+func TestThreat22_PruneChecksTheUID(t *testing.T) {
+	existing, inventory := stale()
+	for _, o := range existing {
+		o.SetUID("uid-recreated")
+	}
+	f := newFaulty(t, existing...)
+	res, err := f.Apply(t.Context(), owner, inventory, nil)
+	if err != nil || len(f.writes) > 0 || len(res.Inventory) > 0 {
+		t.Errorf("writes %v, inventory %v, error %v", f.writes, inventoryNames(res.Inventory), err)
+	}
+}
+
+// TestThreat09_PruneChecksTheMark: the inventory alone is no proof.
+func TestThreat09_PruneChecksTheMark(t *testing.T) {
+	existing, inventory := stale()
+	for _, o := range existing {
+		o.SetLabels(nil)
+	}
+	f := newFaulty(t, existing...)
+	if _, err := f.Apply(t.Context(), owner, inventory, nil); err != nil || len(f.writes) > 0 {
+		t.Errorf("writes %v, error %v", f.writes, err)
+	}
+}
+
+// TestTeardown: what lets traffic pass goes first, then what runs, and the
+// guards stay.
+func TestTeardown(t *testing.T) {
+	f := newFaulty(t)
+	objects := portalObjects()
+	res, err := f.Apply(t.Context(), owner, nil, objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.writes = nil
+	inventory, err := f.Teardown(t.Context(), owner, res.Inventory, objects[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"delete NetworkPolicy tax-filing-base", "delete HorizontalPodAutoscaler tax-filing", "delete Deployment tax-filing",
+		"delete Service tax-filing", "delete PodDisruptionBudget tax-filing", "delete ServiceAccount tax-filing"}
+	if diff := cmp.Diff(want, f.writes); diff != "" {
+		t.Errorf("writes differ (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"NetworkPolicy tax-filing-deny"}, inventoryNames(inventory)); diff != "" {
+		t.Errorf("inventory differs (-want +got):\n%s", diff)
+	}
+}
+
+// TestStages: for every kind, what restricts is written before what runs, and
+// removed after it.
+func TestStages(t *testing.T) {
+	var openings, guards int
+	for _, o := range emitted() {
+		if !slices.Contains(removalOrder, kindOf(o)) {
+			t.Errorf("%s has no place in the order of removal", kindOf(o))
+		}
+		switch {
+		case kindOf(o) == "Namespace" && stage(o) != 0, kindOf(o) == "Deployment" && stage(o) != 4:
+			t.Errorf("%s has stage %d", key(o), stage(o))
+		case opens(o):
+			openings++
+			if stage(o) != 2 {
+				t.Errorf("opening %s has stage %d", key(o), stage(o))
+			}
+		case kindOf(o) == "NetworkPolicy", kindOf(o) == "ResourceQuota", kindOf(o) == "ValidatingAdmissionPolicy":
+			guards++
+			if stage(o) != 1 {
+				t.Errorf("guard %s has stage %d", key(o), stage(o))
+			}
+		}
+	}
+	if openings != 1 || guards != 4 {
+		t.Errorf("%d openings, %d guards", openings, guards)
+	}
+	index := func(kind string) int { return slices.Index(removalOrder, kind) }
+	if index("Deployment") > index("NetworkPolicy") || index("HorizontalPodAutoscaler") > index("Deployment") || index("NetworkPolicy") > index("Namespace") {
+		t.Errorf("order of removal: %v", removalOrder)
+	}
+}

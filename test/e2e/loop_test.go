@@ -1,0 +1,191 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/govplatform/govplatform/test/e2e/connectivity"
+)
+
+const (
+	// loopLimit ends a loop that nobody stops.
+	loopLimit = 3 * time.Minute
+	// monitoring is the namespace that the shipped settings let scrape portals.
+	monitoring = "monitoring"
+	// stranger is a namespace that the platform has nothing to do with.
+	stranger = "stranger"
+)
+
+// loop is a pod that connects to targets again and again, and to a control that is always open: a stretch in which the
+// control is not reached is one in which nothing was measured.
+type loop struct {
+	client    *kubernetes.Clientset
+	namespace string
+	pod       string
+	control   string
+	interval  time.Duration
+	attempts  []connectivity.Attempt
+}
+
+// permanent are namespaces that stay until the cluster ends, because several tests need one with this name, with the
+// address of the control for loops in them.
+var permanent = map[string]string{}
+
+// withControl returns the address of what loops of a namespace take for a control. The namespace is made when it is not
+// there, and nothing in it is closed by a policy.
+func withControl(t *testing.T, client *kubernetes.Clientset, namespace string) string {
+	t.Helper()
+	if address := permanent[namespace]; address != "" {
+		return address
+	}
+	labels := map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}
+	if namespace == monitoring {
+		labels["metrics"] = "enabled" // What config/network-policy/allow-metrics-traffic.yaml asks for.
+	}
+	if _, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: labels}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	startPod(t, client, namespace, "control", serving(t, 8080))
+	pod, err := client.CoreV1().Pods(namespace).Get(t.Context(), "control", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	permanent[namespace] = pod.Status.PodIP + ":8080"
+	return permanent[namespace]
+}
+
+// startLoop starts a loop and returns when it reaches the control. With keep it holds one connection to each target.
+func startLoop(t *testing.T, client *kubernetes.Clientset, namespace, name string, interval time.Duration, keep bool, targets ...string) *loop {
+	t.Helper()
+	control := withControl(t, client, namespace)
+	containers := serving(t, 8080)
+	containers[0].ReadinessProbe = nil
+	containers[0].Args = []string{"connect-loop", "--interval=" + interval.String(), "--for=" + loopLimit.String()}
+	if keep {
+		// An answer that is late must not end the connection.
+		containers[0].Args = append(containers[0].Args, "--keep", "--timeout=3s")
+	}
+	containers[0].Args = append(append(containers[0].Args, control), targets...)
+	startPod(t, client, namespace, name, containers)
+	l := &loop{client: client, namespace: namespace, pod: name, control: control, interval: interval}
+	eventually(t, patience, func() error {
+		if err := l.read(t.Context()); err != nil {
+			return err
+		}
+		if len(l.windows(l.control, time.Time{}, time.Now())) == 0 {
+			return fmt.Errorf("pod %s/%s does not reach its control", namespace, name)
+		}
+		return nil
+	})
+	return l
+}
+
+// read fetches what was tried so far.
+func (l *loop) read(ctx context.Context) error {
+	log, err := l.client.CoreV1().Pods(l.namespace).GetLogs(l.pod, &corev1.PodLogOptions{}).DoRaw(ctx)
+	if err != nil {
+		return err
+	}
+	l.attempts, err = connectivity.ReadLoop(bytes.NewReader(log))
+	return err
+}
+
+// windows returns the stretches within a time in which a target was open.
+func (l *loop) windows(target string, from, to time.Time) []connectivity.Window {
+	var of []connectivity.Attempt
+	for _, a := range l.attempts {
+		if a.Target == target && !a.Time.Before(from) && a.Time.Before(to) {
+			of = append(of, a)
+		}
+	}
+	return connectivity.Windows(of)
+}
+
+// count returns how many attempts at a target began within a time.
+func (l *loop) count(target string, from, to time.Time) int {
+	n := 0
+	for _, a := range l.attempts {
+		if a.Target == target && !a.Time.Before(from) && a.Time.Before(to) {
+			n++
+		}
+	}
+	return n
+}
+
+// openSince tells whether any of the last attempts at a target succeeded, as far as the log goes.
+func (l *loop) openSince(target string, since time.Time) (tried, open int) {
+	for _, a := range l.attempts {
+		if a.Target == target && a.Time.After(since) {
+			tried++
+			if a.Open {
+				open++
+			}
+		}
+	}
+	return tried, open
+}
+
+// finish reads the last attempts and ends the loop. It fails the test when the loop was blind for a while.
+func (l *loop) finish(t *testing.T) {
+	t.Helper()
+	// Attempts that have begun are given the time to end.
+	time.Sleep(600 * time.Millisecond)
+	if err := l.read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	grace := int64(0)
+	if err := l.client.CoreV1().Pods(l.namespace).Delete(t.Context(), l.pod, metav1.DeleteOptions{GracePeriodSeconds: &grace}); err != nil {
+		t.Fatal(err)
+	}
+	var previous time.Time
+	gap := time.Duration(0)
+	for _, a := range l.attempts {
+		if a.Target != l.control || !a.Open {
+			continue
+		}
+		if !previous.IsZero() {
+			gap = max(gap, a.Time.Sub(previous))
+		}
+		previous = a.Time
+	}
+	t.Logf("%s/%s made %d attempts; it was never blind for more than %d ms", l.namespace, l.pod, len(l.attempts), gap.Milliseconds())
+	if gap > time.Second {
+		t.Errorf("%s/%s did not reach its control for %s: what was open meanwhile is not known", l.namespace, l.pod, gap)
+	}
+}
+
+// neverOpen fails the test for every target but the control that was ever open.
+func (l *loop) neverOpen(t *testing.T) {
+	t.Helper()
+	seen := map[string]bool{l.control: true}
+	for _, a := range l.attempts {
+		if seen[a.Target] {
+			continue
+		}
+		seen[a.Target] = true
+		for _, w := range l.windows(a.Target, time.Time{}, time.Now()) {
+			t.Errorf("%s/%s reached %s for %s", l.namespace, l.pod, a.Target, w)
+		}
+	}
+}
+
+// describe returns windows as text, "0 ms" for none.
+func describe(windows []connectivity.Window, interval time.Duration) string {
+	if len(windows) == 0 {
+		return "0 ms"
+	}
+	parts := make([]string, len(windows))
+	for i, w := range windows {
+		parts[i] = fmt.Sprintf("%d ms (%d connections)", (w.Length() + interval).Milliseconds(), w.Attempts)
+	}
+	return strings.Join(slices.Compact(parts), ", ")
+}

@@ -1,0 +1,135 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// revisions is every state of the pods and network policies of all namespaces from one revision on. Revisions count
+// changes of all kinds, so the events of two watches can be put into the order in which they happened.
+type revisions struct {
+	mu     sync.Mutex
+	first  map[string]metav1.Object
+	events []revision
+}
+
+type revision struct {
+	number  uint64
+	at      time.Time
+	deleted bool
+	object  metav1.Object
+}
+
+// watchRevisions watches until the test ends.
+func watchRevisions(t *testing.T, client *kubernetes.Clientset) *revisions {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	pods, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies, err := client.NetworkingV1().NetworkPolicies("").List(ctx, metav1.ListOptions{ResourceVersion: pods.ResourceVersion, ResourceVersionMatch: metav1.ResourceVersionMatchExact})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &revisions{first: map[string]metav1.Object{}}
+	for i := range pods.Items {
+		r.first[keyOf(&pods.Items[i])] = &pods.Items[i]
+	}
+	for i := range policies.Items {
+		r.first[keyOf(&policies.Items[i])] = &policies.Items[i]
+	}
+	from := metav1.ListOptions{ResourceVersion: pods.ResourceVersion}
+	podWatch, err := client.CoreV1().Pods("").Watch(ctx, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policyWatch, err := client.NetworkingV1().NetworkPolicies("").Watch(ctx, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []watch.Interface{podWatch, policyWatch} {
+		go r.record(w)
+	}
+	return r
+}
+
+func (r *revisions) record(w watch.Interface) {
+	for e := range w.ResultChan() {
+		o, ok := e.Object.(metav1.Object)
+		if !ok {
+			continue
+		}
+		number, err := strconv.ParseUint(o.GetResourceVersion(), 10, 64)
+		if err != nil {
+			continue
+		}
+		r.mu.Lock()
+		r.events = append(r.events, revision{number: number, at: time.Now(), deleted: e.Type == watch.Deleted, object: o})
+		r.mu.Unlock()
+	}
+}
+
+// alwaysGuarded goes through all revisions and fails the test at the first in which a pod of a portal, running or not, is
+// without a deny-all policy of its portal or of its namespace. It returns how many pods and revisions it saw.
+func (r *revisions) alwaysGuarded(t *testing.T) {
+	t.Helper()
+	time.Sleep(300 * time.Millisecond) // The last events are on their way.
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slices.SortStableFunc(r.events, func(a, b revision) int {
+		if a.number < b.number {
+			return -1
+		}
+		return 1
+	})
+	world := r.first
+	seen := map[string]bool{}
+	for _, e := range r.events {
+		if e.deleted {
+			delete(world, keyOf(e.object))
+		} else {
+			world[keyOf(e.object)] = e.object
+		}
+		for key, o := range world {
+			p, ok := o.(*corev1.Pod)
+			if !ok || p.Labels[names.LabelPortal] == "" {
+				continue
+			}
+			seen[key] = true
+			for _, guard := range []string{"default-deny", names.Child(p.Labels[names.LabelPortal], "deny")} {
+				np, ok := world[keyOf(&networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: guard}})].(*networkingv1.NetworkPolicy)
+				if !ok || !denies(np, p) {
+					t.Fatalf("revision %d: pod %s/%s (%s, going: %v) is not held by %s", e.number, p.Namespace, p.Name, p.Status.Phase, p.DeletionTimestamp != nil, guard)
+				}
+			}
+		}
+	}
+	t.Logf("%d pods of portals were held by both guards at each of %d revisions", len(seen), len(r.events))
+	if len(seen) == 0 {
+		t.Error("there was no pod of a portal: the test does not reach what it is for")
+	}
+}
+
+// denies tells whether a policy selects the pod and allows nothing.
+func denies(np *networkingv1.NetworkPolicy, p *corev1.Pod) bool {
+	selector, err := metav1.LabelSelectorAsSelector(&np.Spec.PodSelector)
+	return err == nil && selector.Matches(labels.Set(p.Labels)) && len(np.Spec.Ingress) == 0 && len(np.Spec.Egress) == 0 && len(np.Spec.PolicyTypes) == 2
+}
+
+func keyOf(o metav1.Object) string { return fmt.Sprintf("%T %s/%s", o, o.GetNamespace(), o.GetName()) }
