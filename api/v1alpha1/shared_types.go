@@ -37,7 +37,7 @@ type AgencyName string
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=255
-// +kubebuilder:validation:XValidation:rule="self.matches('^(localhost(:[0-9]{1,5})?|[a-z0-9]([-a-z0-9]*[a-z0-9])?(([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+(:[0-9]{1,5})?|:[0-9]{1,5}))(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$')",message="must be a registry host, which has a dot or a port, with an optional path, in lower case, without scheme, wildcard or trailing slash, e.g. registry.platform.example.gov.vn/mof; it matches whole segments"
+// +kubebuilder:validation:XValidation:rule="self.matches('^(localhost(:[0-9]{1,5})?|[a-z0-9]([-a-z0-9]*[a-z0-9])?(([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+(:[0-9]{1,5})?|:[0-9]{1,5}))(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$')",message="must be a registry host with an optional port and path in lower case, without scheme, wildcard or trailing slash, e.g. registry.platform.example.gov.vn/mof; the host has a dot or a port, and whole segments are matched"
 type RegistryPrefix string
 
 // SecurityLevel is the level of an information system under Decree 85/2016,

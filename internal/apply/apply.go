@@ -63,16 +63,23 @@ type Result struct {
 // Complete tells whether everything desired is in place.
 func (r Result) Complete() bool { return len(r.Conflicts) == 0 && len(r.Terminating) == 0 }
 
-// conflictRetry is how often a name that somebody else has is looked at again:
-// foreign objects are outside the cache, so their going is no event.
-const conflictRetry = 15 * time.Second
+// How often a name that is taken is looked at again. Foreign objects are outside
+// the cache, so their going is no event; what goes by itself goes soon.
+const (
+	conflictRetry    = 15 * time.Second
+	terminatingRetry = time.Second
+)
 
 // RetryAfter returns when to look again, 0 for not before an event.
 func (r Result) RetryAfter() time.Duration {
-	if len(r.Conflicts) == 0 {
+	switch {
+	case len(r.Terminating) > 0:
+		return terminatingRetry
+	case len(r.Conflicts) > 0:
+		return conflictRetry
+	default:
 		return 0
 	}
-	return conflictRetry
 }
 
 // Message names the conflicts and the remedy, empty without conflicts.
@@ -200,7 +207,7 @@ func (a *Applier) ensure(ctx context.Context, owner names.Owner, inventory []v1a
 		return nil, fmt.Errorf("read: %w", err)
 	}
 	if !owner.Owns(live) && !inInventory(inventory, want, live) {
-		notOurs(want, live, res)
+		notOurs(owner, want, live, res)
 		return nil, nil
 	}
 	return a.repair(ctx, owner, inventory, want, live, res)
@@ -230,16 +237,19 @@ func (a *Applier) create(ctx context.Context, owner names.Owner, inventory []v1a
 		return nil, fmt.Errorf("read the object that has the name: %w", err)
 	}
 	if !owner.Owns(live) && !inInventory(inventory, want, live) {
-		notOurs(want, live, res)
+		notOurs(owner, want, live, res)
 		return nil, nil
 	}
 	return a.repair(ctx, owner, inventory, want, live, res)
 }
 
 // notOurs notes an object in the way: somebody else's, or one that goes anyway,
-// such as the guard of a portal that was deleted and created again.
-func notOurs(want, live desired.Object, res *Result) {
-	if live.GetDeletionTimestamp() != nil {
+// because it is being deleted or was made for an earlier owner of the same name,
+// whose children the garbage collector removes.
+func notOurs(owner names.Owner, want, live desired.Object, res *Result) {
+	l := live.GetLabels()
+	predecessor := l[names.LabelOwnerKind] == owner.Kind && l[names.LabelOwnerName] == owner.Name && len(live.GetOwnerReferences()) > 0
+	if predecessor || live.GetDeletionTimestamp() != nil {
 		res.Terminating = append(res.Terminating, key(want))
 		return
 	}

@@ -84,8 +84,8 @@ func AgencyPortal(in PortalInput) PortalOutput {
 	if len(violated) > 0 {
 		out.Blockers = append(out.Blockers, Blocker{Class: Terminal, Reason: v1alpha1.ReasonViolation, Message: violationMessage(violated)})
 	}
-	if out.Running == nil && len(in.Portal.Status.Inventory) == 0 {
-		// Nothing ran, so there is nothing to guard.
+	if (in.Agency == nil || !in.NamespaceGuarded) && len(in.Portal.Status.Inventory) == 0 {
+		// The namespace is not known to be the agency's, and nothing ran in it.
 		return out
 	}
 	out.Objects = []Object{denyAllNetworkPolicy(s, names.Child(s.portal, "deny"), portalLabels(s.portal))}

@@ -27,8 +27,12 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 	}
 	st.SecurityLevel = out.Level
 	st.Policies, st.Findings = out.Policies[:min(len(out.Policies), maxListed)], listed(out.Findings)
-	if out.Running == &p.Spec {
+	switch {
+	case out.Running == &p.Spec:
 		st.LastCompliant = p.Spec.DeepCopy()
+	case out.Running == nil && blockerOf(out, v1alpha1.ReasonViolation) != nil:
+		// It does not comply any more either.
+		st.LastCompliant = nil
 	}
 	if !out.Hold {
 		st.URL = ""

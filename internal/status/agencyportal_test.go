@@ -82,6 +82,10 @@ func TestAgencyPortal(t *testing.T) {
 		with["WorkloadAvailable"] = "False WorkloadBlocked"
 		return good(with)
 	}
+	blocked := func(with conditions) conditions {
+		with["WorkloadAvailable"] = "False WorkloadBlocked"
+		return good(with)
+	}
 	tests := []struct {
 		name string
 		in   desired.PortalInput
@@ -94,7 +98,7 @@ func TestAgencyPortal(t *testing.T) {
 		{"audit findings", portal(enforce(v1alpha1.ModeAudit)), apply.Result{}, nil,
 			summary{good(conditions{"PolicyCompliant": "True AuditFindings", "Ready": "True Ready"}), kstatus.CurrentStatus}, nil},
 		{"violation", portal(enforce(v1alpha1.ModeEnforce)), apply.Result{}, nil,
-			summary{idle(conditions{"PolicyCompliant": "False PolicyViolation", "Ready": "False PolicyViolation", "Stalled": "True PolicyViolation"}), kstatus.FailedStatus},
+			summary{blocked(conditions{"PolicyCompliant": "False PolicyViolation", "Ready": "False PolicyViolation", "Stalled": "True PolicyViolation"}), kstatus.FailedStatus},
 			[]string{"policy digests, control images.requireDigest: found registry.gov.example/mof/tax:1, wanted a reference by digest", "Change the spec", "Nothing runs."}},
 		{"violation, last compliant runs", portal(enforce(v1alpha1.ModeEnforce), lastCompliant), apply.Result{}, nil,
 			summary{good(conditions{"PolicyCompliant": "False KeptLastCompliant", "Ready": "False KeptLastCompliant", "Stalled": "True KeptLastCompliant"}), kstatus.FailedStatus},
@@ -107,7 +111,7 @@ func TestAgencyPortal(t *testing.T) {
 		{"agency is removed", portal(func(in *desired.PortalInput) {
 			in.Agency.DeletionTimestamp, in.Agency.Spec.DeletionPolicy = &earlier, v1alpha1.DeletionDeletePortals
 		}), apply.Result{}, nil,
-			summary{idle(conditions{"Ready": "False Offboarding", "Reconciling": "True Offboarding"}), kstatus.InProgressStatus}, nil},
+			summary{blocked(conditions{"Ready": "False Offboarding", "Reconciling": "True Offboarding"}), kstatus.InProgressStatus}, nil},
 		{"namespace not guarded, nothing there", portal(func(in *desired.PortalInput) { in.NamespaceGuarded, in.Deployment = false, nil }), apply.Result{}, nil,
 			summary{idle(conditions{"Ready": "False AgencyNotReady", "Reconciling": "True AgencyNotReady"}), kstatus.InProgressStatus}, nil},
 		{"namespace not guarded, pods run", portal(func(in *desired.PortalInput) {
@@ -116,12 +120,12 @@ func TestAgencyPortal(t *testing.T) {
 		}), apply.Result{}, nil,
 			summary{good(conditions{"WorkloadAvailable": "False WorkloadBlocked", "Ready": "False AgencyNotReady", "Reconciling": "True AgencyNotReady"}), kstatus.InProgressStatus}, nil},
 		{"quota", portal(func(in *desired.PortalInput) { in.OlderSiblings = 20 }), apply.Result{}, nil,
-			summary{idle(conditions{"Ready": "False PortalQuotaExceeded", "Stalled": "True PortalQuotaExceeded"}), kstatus.FailedStatus},
+			summary{blocked(conditions{"Ready": "False PortalQuotaExceeded", "Stalled": "True PortalQuotaExceeded"}), kstatus.FailedStatus},
 			[]string{"spec.quota.portals", "20", "remove one"}},
 		{"second one-stop system beyond the quota", portal(func(in *desired.PortalInput) {
 			in.OlderSiblings, in.OneStopHolder, in.Portal.Spec.Components = 20, "old-tax", []v1alpha1.Component{v1alpha1.ComponentOneStop}
 		}), apply.Result{}, nil,
-			summary{idle(conditions{"PolicyCompliant": "False DuplicateOneStop", "Ready": "False PortalQuotaExceeded", "Stalled": "True PortalQuotaExceeded"}), kstatus.FailedStatus}, nil},
+			summary{blocked(conditions{"PolicyCompliant": "False DuplicateOneStop", "Ready": "False PortalQuotaExceeded", "Stalled": "True PortalQuotaExceeded"}), kstatus.FailedStatus}, nil},
 		{"host name not delegated", portal(func(in *desired.PortalInput) {
 			in.Portal.Spec.Exposure, in.Portal.Spec.Hostnames = v1alpha1.ExposureInternet, []v1alpha1.DNSName{"thue.example.com"}
 		}), apply.Result{}, nil,

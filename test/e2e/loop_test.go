@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 const (
 	// loopLimit ends a loop that nobody stops.
 	loopLimit = 3 * time.Minute
+	// longestPause is how long a loop may not have measured on a busy machine.
+	longestPause = 10 * time.Second
 	// monitoring is the namespace that the shipped settings let scrape portals.
 	monitoring = "monitoring"
 	// stranger is a namespace that the platform has nothing to do with.
@@ -38,12 +41,17 @@ type loop struct {
 
 // permanent are namespaces that stay until the cluster ends, because several tests need one with this name, with the
 // address of the control for loops in them.
-var permanent = map[string]string{}
+var (
+	permanentMu sync.Mutex
+	permanent   = map[string]string{}
+)
 
 // withControl returns the address of what loops of a namespace take for a control. The namespace is made when it is not
 // there, and nothing in it is closed by a policy.
 func withControl(t *testing.T, client *kubernetes.Clientset, namespace string) string {
 	t.Helper()
+	permanentMu.Lock()
+	defer permanentMu.Unlock()
 	if address := permanent[namespace]; address != "" {
 		return address
 	}
@@ -157,10 +165,33 @@ func (l *loop) finish(t *testing.T) {
 		}
 		previous = a.Time
 	}
-	t.Logf("%s/%s made %d attempts; it was never blind for more than %d ms", l.namespace, l.pod, len(l.attempts), gap.Milliseconds())
-	if gap > time.Second {
+	t.Logf("%s/%s made %d attempts, never with a pause of more than %d ms", l.namespace, l.pod, len(l.attempts), gap.Milliseconds())
+	if gap > longestPause {
 		t.Errorf("%s/%s did not reach its control for %s: what was open meanwhile is not known", l.namespace, l.pod, gap)
 	}
+}
+
+// waitClosed returns when no connection to a target opened for a while.
+func (l *loop) waitClosed(t *testing.T, target string, quiet time.Duration) {
+	t.Helper()
+	eventually(t, patience, func() error {
+		if err := l.read(t.Context()); err != nil {
+			return err
+		}
+		var last, opened time.Time
+		for _, a := range l.attempts {
+			if a.Target == target {
+				last = a.Time
+				if a.Open {
+					opened = a.Time
+				}
+			}
+		}
+		if time.Since(last) > time.Second || last.Sub(opened) < quiet {
+			return fmt.Errorf("%s was open at %s, and tried last at %s", target, opened, last)
+		}
+		return nil
+	})
 }
 
 // neverOpen fails the test for every target but the control that was ever open.

@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
@@ -20,48 +18,41 @@ import (
 // outsideIP is the address of a machine outside the cluster, to which the node has a route.
 const outsideIP = "203.0.113.1"
 
-var outsideOnce sync.Once
+// makeOutside makes a machine outside the cluster: a network namespace behind a pair of links.
+var makeOutside = sync.OnceValue(func() error {
+	for _, args := range [][]string{
+		{"netns", "add", "outside"},
+		{"link", "add", "outside0", "type", "veth", "peer", "name", "outside1", "netns", "outside"},
+		{"address", "add", "203.0.113.254/24", "dev", "outside0"},
+		{"link", "set", "outside0", "up"},
+		{"-n", "outside", "address", "add", outsideIP + "/24", "dev", "outside1"},
+		{"-n", "outside", "link", "set", "outside1", "up"},
+		{"-n", "outside", "route", "add", "default", "via", "203.0.113.254"},
+	} {
+		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
+		}
+	}
+	for _, port := range []string{"443", "9999"} {
+		var listener net.Listener
+		if err := inNetwork("/run/netns/outside", func() (err error) {
+			listener, err = net.Listen("tcp4", net.JoinHostPort(outsideIP, port))
+			return err
+		}); err != nil {
+			return err
+		}
+		go answer(listener)
+	}
+	return nil
+})
 
-// startOutside makes a machine outside the cluster, which answers HTTP on two ports: a network namespace behind a pair of
-// links. Without something that answers, a connection that stays closed would prove nothing.
+// startOutside makes a machine outside the cluster that answers HTTP on two ports. Without something that answers, a
+// connection that stays closed would prove nothing.
 func startOutside(t *testing.T) {
 	t.Helper()
-	var err error
-	outsideOnce.Do(func() {
-		for _, args := range [][]string{
-			{"netns", "add", "outside"},
-			{"link", "add", "outside0", "type", "veth", "peer", "name", "outside1", "netns", "outside"},
-			{"address", "add", "203.0.113.254/24", "dev", "outside0"},
-			{"link", "set", "outside0", "up"},
-			{"-n", "outside", "address", "add", outsideIP + "/24", "dev", "outside1"},
-			{"-n", "outside", "link", "set", "outside1", "up"},
-			{"-n", "outside", "route", "add", "default", "via", "203.0.113.254"},
-		} {
-			if out, runErr := exec.Command("ip", args...).CombinedOutput(); runErr != nil {
-				err = fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), runErr, out)
-				return
-			}
-		}
-		for _, port := range []string{"443", "9999"} {
-			var listener net.Listener
-			if err = inNetwork("/run/netns/outside", func() (err error) {
-				listener, err = net.Listen("tcp4", net.JoinHostPort(outsideIP, port))
-				return err
-			}); err != nil {
-				return
-			}
-			go answer(listener)
-		}
-	})
-	if err != nil {
+	if err := makeOutside(); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// answer serves until the program ends.
-func answer(listener net.Listener) {
-	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "reached") })}
-	_ = server.Serve(listener) // It never ends by itself.
 }
 
 // inNetwork runs a function in the network namespace of a file. Sockets that it makes stay there.

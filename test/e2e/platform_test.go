@@ -1,14 +1,17 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	yamlutil "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -32,6 +36,8 @@ import (
 )
 
 const (
+	// calmAgency has as many portals as those whose portals come up while the operator is killed.
+	calmAgency         = "calm"
 	operatorDeployment = "govplatform-controller-manager"
 	// lease is what the operator's replicas compete for.
 	lease = "operator.platform.gov.vn"
@@ -45,6 +51,8 @@ type installation struct {
 	up  chan struct{}
 	env *harness.Env
 	err error
+	// sample is what is expected of the national sample.
+	sample []expectation
 	// steps are what was done and how long after the cluster was ready.
 	steps []string
 }
@@ -66,10 +74,8 @@ func bringUp(root string) {
 			return err
 		}
 		installed.env = &harness.Env{ControlPlane: shared.ControlPlane(), Admin: admin}
-		apply := exec.CommandContext(ctx, filepath.Join(shared.Assets(), "kubectl"), "--kubeconfig", shared.Kubeconfig(), "apply", "-k", filepath.Join(root, "config", "default"))
-		apply.Env = append(os.Environ(), "HOME="+shared.Dir())
-		if out, err := apply.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w: %s", strings.Join(apply.Args, " "), err, out)
+		if _, err := kubectl(ctx, "apply", "-k", filepath.Join(root, "config", "default")); err != nil {
+			return err
 		}
 		step("kubectl apply -k config/default")
 		for group, role := range map[string]string{groupAuthority: "govplatform-authority", groupPlatformTeam: "govplatform-platform-team"} {
@@ -86,7 +92,7 @@ func bringUp(root string) {
 			return fmt.Errorf("the operator's pods: %w", err)
 		}
 		step("both pods of the operator are available")
-		sample, err := harness.Render(sampleFolder)
+		sample, err := render(ctx, filepath.Join(root, sampleFolder))
 		if err != nil {
 			return err
 		}
@@ -94,8 +100,21 @@ func bringUp(root string) {
 		if err != nil {
 			return err
 		}
+		installed.sample = slices.Clone(expected)
+		calm := []client.Object{harness.Agency(calmAgency, nextCode())}
+		for i := range portalsPerAgency {
+			calm = append(calm, smallPortal(calmAgency, fmt.Sprintf("portal-%d", i)))
+			expected = append(expected, expectation{Kind: "AgencyPortal", Namespace: names.Namespace(calmAgency), Name: fmt.Sprintf("portal-%d", i), Ready: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady})
+		}
 		git := newGitops(sample)
 		if err := poll(ctx, func() error {
+			for len(calm) > 0 {
+				// The namespace takes portals as soon as the operator has made it.
+				if err := admin.Create(ctx, calm[0]); err != nil {
+					break
+				}
+				calm = calm[1:]
+			}
 			if err := git.apply(ctx); err != nil {
 				return err
 			}
@@ -108,9 +127,40 @@ func bringUp(root string) {
 		}); err != nil {
 			return fmt.Errorf("the national sample: %w", err)
 		}
-		step("%d objects of the national sample are as expected", len(expected))
+		step("all %d objects of the national sample and of agency %s are as expected", len(expected), calmAgency)
 		return nil
 	}()
+}
+
+// kubectl runs the kubectl of the cluster as a member of system:masters and returns what it prints.
+func kubectl(ctx context.Context, args ...string) ([]byte, error) {
+	command := exec.CommandContext(ctx, filepath.Join(shared.Assets(), "kubectl"), append([]string{"--kubeconfig", shared.Kubeconfig()}, args...)...)
+	command.Env = append(os.Environ(), "HOME="+shared.Dir())
+	var complaints bytes.Buffer
+	command.Stderr = &complaints
+	out, err := command.Output()
+	if err != nil {
+		return nil, fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, complaints.String())
+	}
+	return out, nil
+}
+
+// render returns the objects of a kustomization.
+func render(ctx context.Context, dir string) ([]*unstructured.Unstructured, error) {
+	out, err := kubectl(ctx, "kustomize", dir)
+	if err != nil {
+		return nil, err
+	}
+	var objects []*unstructured.Unstructured
+	for decoder := yamlutil.NewYAMLOrJSONDecoder(bytes.NewReader(out), 4096); ; {
+		object := &unstructured.Unstructured{}
+		if err := decoder.Decode(object); errors.Is(err, io.EOF) {
+			return objects, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("read %s: %w", dir, err)
+		}
+		objects = append(objects, object)
+	}
 }
 
 // platform returns the installed platform, with the national sample as expected.
@@ -221,16 +271,28 @@ func smallPortal(agency, name string) *v1alpha1.AgencyPortal {
 	})
 }
 
-// agencyCodes are the codes of agencies that tests make; each is used once.
-var agencyCodes = 70
+// agencyCodes counts the codes of agencies that tests make; each is used once.
+var agencyCodes atomic.Int32
 
-// newAgency makes an agency and waits until it is ready. It goes with the test.
+// nextCode returns a code that no agency has.
+func nextCode() string { return fmt.Sprintf("G%d", 70+agencyCodes.Add(1)) }
+
+// create makes objects that stay until the cluster ends. Removing them one by one would only cost time.
+func create(t *testing.T, env *harness.Env, objects ...client.Object) {
+	t.Helper()
+	for _, o := range objects {
+		if err := env.Admin.Create(t.Context(), o); err != nil {
+			t.Fatalf("create %T %s: %v", o, o.GetName(), err)
+		}
+	}
+}
+
+// newAgency makes an agency and waits until it is ready.
 func newAgency(t *testing.T, name string) *v1alpha1.Agency {
 	t.Helper()
 	env := platform(t)
-	agencyCodes++
-	agency := harness.Agency(name, fmt.Sprintf("G%d", agencyCodes))
-	env.Create(t, agency)
+	agency := harness.Agency(name, nextCode())
+	create(t, env, agency)
 	env.WaitReady(t, agency)
 	return agency
 }

@@ -34,15 +34,11 @@ func TestOperatorKilled(t *testing.T) {
 	env := platform(t)
 	settleOperator(t)
 
-	// The same portals without any disturbance.
-	calm := newAgency(t, "calm")
-	var portals []reconcile.Object
-	for i := range portalsPerAgency {
-		p := smallPortal(calm.Name, fmt.Sprintf("portal-%d", i))
-		env.Create(t, p)
-		portals = append(portals, p)
+	// The same portals without any disturbance came up with the sample.
+	calm := &v1alpha1.Agency{}
+	if err := env.Admin.Get(t.Context(), client.ObjectKey{Name: calmAgency}, calm); err != nil {
+		t.Fatal(err)
 	}
-	env.WaitReady(t, portals...)
 	want := snapshot(t, env, calm)
 
 	var agencies []*v1alpha1.Agency
@@ -52,13 +48,13 @@ func TestOperatorKilled(t *testing.T) {
 	withControl(t, k, monitoring)
 	var targets []string
 	// The operator's pods that replace killed ones take addresses too.
-	for _, address := range nextAddresses(t, 1, portalsPerAgency*disturbedAgencies+20) {
+	for _, address := range nextAddresses(t, 0, portalsPerAgency*disturbedAgencies+20) {
 		targets = append(targets, address+":8080")
 	}
-	l := startLoop(t, k, stranger, "storm", 200*time.Millisecond, false, targets...)
+	l := startLoop(t, k, stranger, "storm", 400*time.Millisecond, false, targets...)
 	log := watchRevisions(t, k)
 
-	portals = nil
+	var portals []reconcile.Object
 	kills := 0
 	var progress []string
 	next := time.Now().Add(killInterval / 2)
@@ -85,10 +81,10 @@ func TestOperatorKilled(t *testing.T) {
 	for i := range portalsPerAgency {
 		for _, agency := range agencies {
 			p := smallPortal(agency.Name, fmt.Sprintf("portal-%d", i))
-			env.Create(t, p)
+			create(t, env, p)
 			portals = append(portals, p)
 			kill()
-			time.Sleep(500 * time.Millisecond)
+			time.Sleep(400 * time.Millisecond)
 		}
 	}
 	created := time.Now()
@@ -116,12 +112,12 @@ func TestOperatorKilled(t *testing.T) {
 	var columns []connectivity.Target
 	for n, p := range portals {
 		name := fmt.Sprint(n + 1)
-		ends[name] = end{role: portalRole, portal: p.GetName()}
 		pod := readyPod(t, p.GetNamespace(), p.GetName())
+		ends[name] = end{role: portalRole, portal: p.GetName(), pod: p.GetNamespace() + pod.Name}
 		columns = append(columns, connectivity.Target{Name: name, Address: pod.Status.PodIP + ":8080"})
 		if n < len(agencies) {
 			row := p.GetNamespace()
-			ends[row] = end{role: portalRole, portal: p.GetName()}
+			ends[row] = ends[name]
 			rows = append(rows, connectivity.Source{Name: row, Pod: connectivity.Pod{Namespace: p.GetNamespace(), Name: pod.Name}})
 		}
 		if l.count(pod.Status.PodIP+":8080", time.Time{}, time.Now()) == 0 {
@@ -194,6 +190,7 @@ func settleOperator(t *testing.T) {
 func TestLeaderLost(t *testing.T) {
 	env := platform(t)
 	agency := newAgency(t, "orphaned")
+	var portals []reconcile.Object
 	for _, c := range []struct {
 		name  string
 		lose  func(*corev1.Pod) error
@@ -225,7 +222,8 @@ func TestLeaderLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		portal := smallPortal(agency.Name, strings.ReplaceAll(c.name, " ", "-"))
-		env.Create(t, portal)
+		create(t, env, portal)
+		portals = append(portals, portal)
 		var taken, acted time.Duration
 		after := ""
 		eventually(t, c.limit, func() error {
@@ -249,10 +247,10 @@ func TestLeaderLost(t *testing.T) {
 			acted = time.Since(lost)
 			return nil
 		})
-		env.WaitReady(t, portal)
-		t.Logf("leader %s: %s took the lease from %s after %.1f s; a new portal was acted on after %.1f s and ready after %.1f s",
-			c.name, after, before, taken.Seconds(), acted.Seconds(), time.Since(lost).Seconds())
+		t.Logf("leader %s: %s took the lease from %s after %.1f s; a portal created meanwhile was acted on after %.1f s",
+			c.name, after, before, taken.Seconds(), acted.Seconds())
 	}
+	env.WaitReady(t, portals...)
 	settleOperator(t)
 }
 
@@ -264,7 +262,7 @@ func TestPortalsEndInOrder(t *testing.T) {
 	ns := names.Namespace(agency.Name)
 	one, two := smallPortal(agency.Name, "one"), smallPortal(agency.Name, "two")
 	one.Spec.Replicas.Min = 2
-	env.Create(t, one, two)
+	create(t, env, one, two)
 	env.WaitReady(t, one, two)
 	log := watchRevisions(t, k)
 	began := time.Now()

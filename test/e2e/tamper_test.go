@@ -43,7 +43,7 @@ func TestTamper(t *testing.T) {
 	agency := newAgency(t, "tampered")
 	ns := names.Namespace(agency.Name)
 	portal := smallPortal(agency.Name, "portal")
-	env.Create(t, portal)
+	create(t, env, portal)
 	pod := readyPod(t, ns, portal.Name)
 	env.WaitReady(t, portal)
 	target := pod.Status.PodIP + ":8080"
@@ -68,7 +68,9 @@ func TestTamper(t *testing.T) {
 			}
 			return nil
 		})
+		// The time is given for the network to take the policy up, and to notice when it does not.
 		time.Sleep(quiet)
+		l.waitClosed(t, target, quiet)
 	}
 	for _, c := range []tampering{
 		{name: "portal's deny deleted", asked: []string{portalDeny}, covered: true},
@@ -123,7 +125,7 @@ func TestTamper(t *testing.T) {
 	if err := env.Admin.Delete(t.Context(), foreign); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(quiet)
+	l.waitClosed(t, target, quiet)
 	phases = append(phases, phase{name: "allow-all added by system:masters for 2 s", from: from, to: time.Now(), note: "not the operator's to delete; it passes until whoever made it removes it"})
 
 	l.finish(t)
@@ -205,7 +207,7 @@ func TestSuspend(t *testing.T) {
 	agency := newAgency(t, "paused")
 	ns := names.Namespace(agency.Name)
 	portal := smallPortal(agency.Name, "portal")
-	env.Create(t, portal)
+	create(t, env, portal)
 	pod := readyPod(t, ns, portal.Name)
 	env.WaitReady(t, portal)
 	target := pod.Status.PodIP + ":8080"

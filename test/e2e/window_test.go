@@ -25,7 +25,7 @@ import (
 // TestNewPodIsHeldFromItsFirstPacket is about the network alone. Pods come up in a namespace that denies everything, and
 // connect from their first moment, while a client connects to the addresses that they will get.
 func TestNewPodIsHeldFromItsFirstPacket(t *testing.T) {
-	const pods = 3
+	const pods = 4
 	k, _ := clients(t)
 	startOutside(t)
 	control := withControl(t, k, stranger)
@@ -36,9 +36,9 @@ func TestNewPodIsHeldFromItsFirstPacket(t *testing.T) {
 	if _, err := k.NetworkingV1().NetworkPolicies(held).Create(t.Context(), deny, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	// The loop itself takes the next address.
 	var targets []string
-	for _, address := range nextAddresses(t, 1, pods+4) {
+	// Other tests take addresses too.
+	for _, address := range nextAddresses(t, 0, pods+12) {
 		targets = append(targets, address+":8080")
 	}
 	l := startLoop(t, k, stranger, "first-packet", loopInterval, false, targets...)
@@ -47,7 +47,11 @@ func TestNewPodIsHeldFromItsFirstPacket(t *testing.T) {
 		containers := serving(t, 8080, 9090)
 		// The second container speaks to others instead of listening.
 		containers[1].ReadinessProbe = nil
-		containers[1].Args = []string{"connect-loop", "--interval=10ms", "--for=5s", control, outsideIP + ":443"}
+		containers[1].Args = []string{"connect-loop", "--interval=10ms", "--for=3s", control, outsideIP + ":443"}
+		if i%2 == 1 {
+			// The network has more time to know a pod that has run another container before.
+			slices.Reverse(containers)
+		}
 		startPod(t, k, held, name, containers)
 		pod, err := k.CoreV1().Pods(held).Get(t.Context(), name, metav1.GetOptions{})
 		if err != nil {
@@ -60,7 +64,8 @@ func TestNewPodIsHeldFromItsFirstPacket(t *testing.T) {
 	// One more, in a namespace without policies: how long a pod waits for the network to know it.
 	containers := serving(t, 8080, 9090)
 	containers[1].ReadinessProbe = nil
-	containers[1].Args = []string{"connect-loop", "--interval=10ms", "--for=5s", control}
+	containers[1].Args = []string{"connect-loop", "--interval=10ms", "--for=3s", control}
+	slices.Reverse(containers)
 	startPod(t, k, stranger, "free", containers)
 	t.Cleanup(func() { deletePod(t, k, stranger, "free") })
 	time.Sleep(2 * time.Second)
@@ -136,11 +141,12 @@ func TestStartOrder(t *testing.T) {
 	watcher := startLoop(t, k, monitoring, "order", 50*time.Millisecond, false, service(8080), service(9090))
 	targets := []string{service(8080), service(9090)}
 	var addresses []string
-	for _, address := range nextAddresses(t, 1, 8) {
+	// Other tests take addresses too.
+	for _, address := range nextAddresses(t, 0, 24) {
 		addresses = append(addresses, address)
 		targets = append(targets, address+":8080", address+":9090")
 	}
-	l := startLoop(t, k, stranger, "order", 50*time.Millisecond, false, targets...)
+	l := startLoop(t, k, stranger, "order", 150*time.Millisecond, false, targets...)
 	log := watchRevisions(t, k)
 
 	portal := smallPortal(agency.Name, "portal")
@@ -286,7 +292,7 @@ func deletePod(t *testing.T, k *kubernetes.Clientset, namespace, name string) {
 // grant gives a user all rights in a namespace, which the platform never does.
 func grant(t *testing.T, env *harness.Env, namespace, user string) {
 	t.Helper()
-	env.Create(t, &rbacv1.RoleBinding{
+	create(t, env, &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "all-of-" + user, Namespace: namespace},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},

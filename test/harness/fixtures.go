@@ -136,6 +136,22 @@ func (e *Env) WaitGone(t *testing.T, o client.Object) {
 	})
 }
 
+// WaitEmpty waits until the agencies of earlier tests are gone, for tests that
+// look at everything. An operator must be running.
+func (e *Env) WaitEmpty(t *testing.T) {
+	t.Helper()
+	Eventually(t, func() error {
+		var agencies v1alpha1.AgencyList
+		if err := e.Admin.List(t.Context(), &agencies); err != nil {
+			return err
+		}
+		if n := len(agencies.Items); n > 0 {
+			return fmt.Errorf("%d agencies of earlier tests are still there, first %s", n, agencies.Items[0].Name)
+		}
+		return nil
+	})
+}
+
 // Operator starts an operator and stops it when the test ends.
 func (e *Env) Operator(t *testing.T, o OperatorOptions) *Operator {
 	t.Helper()

@@ -31,6 +31,7 @@ func TestAnyOrderConverges(t *testing.T) {
 	slices.Reverse(reversed)
 
 	op := env.Operator(t, harness.OperatorOptions{})
+	env.WaitEmpty(t)
 	want := ""
 	for _, c := range []struct {
 		name    string

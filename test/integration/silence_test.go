@@ -25,6 +25,7 @@ func touch(t *testing.T, o client.Object) {
 // transport: no write, no read that misses the cache.
 func TestConvergedIsSilent(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
+	env.WaitEmpty(t)
 	agency := harness.Agency("silent", "A10")
 	policy := harness.Policy("silent", "silent", func(p *v1alpha1.SecurityPolicy) {
 		p.Spec.Images = &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"registry.platform.example.gov.vn"}, RequireDigest: true}

@@ -159,7 +159,7 @@ func TestThreat11_OwnerReferences(t *testing.T) {
 	// A whole namespace with an owner that never was: the garbage collector
 	// deletes such objects, and the network policies would go with it.
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-t11"}}
-	dangling := `{"metadata":{"ownerReferences":[{"apiVersion":"platform.gov.vn/v1alpha1","kind":"Agency","name":"nobody","uid":"00000000-0000-0000-0000-000000000001"}]}}`
+	dangling := `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Namespace","name":"nobody","uid":"00000000-0000-0000-0000-000000000001"}]}}`
 	stopOperator(t)
 	patched := attacker.Patch(t.Context(), ns, mergePatch(dangling))
 	never(t, 4*time.Second, func() error {

@@ -6,7 +6,8 @@
 // NFQUEUE is everywhere. Established connections are not judged again, and neither is traffic from the node itself,
 // which Kubernetes always allows.
 //
-// A verdict that cannot be found drops the packet, and so does the kernel while this process is not running.
+// A verdict that cannot be found drops the packet, and so does the kernel while this process is not running. So does an
+// address of a pod that the API server has not told of yet: see unknownPods.
 package main
 
 import (
@@ -126,6 +127,10 @@ func startEngine(ctx context.Context, o options) (*networkpolicy.PolicyEngine, e
 	if err != nil {
 		return nil, err
 	}
+	unknown, err := newUnknownPods(o.podCIDR)
+	if err != nil {
+		return nil, err
+	}
 	factory := informers.NewSharedInformerFactory(client, 0)
 	pods, namespaces, policies := factory.Core().V1().Pods(), factory.Core().V1().Namespaces(), factory.Networking().V1().NetworkPolicies()
 	byAddress, err := podinfo.NewInformerResolver(pods.Informer())
@@ -134,7 +139,7 @@ func startEngine(ctx context.Context, o options) (*networkpolicy.PolicyEngine, e
 	}
 	engine := networkpolicy.NewPolicyEngine(
 		podinfo.NewInformerProvider(pods, namespaces, nil, []podinfo.IPResolver{byAddress}),
-		[]api.PolicyEvaluator{networkpolicy.NewStandardNetworkPolicy(o.node, namespaces, pods, policies)},
+		[]api.PolicyEvaluator{unknown, networkpolicy.NewStandardNetworkPolicy(o.node, namespaces, pods, policies)},
 	)
 	// Every new connection is judged when it comes, so a changed policy needs no change of the rules.
 	engine.SetDataplaneSyncCallbacks(func() {})
