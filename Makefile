@@ -24,17 +24,21 @@ help: ## List the targets.
 
 ##@ Use
 
+# A real node shows the packages that it needs, and claims the processors that the sample requests.
+CLUSTER := $(if $(filter real,$(NODE)),bin/cluster --processors 32 --image operator --samples config/samples/national --)
+
 .PHONY: demo
-demo: controlplane build ## Run the platform on this machine, no cluster needed (WAIT=0: end after the table; NODE=real).
+demo: controlplane build $(if $(filter real,$(NODE)),image) ## Run the platform on this machine, no cluster needed (WAIT=0: end after the table; NODE=real: real pods).
 	$(say) "demo: the platform with the national sample"
-	@bin/demo $(if $(filter 0 false no,$(WAIT)),--wait=false) $(if $(NODE),--node=$(NODE))
+	@$(CLUSTER) bin/demo $(if $(filter 0 false no,$(WAIT)),--wait=false) $(if $(NODE),--node=$(NODE))
 
 .PHONY: build
-build: ## Build bin/manager, bin/kubectl-gov and bin/demo.
-	$(say) "build: bin/manager, bin/kubectl-gov, bin/demo"
+build: ## Build bin/manager, bin/kubectl-gov, bin/demo and bin/cluster.
+	$(say) "build: bin/manager, bin/kubectl-gov, bin/demo, bin/cluster"
 	@go build -ldflags "-X main.version=$(VERSION)" -o bin/manager ./cmd/manager
 	@go build -ldflags "-X main.version=$(VERSION)" -o bin/kubectl-gov ./cmd/kubectl-gov
 	@go build -o bin/demo ./hack/demo
+	@cd test/e2e && GOFLAGS=-trimpath go build -o ../../bin/cluster ./cmd/cluster
 
 .PHONY: image
 image: controlplane ## Write the images to bin/images, for linux/amd64 and linux/arm64, without Docker.
@@ -73,7 +77,9 @@ fmt: ## Format the Go files.
 .PHONY: e2e
 e2e: controlplane image ## Test on a real node: real pods and packets (Linux, root, and the packages that it names).
 	$(say) "e2e: test/e2e"
-	@cd test/e2e && GOVPLATFORM_E2E=1 go test -count=1 -timeout 30m ./...
+	@cd hack/controlplane && GOFLAGS=-trimpath go test ./policyenforcer
+	@cd test/e2e && GOFLAGS=-trimpath GOVPLATFORM_E2E=1 go test -v -count=1 -timeout 15m . | grep -v '^=== '
+	@cd test/e2e && GOFLAGS=-trimpath GOVPLATFORM_E2E=1 go test -count=1 -timeout 15m ./cluster/... ./cmd/... ./connectivity/...
 
 .PHONY: bench
 bench: controlplane ## Measure many portals on the control plane; nothing else should run meanwhile.

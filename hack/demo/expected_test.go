@@ -35,7 +35,7 @@ func TestEveryObjectOfTheSampleIsExpected(t *testing.T) {
 }
 
 func TestInstallationLeavesOutTheDeployment(t *testing.T) {
-	in, err := readInstallation(filepath.Join("..", "..", "config", "default"))
+	in, err := readInstallation(filepath.Join("..", "..", "config", "default"), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,8 @@
 // Command demo runs the platform on this machine: a real control plane with
 // simulated nodes, the operator with its own ServiceAccount, and the national
 // sample, applied as GitOps tools would. It shows what comes of it and, unless
-// told otherwise, stays up to be tried out.
+// told otherwise, stays up to be tried out. With --node=real it uses the cluster
+// that bin/cluster runs around it, where pods really run, the operator's too.
 package main
 
 import (
@@ -63,9 +64,12 @@ func (o options) validate() error {
 	switch o.node {
 	case "simulated":
 	case "real":
-		return errors.New("--node=real is not available yet: this version runs pods on simulated nodes only, so use --node=simulated")
+		if os.Getenv("KUBECONFIG") == "" {
+			return errors.New("--node=real needs a cluster in $KUBECONFIG: run \"make demo NODE=real\", which starts one")
+		}
+		return nil
 	default:
-		return fmt.Errorf("--node=%s is not known: use simulated", o.node)
+		return fmt.Errorf("--node=%s is not known: use simulated or real", o.node)
 	}
 	if _, err := os.Stat(filepath.Join(o.bin, "manager")); err != nil {
 		return fmt.Errorf("manager is missing in %s: run \"make build\" first", o.bin)

@@ -45,9 +45,9 @@ type installation struct {
 	settings string
 }
 
-// readInstallation leaves out what needs the operator to be a pod: here it runs
+// readInstallation leaves out what needs the operator to be a pod where it runs
 // as a process of this machine.
-func readInstallation(dir string) (installation, error) {
+func readInstallation(dir string, asPods bool) (installation, error) {
 	objects, err := render(dir)
 	if err != nil {
 		return installation{}, err
@@ -57,7 +57,7 @@ func readInstallation(dir string) (installation, error) {
 		switch kind := o.GetKind(); {
 		case slices.Contains([]string{"Namespace", "CustomResourceDefinition"}, kind):
 			in.early = append(in.early, o)
-		case slices.Contains([]string{"Deployment", "PodDisruptionBudget"}, kind):
+		case !asPods && slices.Contains([]string{"Deployment", "PodDisruptionBudget"}, kind):
 			continue
 		default:
 			if kind == "ConfigMap" && o.GetName() == configMap {

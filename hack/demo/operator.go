@@ -107,6 +107,15 @@ func (o *operator) ready(ctx context.Context) bool {
 	return response.StatusCode == http.StatusOK
 }
 
+// exited is closed when the operator has ended by itself. It stays open for an
+// operator that runs as pods.
+func (o *operator) exited() <-chan struct{} {
+	if o == nil {
+		return nil
+	}
+	return o.done
+}
+
 func (o *operator) ended() error {
 	if o.err == nil {
 		return errors.New("the operator ended by itself")

@@ -47,7 +47,8 @@ const retryInterval = 500 * time.Millisecond
 type platform struct {
 	*progress
 	options  options
-	plane    *controlplane.ControlPlane
+	ground   ground
+	plane    *controlplane.ControlPlane // Nil on a real node, as is operator.
 	admin    client.Client
 	operator *operator
 }
@@ -82,29 +83,50 @@ func run(ctx context.Context, o options) (err error) {
 }
 
 func (p *platform) start(ctx context.Context) error {
-	in, err := readInstallation(filepath.Join(p.options.root, "config", "default"))
+	asPods := p.options.node == "real"
+	in, err := readInstallation(filepath.Join(p.options.root, "config", "default"), asPods)
 	if err != nil {
 		return err
 	}
-	p.step("Starting a control plane from source with %d simulated nodes. Pods are simulated: they get scheduled and ready, and run no program.", nodes)
-	p.plane, err = controlplane.Start(ctx, controlplane.Options{
-		AssetsDir: filepath.Join(p.options.bin, "controlplane"), ControllerManager: true, Scheduler: true, SimulatedNodes: nodes,
-		Progress: func(step string, _ time.Duration) { p.step("  %s is up", step) },
-	})
-	if err != nil {
+	if err := p.startGround(ctx, asPods); err != nil {
 		return err
 	}
 	scheme, err := newScheme()
 	if err != nil {
 		return err
 	}
-	if p.admin, err = client.New(p.plane.AdminConfig(), client.Options{Scheme: scheme}); err != nil {
+	if p.admin, err = client.New(p.ground.AdminConfig(), client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
 	if err := p.install(ctx, in); err != nil {
 		return err
 	}
+	if asPods {
+		return p.waitOperatorPods(ctx)
+	}
 	return p.startOperator(ctx, in.settings)
+}
+
+func (p *platform) startGround(ctx context.Context, realPods bool) error {
+	if realPods {
+		node, err := openRealNode()
+		if err != nil {
+			return err
+		}
+		p.ground = node
+		p.step("Using the cluster of %s. Pods really run, and network policies hold their packets.", node.config.Host)
+		return nil
+	}
+	p.step("Starting a control plane from source with %d simulated nodes. Pods are simulated: they get scheduled and ready, and run no program.", nodes)
+	plane, err := controlplane.Start(ctx, controlplane.Options{
+		AssetsDir: filepath.Join(p.options.bin, "controlplane"), ControllerManager: true, Scheduler: true, SimulatedNodes: nodes,
+		Progress: func(step string, _ time.Duration) { p.step("  %s is up", step) },
+	})
+	if err != nil {
+		return err
+	}
+	p.plane, p.ground = plane, plane
+	return nil
 }
 
 func newScheme() (*runtime.Scheme, error) {
@@ -149,7 +171,11 @@ func (p *platform) install(ctx context.Context, in installation) error {
 			return fmt.Errorf("bind %s: %w", group, err)
 		}
 	}
-	p.step("Installed config/default: %d objects (its Deployment aside, because here the operator is a process of this machine)", len(in.early)+len(in.rest))
+	note := ""
+	if p.plane != nil {
+		note = " (its Deployment aside, because here the operator is a process of this machine)"
+	}
+	p.step("Installed config/default: %d objects%s", len(in.early)+len(in.rest), note)
 	return nil
 }
 
@@ -225,7 +251,7 @@ func (p *platform) applySample(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	git := newGitops(objects, p.plane.UserConfig)
+	git := newGitops(objects, p.ground.UserConfig)
 	p.step("Applying the national sample, everything at once: policies as the authority, agencies as the platform team, portals as their agencies")
 	retry := time.NewTicker(retryInterval)
 	defer retry.Stop()
@@ -250,7 +276,7 @@ func (p *platform) applySample(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%w:\n  %s", context.Cause(ctx), strings.Join(append(missing, git.waitingFor()...), "\n  "))
-		case <-p.operator.done:
+		case <-p.operator.exited():
 			return p.operator.ended()
 		case <-changes:
 		case <-retry.C:
@@ -262,7 +288,7 @@ func (p *platform) applySample(ctx context.Context) error {
 // watch returns a reader on a local copy of what expectations look at, and a
 // channel that has an element when something in it has changed.
 func (p *platform) watch(ctx context.Context) (client.Reader, <-chan struct{}, error) {
-	c, err := cache.New(p.plane.AdminConfig(), cache.Options{Scheme: p.admin.Scheme(), Mapper: p.admin.RESTMapper()})
+	c, err := cache.New(p.ground.AdminConfig(), cache.Options{Scheme: p.admin.Scheme(), Mapper: p.admin.RESTMapper()})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -317,6 +343,9 @@ func (p *platform) show(ctx context.Context) error {
 
 // stay says what can be tried and waits for Ctrl-C.
 func (p *platform) stay(ctx context.Context) error {
+	if p.plane == nil {
+		return p.stayInside(ctx)
+	}
 	kubeconfig := filepath.Join(p.plane.Dir(), "admin.kubeconfig")
 	config, err := p.plane.UserConfig("demo-operator", groupAuthority, groupPlatformTeam, "system:masters")
 	if err != nil {
@@ -362,8 +391,8 @@ func (p *platform) stop() error {
 	if p.operator != nil {
 		p.operator.stop()
 	}
-	if p.plane == nil {
+	if p.ground == nil {
 		return nil
 	}
-	return p.plane.Stop()
+	return p.ground.Stop()
 }

@@ -133,7 +133,6 @@ func TestOperatorKilled(t *testing.T) {
 	l.finish(t)
 	l.neverOpen(t)
 	log.alwaysGuarded(t)
-	settleOperator(t)
 }
 
 // snapshot returns the end state of an agency without what differs between two agencies by nature.
@@ -185,8 +184,8 @@ func settleOperator(t *testing.T) {
 	})
 }
 
-// TestLeaderLost takes the leading replica away, once as "kubectl delete --force" does it and once by a kill that leaves
-// it no moment to give its lease back, and says when the other one has taken over.
+// TestLeaderLost takes the leading replica away, once by a kill that leaves it no moment to give its lease
+// back and once as "kubectl delete --force" does it, and says when the other one has taken over.
 func TestLeaderLost(t *testing.T) {
 	env := platform(t)
 	agency := newAgency(t, "orphaned")
@@ -196,16 +195,16 @@ func TestLeaderLost(t *testing.T) {
 		lose  func(*corev1.Pod) error
 		limit time.Duration
 	}{
-		{"deleted by force", func(pod *corev1.Pod) error {
-			return env.Admin.Delete(t.Context(), pod, client.GracePeriodSeconds(0))
-		}, 30 * time.Second},
 		{"process killed", func(pod *corev1.Pod) error {
 			pid, err := processOf(pod, "/manager")
 			if err != nil {
 				return err
 			}
 			return syscall.Kill(pid, syscall.SIGKILL)
-		}, 45 * time.Second},
+		}, time.Minute},
+		{"deleted by force", func(pod *corev1.Pod) error {
+			return env.Admin.Delete(t.Context(), pod, client.GracePeriodSeconds(0))
+		}, time.Minute},
 	} {
 		settleOperator(t)
 		before, err := leader(t.Context())
@@ -251,11 +250,11 @@ func TestLeaderLost(t *testing.T) {
 			c.name, after, before, taken.Seconds(), acted.Seconds())
 	}
 	env.WaitReady(t, portals...)
-	settleOperator(t)
 }
 
 // TestPortalsEndInOrder deletes a portal of several pods and then an agency with portals, and looks at every revision.
 func TestPortalsEndInOrder(t *testing.T) {
+	t.Parallel()
 	k, _ := clients(t)
 	env := platform(t)
 	agency := newAgency(t, "closing")

@@ -38,6 +38,7 @@ type tampering struct {
 // TestTamper deletes and loosens policies as a member of system:masters, whom no admission policy stops, while a client
 // connects all the time, and says for how long connections opened.
 func TestTamper(t *testing.T) {
+	t.Parallel()
 	k, _ := clients(t)
 	env := platform(t)
 	agency := newAgency(t, "tampered")
@@ -202,6 +203,7 @@ func policies(t *testing.T, env *harness.Env, ns string) map[string]*networkingv
 // TestSuspend suspends an agency while monitoring connects to its portal, with fresh connections and over one that was
 // there before.
 func TestSuspend(t *testing.T) {
+	t.Parallel()
 	k, _ := clients(t)
 	env := platform(t)
 	agency := newAgency(t, "paused")

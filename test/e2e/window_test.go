@@ -25,6 +25,7 @@ import (
 // TestNewPodIsHeldFromItsFirstPacket is about the network alone. Pods come up in a namespace that denies everything, and
 // connect from their first moment, while a client connects to the addresses that they will get.
 func TestNewPodIsHeldFromItsFirstPacket(t *testing.T) {
+	t.Parallel()
 	const pods = 4
 	k, _ := clients(t)
 	startOutside(t)
@@ -47,7 +48,7 @@ func TestNewPodIsHeldFromItsFirstPacket(t *testing.T) {
 		containers := serving(t, 8080, 9090)
 		// The second container speaks to others instead of listening.
 		containers[1].ReadinessProbe = nil
-		containers[1].Args = []string{"connect-loop", "--interval=10ms", "--for=3s", control, outsideIP + ":443"}
+		containers[1].Args = []string{"connect-loop", "--interval=20ms", "--for=1m", control, outsideIP + ":443"}
 		if i%2 == 1 {
 			// The network has more time to know a pod that has run another container before.
 			slices.Reverse(containers)
@@ -64,10 +65,9 @@ func TestNewPodIsHeldFromItsFirstPacket(t *testing.T) {
 	// One more, in a namespace without policies: how long a pod waits for the network to know it.
 	containers := serving(t, 8080, 9090)
 	containers[1].ReadinessProbe = nil
-	containers[1].Args = []string{"connect-loop", "--interval=10ms", "--for=3s", control}
+	containers[1].Args = []string{"connect-loop", "--interval=20ms", "--for=1m", control}
 	slices.Reverse(containers)
 	startPod(t, k, stranger, "free", containers)
-	t.Cleanup(func() { deletePod(t, k, stranger, "free") })
 	time.Sleep(2 * time.Second)
 	l.finish(t)
 
@@ -104,6 +104,7 @@ func TestNewPodIsHeldFromItsFirstPacket(t *testing.T) {
 		t.Fatal(err)
 	}
 	attempts := ownLoop(t, k, free, "port-9090")
+	deletePod(t, k, stranger, "free")
 	windows := connectivity.Windows(attempts)
 	if len(windows) == 0 {
 		t.Fatal("a pod without policies reaches nothing")
@@ -132,6 +133,7 @@ func ownLoop(t *testing.T, k *kubernetes.Clientset, pod *corev1.Pod, container s
 // that its pods may get, from before anything exists until everything is gone. Monitoring gets through, and nobody else
 // ever does; and no revision has a pod without its policies.
 func TestStartOrder(t *testing.T) {
+	t.Parallel()
 	k, _ := clients(t)
 	env := platform(t)
 	agency := newAgency(t, "ordered")

@@ -123,7 +123,7 @@ func fullRights(t *testing.T, agency string) client.Client {
 	t.Helper()
 	ns := names.Namespace(agency)
 	everything := []rbacv1.PolicyRule{{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}}
-	give(t, agency,
+	env.Create(t,
 		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "careless", Namespace: ns}, Rules: everything},
 		&rbacv1.RoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: "careless", Namespace: ns}, Subjects: subject(agency),
@@ -142,7 +142,7 @@ func namespaceRights(t *testing.T, agency string) client.Client {
 	t.Helper()
 	ns := names.Namespace(agency)
 	name := "careless-" + ns
-	give(t, agency,
+	env.Create(t,
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: []rbacv1.PolicyRule{{
 			APIGroups: []string{""}, Resources: []string{"namespaces", "namespaces/status", "namespaces/finalize"}, ResourceNames: []string{ns},
 			Verbs: []string{"get", "patch", "update", "delete"},
@@ -160,11 +160,6 @@ func namespaceRights(t *testing.T, agency string) client.Client {
 
 func subject(agency string) []rbacv1.Subject {
 	return []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: malloryOf(agency)}}
-}
-
-func give(t *testing.T, _ string, rights ...client.Object) {
-	t.Helper()
-	env.Create(t, rights...)
 }
 
 // refused fails unless a request was denied, and by whom it should: without the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -245,6 +246,8 @@ func TestThreat14_FailedReads(t *testing.T) {
 	for i, kind := range []string{"SecurityPolicy", "Agency", "Namespace", "NetworkPolicy", "AgencyPortal"} {
 		t.Run(kind, func(t *testing.T) {
 			policies := policiesOf(t, "t14")
+			// The guards of the portals of earlier rounds are about to go.
+			policies = slices.DeleteFunc(policies, func(p networkingv1.NetworkPolicy) bool { return strings.HasPrefix(p.Name, "fresh") })
 			blind.Store(kind)
 			fresh := harness.Portal("t14", fmt.Sprintf("fresh%d", i), image(evil))
 			env.Create(t, fresh)
@@ -262,8 +265,10 @@ func TestThreat14_FailedReads(t *testing.T) {
 			for i := range policies {
 				untouched(t, &policies[i])
 			}
-			if n := len(policiesOf(t, "t14")); n != len(policies) {
-				t.Errorf("%d network policies, had %d", n, len(policies))
+			for _, p := range policiesOf(t, "t14") {
+				if len(p.Spec.Ingress)+len(p.Spec.Egress) > 0 && p.Name != "portal-base" {
+					t.Errorf("policy %s opened something", p.Name)
+				}
 			}
 			blind.Store("")
 			env.WaitCondition(t, fresh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonViolation)

@@ -114,8 +114,7 @@ func TestThreat21_EveryContainer(t *testing.T) {
 // TestThreat22_PortalRecreated deletes a portal and creates it again before
 // anything of the first is gone, as "kubectl replace --force" does: nothing is
 // handed over, and the new one comes up by itself.
-// Fails when Owns compares names; when the guards of a portal that was replaced
-// are not released.
+// Fails when the guards of a portal that was replaced are not released.
 func TestThreat22_PortalRecreated(t *testing.T) {
 	operate(t)
 	newAgency(t, "t22")

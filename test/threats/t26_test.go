@@ -24,9 +24,9 @@ import (
 	"github.com/govplatform/govplatform/test/harness"
 )
 
-// recording is every revision of the pods and network policies of a namespace.
-// Revisions are counted for all kinds alike, so the events of two watches can be
-// put into the order in which they happened.
+// recording is every revision of the pods, Deployments and network policies of a
+// namespace. Revisions are counted for all kinds alike, so the events of several
+// watches can be put into the order in which they happened.
 type recording struct {
 	mu     sync.Mutex
 	events []revision
@@ -62,6 +62,13 @@ func record(t *testing.T, agency string) *recording {
 	if err != nil {
 		t.Fatal(err)
 	}
+	deployments, err := c.AppsV1().Deployments(ns).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range deployments.Items {
+		r.first[objectKey(&deployments.Items[i])] = &deployments.Items[i]
+	}
 	for i := range pods.Items {
 		r.first[objectKey(&pods.Items[i])] = &pods.Items[i]
 	}
@@ -76,7 +83,11 @@ func record(t *testing.T, agency string) *recording {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, w := range []watch.Interface{podWatch, policyWatch} {
+	deploymentWatch, err := c.AppsV1().Deployments(ns).Watch(ctx, metav1.ListOptions{ResourceVersion: deployments.ResourceVersion})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []watch.Interface{podWatch, policyWatch, deploymentWatch} {
 		go func() {
 			for e := range w.ResultChan() {
 				o, ok := e.Object.(metav1.Object)
@@ -97,8 +108,8 @@ func record(t *testing.T, agency string) *recording {
 }
 
 // alwaysGuarded replays the recording and fails at the first revision that has
-// a portal's pod which a deny-all of its portal and the namespace's default
-// deny do not hold.
+// a portal's pod, or a Deployment that can make one, which a deny-all of its
+// portal and the namespace's default deny do not hold.
 func (r *recording) alwaysGuarded(t *testing.T) {
 	t.Helper()
 	time.Sleep(200 * time.Millisecond) // the last events are on their way
@@ -114,22 +125,23 @@ func (r *recording) alwaysGuarded(t *testing.T) {
 			world[objectKey(e.object)] = e.object
 		}
 		for _, o := range world {
-			p, ok := o.(*corev1.Pod)
-			if !ok || p.Labels[names.LabelPortal] == "" {
+			workload := podLabelsOf(o)
+			portal := workload[names.LabelPortal]
+			if portal == "" {
 				continue
 			}
 			pods++
 			var holding []string
 			for _, o := range world {
-				if np, ok := o.(*networkingv1.NetworkPolicy); ok && denies(np) && selects(np, p) {
+				if np, ok := o.(*networkingv1.NetworkPolicy); ok && denies(np) && selects(np, workload) {
 					holding = append(holding, np.Name)
 				}
 			}
-			want := []string{"default-deny", p.Labels[names.LabelPortal] + "-deny"}
+			want := []string{"default-deny", portal + "-deny"}
 			slices.Sort(holding)
 			slices.Sort(want)
 			if !slices.Equal(holding, want) {
-				t.Fatalf("revision %d: pod %s (phase %s, deleted %v) is held by %v, want %v", e.number, p.Name, p.Status.Phase, p.DeletionTimestamp, holding, want)
+				t.Fatalf("revision %d: %s (deleted %v) is held by %v, want %v", e.number, objectKey(o), o.GetDeletionTimestamp(), holding, want)
 			}
 		}
 	}
@@ -142,9 +154,21 @@ func denies(np *networkingv1.NetworkPolicy) bool {
 	return len(np.Spec.Ingress) == 0 && len(np.Spec.Egress) == 0 && len(np.Spec.PolicyTypes) == 2
 }
 
-func selects(np *networkingv1.NetworkPolicy, p *corev1.Pod) bool {
+func selects(np *networkingv1.NetworkPolicy, pod map[string]string) bool {
 	s, err := metav1.LabelSelectorAsSelector(&np.Spec.PodSelector)
-	return err == nil && s.Matches(labels.Set(p.Labels))
+	return err == nil && s.Matches(labels.Set(pod))
+}
+
+// podLabelsOf returns the labels of a pod, or of those that a Deployment makes.
+func podLabelsOf(o metav1.Object) map[string]string {
+	switch o := o.(type) {
+	case *corev1.Pod:
+		return o.Labels
+	case *appsv1.Deployment:
+		return o.Spec.Template.Labels
+	default:
+		return nil
+	}
 }
 
 // gonePods waits until an agency has no pods.
@@ -158,8 +182,8 @@ func gonePods(t *testing.T, agency string) {
 	})
 }
 
-// TestThreat26_Offboarding removes a portal and then an agency with two, and
-// looks at every revision of pods and policies from first to last.
+// TestThreat26_Offboarding removes a portal and then an agency with two, of
+// which one pod takes long to end, and looks at every revision of pods and policies from first to last.
 // Fails when the guards have no finalizer; when offboard releases them before
 // the pods are gone; when network policies come after the Deployment.
 func TestThreat26_Offboarding(t *testing.T) {
@@ -180,11 +204,28 @@ func TestThreat26_Offboarding(t *testing.T) {
 		}
 		return nil
 	})
+	// One pod takes its time to end, as on a node that does not answer.
+	slow := podsOf(t, "t26")[0]
+	release := hold(t, &slow)
 	if err := env.Admin.Delete(t.Context(), agency); err != nil {
 		t.Fatal(err)
 	}
+	harness.Eventually(t, func() error {
+		if n := len(podsOf(t, "t26")); n != 1 {
+			return fmt.Errorf("%d pods, want the one that is held", n)
+		}
+		return nil
+	})
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-t26"}}
+	never(t, 3*time.Second, func() error {
+		if stored(t, ns).DeletionTimestamp != nil {
+			return errors.New("the namespace is removed while a portal's pod lives")
+		}
+		return nil
+	})
+	release()
 	env.WaitGone(t, agency)
-	absent(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-t26"}})
+	absent(t, ns)
 	log.alwaysGuarded(t)
 }
 

@@ -28,6 +28,7 @@ func program(t *testing.T) string {
 
 // TestNothingIsLeftAfterKill kills the command beside a running cluster, as the kernel or an impatient user would.
 func TestNothingIsLeftAfterKill(t *testing.T) {
+	t.Parallel()
 	cmd := exec.Command(program(t), "--quiet", "sh", "-c", `dirname "$KUBECONFIG"; sleep 1000`)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -79,6 +80,7 @@ func TestNothingIsLeftAfterKill(t *testing.T) {
 
 // TestFailureIsKept runs a command that fails, and expects its exit code and what explains the failure.
 func TestFailureIsKept(t *testing.T) {
+	t.Parallel()
 	dump := t.TempDir()
 	out, err := exec.Command(program(t), "--dump", dump, "sh", "-c", "kubectl get nodes --output=name && exit 7").CombinedOutput()
 	var exit *exec.ExitError
