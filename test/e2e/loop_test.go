@@ -174,7 +174,7 @@ func (l *loop) finish(t *testing.T) {
 // waitClosed returns when no connection to a target opened for a while.
 func (l *loop) waitClosed(t *testing.T, target string, quiet time.Duration) {
 	t.Helper()
-	eventually(t, patience, func() error {
+	eventually(t, settled, func() error {
 		if err := l.read(t.Context()); err != nil {
 			return err
 		}

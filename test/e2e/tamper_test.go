@@ -59,6 +59,7 @@ func TestTamper(t *testing.T) {
 	}
 	var phases []phase
 	before := policies(t, env, ns)
+	l.waitClosed(t, target, quiet)
 	settle := func() {
 		eventually(t, patience, func() error {
 			now := policies(t, env, ns)
@@ -273,8 +274,9 @@ func TestSuspend(t *testing.T) {
 	back := fresh.windows(service, resumed, time.Now())[0].First.Sub(resumed)
 	t.Logf("after the suspension: the last fresh connection to the pod began after %d ms, to the Service after %d ms; a connection that stood already carried requests for %d ms; the pod was gone after %d ms; fresh connections opened again %d ms after the suspension ended",
 		last(fresh, target).Milliseconds(), last(fresh, service).Milliseconds(), last(kept, target).Milliseconds(), gone.Sub(at).Milliseconds(), back.Milliseconds())
-	if d := max(last(fresh, target), last(fresh, service)); d > repairLimit {
-		t.Errorf("fresh connections opened for %s", d)
+	// The portal goes on answering for 2 s after it was told to stop, so it is the policy that closes it before.
+	if d := max(last(fresh, target), last(fresh, service)); d > 2*time.Second {
+		t.Errorf("fresh connections opened for %s: it was the pod's end that stopped them, not a policy", d)
 	}
 	if d := last(kept, target); d > gone.Sub(at) {
 		t.Errorf("a connection lived for %s, longer than its pod", d)
