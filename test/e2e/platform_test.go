@@ -88,10 +88,6 @@ func bringUp(root string) {
 				return err
 			}
 		}
-		if err := poll(ctx, func() error { return operatorAvailable(ctx, 2) }); err != nil {
-			return fmt.Errorf("the operator's pods: %w", err)
-		}
-		step("both pods of the operator are available")
 		sample, err := render(ctx, filepath.Join(root, sampleFolder))
 		if err != nil {
 			return err
@@ -128,6 +124,10 @@ func bringUp(root string) {
 			return fmt.Errorf("the national sample: %w", err)
 		}
 		step("all %d objects of the national sample and of agency %s are as expected", len(expected), calmAgency)
+		if err := poll(ctx, func() error { return operatorAvailable(ctx, 2) }); err != nil {
+			return fmt.Errorf("the operator's pods: %w", err)
+		}
+		step("both pods of the operator are available")
 		return nil
 	}()
 }
