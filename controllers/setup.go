@@ -27,7 +27,11 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/agency"
 	"github.com/govplatform/govplatform/controllers/agencyportal"
+	"github.com/govplatform/govplatform/controllers/dataservice"
+	"github.com/govplatform/govplatform/controllers/datasharingapproval"
+	"github.com/govplatform/govplatform/controllers/datasharinglink"
 	"github.com/govplatform/govplatform/controllers/securitypolicy"
+	"github.com/govplatform/govplatform/controllers/sharedplatform"
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
@@ -91,8 +95,9 @@ func NewManager(cfg *rest.Config, opts ctrl.Options) (ctrl.Manager, error) {
 	return mgr, nil
 }
 
-// SetupAll registers the indexes and every controller.
-func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings) error {
+// SetupAll registers the indexes and every controller. The clock decides when
+// links expire.
+func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings, now func() time.Time) error {
 	if err := gather.RegisterIndexes(ctx, mgr.GetFieldIndexer(), s); err != nil {
 		return fmt.Errorf("register indexes: %w", err)
 	}
@@ -105,6 +110,18 @@ func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings) error 
 	}
 	if err := (&agencyportal.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up portal controller: %w", err)
+	}
+	if err := (&dataservice.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up data service controller: %w", err)
+	}
+	if err := (&sharedplatform.Reconciler{Client: mgr.GetClient()}).SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up shared platform controller: %w", err)
+	}
+	if err := (&datasharinglink.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up link controller: %w", err)
+	}
+	if err := (&datasharingapproval.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up approval controller: %w", err)
 	}
 	// +kubebuilder:scaffold:builder
 	return nil

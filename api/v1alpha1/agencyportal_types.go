@@ -155,6 +155,13 @@ type PublicService struct {
 	Fee bool `json:"fee,omitempty"`
 }
 
+// PlatformReference names a SharedPlatform of the public catalogue.
+type PlatformReference struct {
+	// name of the SharedPlatform.
+	// +required
+	Name ObjectName `json:"name"`
+}
+
 // AgencyPortalSpec is what an agency asks for.
 //
 // +kubebuilder:validation:XValidation:rule="!(self.dataClassification == 'StateSecret' && self.exposure != 'Internal')",fieldPath=".exposure",message="dataClassification StateSecret allows exposure Internal only; state secrets never leave their system"
@@ -224,6 +231,16 @@ type AgencyPortalSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000000000
 	ExpectedUsers int64 `json:"expectedUsers,omitempty"`
+	// citizenLogin is true when citizens log in; the portal must then reference
+	// the identity platform.
+	// +optional
+	CitizenLogin bool `json:"citizenLogin,omitempty"`
+	// platformRefs are the shared platforms that the portal uses.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	PlatformRefs []PlatformReference `json:"platformRefs,omitempty"`
 	// publicServices are the administrative procedures offered online.
 	// +optional
 	// +listType=map

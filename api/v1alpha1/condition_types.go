@@ -26,6 +26,33 @@ const (
 	ConditionWorkloadAvailable = "WorkloadAvailable"
 	// ConditionExposed is true when the portal is reachable as its exposure asks.
 	ConditionExposed = "Exposed"
+	// ConditionPlatformsResolved is true when every platform that the portal
+	// references or must reference is available to it.
+	ConditionPlatformsResolved = "PlatformsResolved"
+
+	// ConditionPublished is true while a service's portal is Ready.
+	ConditionPublished = "Published"
+	// ConditionDatasetOwned is true for the one service that owns its dataset.
+	ConditionDatasetOwned = "DatasetOwned"
+
+	// ConditionAvailable is true while the platform's endpoint is there.
+	ConditionAvailable = "Available"
+	// ConditionUnique is true unless an older platform has the same capability and scope.
+	ConditionUnique = "Unique"
+
+	// ConditionReferencesResolved is true when both ends of a link exist and may share.
+	ConditionReferencesResolved = "ReferencesResolved"
+	// ConditionProviderApproved is true while the provider approves exactly this scope.
+	ConditionProviderApproved = "ProviderApproved"
+	// ConditionAuthorityApproved is true while the authority approves this scope, or need not.
+	ConditionAuthorityApproved = "AuthorityApproved"
+	// ConditionWithinValidity is true until the link expires.
+	ConditionWithinValidity = "WithinValidity"
+	// ConditionPolicyPaired is true while the link's network policies exist on both sides.
+	ConditionPolicyPaired = "PolicyPaired"
+
+	// ConditionBound is true when an approval is for the link's present scope.
+	ConditionBound = "Bound"
 )
 
 // Reasons that several kinds use.
@@ -112,4 +139,88 @@ const (
 	ReasonInternalOnly = "InternalOnly"
 	// ReasonWaitingForRoutes: the platform can't publish this exposure yet.
 	ReasonWaitingForRoutes = "WaitingForRoutes"
+)
+
+// Reasons of SharedPlatform and of references to platforms.
+const (
+	// ReasonPlatformNotFound: the platform does not exist (yet).
+	ReasonPlatformNotFound = "PlatformNotFound"
+	// ReasonPlatformUnavailable: the platform's endpoint is not there.
+	ReasonPlatformUnavailable = "PlatformUnavailable"
+	// ReasonPlatformNotAllowed: the platform is not for this agency.
+	ReasonPlatformNotAllowed = "PlatformNotAllowed"
+	// ReasonPlatformRequired: the portal must reference a platform that it does not.
+	ReasonPlatformRequired = "PlatformRequired"
+	// ReasonPlatformsResolved: every referenced platform is available.
+	ReasonPlatformsResolved = "PlatformsResolved"
+	// ReasonDuplicateOf: an older platform has the same capability and scope.
+	ReasonDuplicateOf = "DuplicateOf"
+	// ReasonUnique: no other platform has the same capability and scope.
+	ReasonUnique = "Unique"
+)
+
+// Reasons of DataService.
+const (
+	// ReasonPortalNotFound: the portal does not exist in the namespace.
+	ReasonPortalNotFound = "PortalNotFound"
+	// ReasonPortalNotReady: the portal is not Ready.
+	ReasonPortalNotReady = "PortalNotReady"
+	// ReasonPortMismatch: the service's port is not the portal's.
+	ReasonPortMismatch = "PortMismatch"
+	// ReasonPublished: the service is in the catalogue.
+	ReasonPublished = "Published"
+	// ReasonDatasetTaken: an older service owns the dataset.
+	ReasonDatasetTaken = "DatasetTaken"
+	// ReasonDatasetOwned: the service owns the dataset.
+	ReasonDatasetOwned = "DatasetOwned"
+)
+
+// Reasons of DataSharingLink and DataSharingApproval.
+const (
+	// ReasonConsumerNotFound: the consumer's portal or agency is missing.
+	ReasonConsumerNotFound = "ConsumerNotFound"
+	// ReasonServiceNotFound: the provider's agency, service or portal is missing.
+	ReasonServiceNotFound = "ServiceNotFound"
+	// ReasonOperationNotFound: the service has no such operation.
+	ReasonOperationNotFound = "OperationNotFound"
+	// ReasonEndNotCompliant: the portal of one end does not meet its policies.
+	ReasonEndNotCompliant = "EndNotCompliant"
+	// ReasonStateSecret: a state secret is never linked.
+	ReasonStateSecret = "StateSecret"
+	// ReasonLegalBasisMissing: personal data needs a legal basis.
+	ReasonLegalBasisMissing = "LegalBasisMissing"
+	// ReasonDirectNotAllowed: no policy allows the direct route.
+	ReasonDirectNotAllowed = "DirectNotAllowed"
+	// ReasonRouteNotAvailable: no sharing platform is available.
+	ReasonRouteNotAvailable = "RouteNotAvailable"
+	// ReasonResolved: both ends exist and may share.
+	ReasonResolved = "Resolved"
+	// ReasonApproved: the present scope is approved.
+	ReasonApproved = "Approved"
+	// ReasonApprovalMissing: nobody has decided about the present scope.
+	ReasonApprovalMissing = "ApprovalMissing"
+	// ReasonApprovalStale: an approval exists, for another scope.
+	ReasonApprovalStale = "ApprovalStale"
+	// ReasonRejected: the scope was rejected.
+	ReasonRejected = "Rejected"
+	// ReasonLinkSuspended: the link is suspended.
+	ReasonLinkSuspended = "LinkSuspended"
+	// ReasonNotRequired: the authority's approval is not required.
+	ReasonNotRequired = "NotRequired"
+	// ReasonValid: the link is inside its term.
+	ReasonValid = "Valid"
+	// ReasonExpired: the link's term is over.
+	ReasonExpired = "Expired"
+	// ReasonValidityTooLong: the term is longer than policy allows.
+	ReasonValidityTooLong = "ValidityTooLong"
+	// ReasonPaired: both halves of the policy pair exist.
+	ReasonPaired = "Paired"
+	// ReasonWithdrawn: no policy of the link exists.
+	ReasonWithdrawn = "Withdrawn"
+	// ReasonLinkNotFound: the link does not exist.
+	ReasonLinkNotFound = "LinkNotFound"
+	// ReasonNotEntitled: the approval is in a namespace that decides nothing about the link.
+	ReasonNotEntitled = "NotEntitled"
+	// ReasonBound: the approval is for the link's present scope.
+	ReasonBound = "Bound"
 )

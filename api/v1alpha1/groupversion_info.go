@@ -23,6 +23,10 @@ func AddToScheme(s *runtime.Scheme) error {
 		&Agency{}, &AgencyList{},
 		&AgencyPortal{}, &AgencyPortalList{},
 		&SecurityPolicy{}, &SecurityPolicyList{},
+		&DataService{}, &DataServiceList{},
+		&DataSharingApproval{}, &DataSharingApprovalList{},
+		&DataSharingLink{}, &DataSharingLinkList{},
+		&SharedPlatform{}, &SharedPlatformList{},
 		// +kubebuilder:scaffold:types
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)

@@ -151,6 +151,10 @@ type DataSharingControl struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=4
 	RequireAuthorityApprovalFor []DataClassification `json:"requireAuthorityApprovalFor,omitempty"`
+	// allowDirectRoute allows links with the route Direct. It is allowed only
+	// where a policy of each end says so and none says false.
+	// +optional
+	AllowDirectRoute *bool `json:"allowDirectRoute,omitempty"`
 	// maxValidity is the longest term of a link, e.g. 8760h.
 	// +optional
 	// +kubebuilder:validation:Type=string

@@ -119,7 +119,7 @@ type StatusBase struct {
 	// inventory lists the objects that the operator created for this one.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:MaxItems=128
 	Inventory []InventoryEntry `json:"inventory,omitempty"`
 }
 

@@ -18,8 +18,10 @@ func main() {
 	defer stop()
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
 	if err := cli.NewCommand(streams).ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "error: "+err.Error())
+		if message := err.Error(); message != "" {
+			fmt.Fprintln(os.Stderr, "error: "+message)
+		}
 		stop()
-		os.Exit(1) //nolint:gocritic // stop has run.
+		os.Exit(cli.ExitCode(err)) //nolint:gocritic // stop has run.
 	}
 }

@@ -35,7 +35,7 @@ func (r *Reconciler) offboard(ctx context.Context, a *v1alpha1.Agency, portals [
 	}
 	if apierrors.IsNotFound(err) || !owner.Owns(&ns) {
 		// Nothing of ours is left, or the namespace never was ours.
-		return ctrl.Result{}, r.finalize(ctx, a)
+		return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, a, names.AgencyFinalizer)
 	}
 	if len(portals) > 0 {
 		status.AgencyOffboarding(a, fmt.Sprintf("Removing %d portals; the namespace follows when their pods are gone.", len(portals)))
@@ -120,14 +120,4 @@ func (r *Reconciler) releaseGuards(ctx context.Context, namespace string) error 
 		}
 	}
 	return nil
-}
-
-func (r *Reconciler) finalize(ctx context.Context, a *v1alpha1.Agency) error {
-	before := a.DeepCopy()
-	controllerutil.RemoveFinalizer(a, names.AgencyFinalizer)
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.Client.Patch(ctx, a, patch, client.FieldOwner(names.FieldOwner)); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("remove finalizer: %w", err)
-	}
-	return reconcile.ErrFinalized
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -36,7 +37,8 @@ type Reconciler struct {
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies;securitypolicies,verbs=get;list;watch
-// +kubebuilder:rbac:groups=platform.gov.vn,resources=agencyportals,verbs=get;list;watch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=agencyportals,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=sharedplatforms,verbs=get;list;watch
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencyportals/status,verbs=patch
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencyportals/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=serviceaccounts;services,verbs=get;list;watch;create;update;delete
@@ -53,6 +55,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		New:    func() *v1alpha1.AgencyPortal { return &v1alpha1.AgencyPortal{} },
 		Run:    r.run,
 		Gone:   r.gone,
+		// Only a portal that uses platforms has rules in other namespaces.
+		Finalizer:      names.FlowFinalizer,
+		NeedsFinalizer: func(p *v1alpha1.AgencyPortal) bool { return len(p.Spec.PlatformRefs) > 0 },
 	}
 	concurrency := r.Concurrency
 	if concurrency == 0 {
@@ -77,6 +82,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.portalsOfPolicy), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.rivals), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.siblings), builder.WithPredicates(watches.Deleted())).
+		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.portalsOfPlatform), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.consumersOfPortal), builder.WithPredicates(watches.PortalGate())).
 		Complete(loop)
 }
 
@@ -100,6 +107,10 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		status.AgencyPortalDeleting(p, inventory)
 		if err != nil {
 			return ctrl.Result{}, fmt.Errorf("tear down: %w", err)
+		}
+		if len(inventory) <= 1 && controllerutil.ContainsFinalizer(p, names.FlowFinalizer) {
+			// What is left is the guard, which waits for the pods by itself.
+			return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, p, names.FlowFinalizer)
 		}
 		return r.gone(ctx, client.ObjectKeyFromObject(p))
 	}

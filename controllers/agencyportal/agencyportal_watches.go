@@ -8,8 +8,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
 )
 
 // portalsOfAgency maps an agency to the portals in its namespace.
@@ -27,30 +29,37 @@ func (r *Reconciler) portalsOfGuard(ctx context.Context, o client.Object) []ctrl
 	return r.list(ctx, client.InNamespace(names.Namespace(l[names.LabelOwnerName])))
 }
 
-// portalsOfPolicy maps a policy to the portals that it selected before and those
-// that it selects now, through the index that has the fewest of them.
+// portalsOfPolicy maps a policy to the portals that it selected or selects.
 func (r *Reconciler) portalsOfPolicy(ctx context.Context, o client.Object) []ctrl.Request {
-	p, ok := o.(*v1alpha1.SecurityPolicy)
+	return watches.PortalsOfPolicy(ctx, r.Client, o)
+}
+
+// portalsOfPlatform maps a platform to the portals that reference it.
+func (r *Reconciler) portalsOfPlatform(ctx context.Context, o client.Object) []ctrl.Request {
+	p, ok := o.(*v1alpha1.SharedPlatform)
 	if !ok {
 		return nil
 	}
-	out := r.list(ctx, client.MatchingFields{gather.IndexPortalPolicy: p.Name})
-	sel := p.Spec.Selector
-	switch {
-	case len(sel.Agencies) > 0:
-		for _, a := range sel.Agencies {
-			out = append(out, r.list(ctx, client.InNamespace(names.Namespace(string(a))))...)
+	out := r.list(ctx, client.MatchingFields{gather.IndexPortalPlatform: p.Name})
+	// Those with the same capability and scope are duplicates because of it.
+	same := watches.List(ctx, r.Client, &v1alpha1.SharedPlatformList{}, log.FromContext(ctx),
+		client.MatchingFields{gather.IndexPlatformFingerprint: policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)})
+	for _, s := range same {
+		if s.Name != p.Name {
+			out = append(out, r.list(ctx, client.MatchingFields{gather.IndexPortalPlatform: s.Name})...)
 		}
-	case len(sel.SecurityLevels) > 0:
-		for _, l := range sel.SecurityLevels {
-			out = append(out, r.list(ctx, client.MatchingFields{gather.IndexPortalLevel: gather.LevelKey(l)})...)
-		}
-	case len(sel.Exposures) > 0:
-		for _, e := range sel.Exposures {
-			out = append(out, r.list(ctx, client.MatchingFields{gather.IndexPortalExposure: string(e)})...)
-		}
-	default:
-		out = append(out, r.list(ctx)...)
+	}
+	return out
+}
+
+// consumersOfPortal maps the portal of a platform to those that reference the
+// platform.
+func (r *Reconciler) consumersOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
+	var out []ctrl.Request
+	platforms := watches.List(ctx, r.Client, &v1alpha1.SharedPlatformList{}, log.FromContext(ctx),
+		client.MatchingFields{gather.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()})
+	for _, p := range platforms {
+		out = append(out, r.list(ctx, client.MatchingFields{gather.IndexPortalPlatform: p.Name})...)
 	}
 	return out
 }
@@ -88,14 +97,5 @@ func (r *Reconciler) rivals(ctx context.Context, o client.Object) []ctrl.Request
 }
 
 func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {
-	var portals v1alpha1.AgencyPortalList
-	if err := r.Client.List(ctx, &portals, append(opts, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)...); err != nil {
-		log.FromContext(ctx).Error(err, "Could not list portals for an event")
-		return nil
-	}
-	out := make([]ctrl.Request, len(portals.Items))
-	for i := range portals.Items {
-		out[i] = ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&portals.Items[i])}
-	}
-	return out
+	return watches.List(ctx, r.Client, &v1alpha1.AgencyPortalList{}, log.FromContext(ctx), opts...)
 }

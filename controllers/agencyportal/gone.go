@@ -20,7 +20,7 @@ import (
 
 // gone clears up behind a portal that no longer exists.
 func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Result, error) {
-	if err := r.Applier.RemoveOrphans(ctx, "AgencyPortal", key); err != nil {
+	if err := r.Applier.RemoveOrphans(ctx, "AgencyPortal", key, ""); err != nil {
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{}, r.releaseGuards(ctx, key, "")
@@ -29,7 +29,7 @@ func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Resul
 // clear makes room for a portal that was deleted and created again.
 func (r *Reconciler) clear(ctx context.Context, p *v1alpha1.AgencyPortal) error {
 	key := client.ObjectKeyFromObject(p)
-	if err := r.Applier.RemoveOrphans(ctx, "AgencyPortal", key); err != nil {
+	if err := r.Applier.RemoveOrphans(ctx, "AgencyPortal", key, p.UID); err != nil {
 		return err
 	}
 	return r.releaseGuards(ctx, key, p.UID)

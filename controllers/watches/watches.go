@@ -69,10 +69,7 @@ func ByOwnerLabel(kind string) handler.EventHandler {
 		if l[names.LabelOwnerKind] != kind || l[names.LabelOwnerName] == "" {
 			return nil
 		}
-		key := client.ObjectKey{Name: l[names.LabelOwnerName]}
-		if kind == "AgencyPortal" {
-			key.Namespace = o.GetNamespace()
-		}
+		key := client.ObjectKey{Namespace: l[names.LabelOwnerNamespace], Name: l[names.LabelOwnerName]}
 		return []ctrl.Request{{NamespacedName: key}}
 	})
 }

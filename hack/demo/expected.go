@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/audit"
 )
 
 // expectation is what must be reported about one object; see expected.yaml.
@@ -27,27 +28,59 @@ type expectation struct {
 	Ready         metav1.ConditionStatus `json:"ready"`
 	Reason        string                 `json:"reason"`
 	SecurityLevel v1alpha1.SecurityLevel `json:"securityLevel,omitempty"`
+	// Phase of a link.
+	Phase string `json:"phase,omitempty"`
 	// Message holds fragments of the message of Ready.
 	Message []string `json:"message,omitempty"`
 	// Running tells whether the portal has pods that are available.
 	Running *bool `json:"running,omitempty"`
 }
 
-func readExpected(dir string) ([]expectation, error) {
+// openFlow is one port that must be open between two portals, or from a portal
+// to addresses; nothing else may be.
+type openFlow struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	Port string `json:"port"`
+}
+
+func readExpected(dir string) ([]expectation, []openFlow, error) {
 	path := filepath.Join(dir, "expected.yaml")
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var file struct {
 		APIVersion string        `json:"apiVersion"`
 		Kind       string        `json:"kind"`
 		Objects    []expectation `json:"objects"`
+		Open       []openFlow    `json:"open"`
 	}
 	if err := yaml.UnmarshalStrict(data, &file); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	return file.Objects, nil
+	return file.Objects, file.Open, nil
+}
+
+// openDifferences says which flows are open that should not be, and the other
+// way round.
+func openDifferences(expected []openFlow, open []audit.Flow) []string {
+	var out []string
+	has := map[openFlow]bool{}
+	for _, f := range open {
+		has[openFlow{f.From, f.To, f.Port}] = true
+	}
+	for _, f := range expected {
+		if !has[f] {
+			out = append(out, fmt.Sprintf("%s → %s %s is shut, expected open", f.From, f.To, f.Port))
+		}
+		delete(has, f)
+	}
+	for f := range has {
+		out = append(out, fmt.Sprintf("%s → %s %s is open, expected shut", f.From, f.To, f.Port))
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (e expectation) id() string {
@@ -82,6 +115,9 @@ func (e expectation) difference(ctx context.Context, reader client.Reader) (stri
 			return fmt.Sprintf("the message of Ready is %q, expected to hold %q", ready.Message, fragment), nil
 		}
 	}
+	if link, ok := object.(*v1alpha1.DataSharingLink); ok && link.Status.Phase != e.Phase {
+		return fmt.Sprintf("phase is %q, expected %q", link.Status.Phase, e.Phase), nil
+	}
 	if portal, ok := object.(*v1alpha1.AgencyPortal); ok {
 		return e.portalDifference(ctx, reader, portal)
 	}
@@ -96,6 +132,15 @@ func (e expectation) emptyObject() (client.Object, func() v1alpha1.StatusBase) {
 	case "SecurityPolicy":
 		p := &v1alpha1.SecurityPolicy{}
 		return p, func() v1alpha1.StatusBase { return p.Status.StatusBase }
+	case "SharedPlatform":
+		p := &v1alpha1.SharedPlatform{}
+		return p, func() v1alpha1.StatusBase { return p.Status.StatusBase }
+	case "DataService":
+		s := &v1alpha1.DataService{}
+		return s, func() v1alpha1.StatusBase { return s.Status.StatusBase }
+	case "DataSharingLink":
+		l := &v1alpha1.DataSharingLink{}
+		return l, func() v1alpha1.StatusBase { return l.Status.StatusBase }
 	default:
 		p := &v1alpha1.AgencyPortal{}
 		return p, func() v1alpha1.StatusBase { return p.Status.StatusBase }

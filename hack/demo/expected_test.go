@@ -16,7 +16,7 @@ func TestEveryObjectOfTheSampleIsExpected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expected, err := readExpected(dir)
+	expected, _, err := readExpected(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

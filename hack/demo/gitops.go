@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/internal/cli"
 )
 
 // Groups under which the demo's people act. The first two are bound to shipped
@@ -17,12 +19,14 @@ import (
 const (
 	groupAuthority    = "demo-authority"
 	groupPlatformTeam = "demo-platform-team"
+	// Everybody on the platform may read its catalogue.
+	groupEverybody = "system:authenticated"
 )
 
 // gitops applies objects until each is accepted, as a GitOps tool does. Every
 // object is applied by whoever is responsible for it, with the rights that the
-// platform gives to him and no others: policies by the authority, agencies by
-// the platform team, portals by the agency's own admins.
+// platform gives to him and no others: standards and platforms by the authority,
+// agencies by the platform team, everything else by the agency's own admins.
 type gitops struct {
 	pending []*unstructured.Unstructured
 	total   int
@@ -68,13 +72,18 @@ func (g *gitops) apply(ctx context.Context) error {
 }
 
 func (g *gitops) clientFor(o *unstructured.Unstructured) (client.Client, error) {
-	name, group := "gitops-platform-team", groupPlatformTeam
-	switch o.GetKind() {
-	case "SecurityPolicy":
-		name, group = "gitops-authority", groupAuthority
-	case "AgencyPortal":
-		name, group = "gitops-"+o.GetNamespace(), g.admins[o.GetNamespace()]
+	switch {
+	case o.GetNamespace() != "":
+		return g.as("gitops-"+o.GetNamespace(), g.admins[o.GetNamespace()])
+	case o.GetKind() == "Agency":
+		return g.as("gitops-platform-team", groupPlatformTeam)
+	default:
+		return g.as("gitops-authority", groupAuthority)
 	}
+}
+
+// as returns a client of a user with the rights of one group.
+func (g *gitops) as(name, group string) (client.Client, error) {
 	if c := g.clients[name]; c != nil {
 		return c, nil
 	}
@@ -82,8 +91,7 @@ func (g *gitops) clientFor(o *unstructured.Unstructured) (client.Client, error) 
 	if err != nil {
 		return nil, err
 	}
-	// The kinds are known, so no user needs the right to discover them.
-	c, err := client.New(config, client.Options{Mapper: mapper()})
+	c, err := client.New(config, client.Options{Scheme: cli.Scheme(), Mapper: mapper()})
 	if err != nil {
 		return nil, err
 	}

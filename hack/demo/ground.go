@@ -74,10 +74,9 @@ func (p *platform) waitOperatorPods(ctx context.Context) error {
 // stayInside gives a shell in the cluster's own network, which no other terminal reaches. Without a terminal it waits for
 // the end of ctx.
 func (p *platform) stayInside(ctx context.Context) error {
-	info, err := os.Stdin.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if info, err := os.Stdin.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		<-ctx.Done()
-		return nil
+		return nil //nolint:nilerr // Without a usable input there is no terminal, which is no failure.
 	}
 	fmt.Printf(`
 This is a shell beside the cluster, with kubectl set up. Try:

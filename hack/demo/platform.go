@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +29,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/cli"
+	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/controlplane"
 )
 
@@ -51,6 +54,7 @@ type platform struct {
 	plane    *controlplane.ControlPlane // Nil on a real node, as is operator.
 	admin    client.Client
 	operator *operator
+	settings settings.Settings
 }
 
 func run(ctx context.Context, o options) (err error) {
@@ -101,6 +105,9 @@ func (p *platform) start(ctx context.Context) error {
 	if err := p.install(ctx, in); err != nil {
 		return err
 	}
+	if p.settings, err = settings.Parse([]byte(in.settings)); err != nil {
+		return err
+	}
 	if asPods {
 		return p.waitOperatorPods(ctx)
 	}
@@ -135,12 +142,24 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, err
 }
 
-// mapper knows the platform's kinds.
+// mapper knows the kinds that the demo's people use, so none of them needs the
+// right to discover.
 func mapper() meta.RESTMapper {
-	m := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
-	m.AddSpecific(v1alpha1.GroupVersion.WithKind("Agency"), v1alpha1.GroupVersion.WithResource("agencies"), v1alpha1.GroupVersion.WithResource("agency"), meta.RESTScopeRoot)
-	m.AddSpecific(v1alpha1.GroupVersion.WithKind("SecurityPolicy"), v1alpha1.GroupVersion.WithResource("securitypolicies"), v1alpha1.GroupVersion.WithResource("securitypolicy"), meta.RESTScopeRoot)
-	m.AddSpecific(v1alpha1.GroupVersion.WithKind("AgencyPortal"), v1alpha1.GroupVersion.WithResource("agencyportals"), v1alpha1.GroupVersion.WithResource("agencyportal"), meta.RESTScopeNamespace)
+	authentication := schema.GroupVersion{Group: "authentication.k8s.io", Version: "v1"}
+	authorization := schema.GroupVersion{Group: "authorization.k8s.io", Version: "v1"}
+	m := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion, authentication, authorization})
+	add := func(group schema.GroupVersion, kind, plural string, scope meta.RESTScope) {
+		m.AddSpecific(group.WithKind(kind), group.WithResource(plural), group.WithResource(strings.ToLower(kind)), scope)
+	}
+	add(v1alpha1.GroupVersion, "Agency", "agencies", meta.RESTScopeRoot)
+	add(v1alpha1.GroupVersion, "SecurityPolicy", "securitypolicies", meta.RESTScopeRoot)
+	add(v1alpha1.GroupVersion, "SharedPlatform", "sharedplatforms", meta.RESTScopeRoot)
+	add(v1alpha1.GroupVersion, "AgencyPortal", "agencyportals", meta.RESTScopeNamespace)
+	add(v1alpha1.GroupVersion, "DataService", "dataservices", meta.RESTScopeNamespace)
+	add(v1alpha1.GroupVersion, "DataSharingLink", "datasharinglinks", meta.RESTScopeNamespace)
+	add(v1alpha1.GroupVersion, "DataSharingApproval", "datasharingapprovals", meta.RESTScopeNamespace)
+	add(authentication, "SelfSubjectReview", "selfsubjectreviews", meta.RESTScopeRoot)
+	add(authorization, "SelfSubjectAccessReview", "selfsubjectaccessreviews", meta.RESTScopeRoot)
 	return m
 }
 
@@ -161,9 +180,10 @@ func (p *platform) install(ctx context.Context, in installation) error {
 	if err := p.applyAll(ctx, in.rest); err != nil {
 		return err
 	}
-	for group, role := range map[string]string{groupAuthority: "govplatform-authority", groupPlatformTeam: "govplatform-platform-team"} {
+	roles := map[string]string{groupAuthority: "govplatform-authority", groupPlatformTeam: "govplatform-platform-team", groupEverybody: "govplatform-catalogue-viewer"}
+	for group, role := range roles {
 		binding := &rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: group},
+			ObjectMeta: metav1.ObjectMeta{Name: role},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
 		}
@@ -209,7 +229,7 @@ func (p *platform) waitEstablished(ctx context.Context, name string) error {
 
 // startOperator runs the operator with the token of its ServiceAccount, so with
 // exactly the rights that config/rbac ships.
-func (p *platform) startOperator(ctx context.Context, settings string) error {
+func (p *platform) startOperator(ctx context.Context, content string) error {
 	config, err := p.plane.ServiceAccountConfig(ctx, operatorNamespace, operatorServiceAccount)
 	if err != nil {
 		return err
@@ -219,7 +239,7 @@ func (p *platform) startOperator(ctx context.Context, settings string) error {
 		return fmt.Errorf("write the operator's kubeconfig: %w", err)
 	}
 	file := filepath.Join(p.plane.Dir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		return err
 	}
 	if p.operator, err = startOperator(filepath.Join(p.options.bin, "manager"), p.plane.Dir(), kubeconfig, file); err != nil {
@@ -241,7 +261,11 @@ func (p *platform) applySample(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	expected, err := readExpected(p.options.sample)
+	expected, _, err := readExpected(p.options.sample)
+	if err != nil {
+		return err
+	}
+	decisions, err := readDecisions(p.options.sample)
 	if err != nil {
 		return err
 	}
@@ -252,7 +276,9 @@ func (p *platform) applySample(ctx context.Context) error {
 		return err
 	}
 	git := newGitops(objects, p.ground.UserConfig)
-	p.step("Applying the national sample, everything at once: policies as the authority, agencies as the platform team, portals as their agencies")
+	deciding := newDeciders(decisions, p.settings, git)
+	p.step("Applying the national sample, everything at once: standards and shared platforms as the authority, agencies as the platform team, portals, services and links as their agencies")
+	p.step("Deciding about links as the agencies' officers do with kubectl gov approve, reject and suspend")
 	retry := time.NewTicker(retryInterval)
 	defer retry.Stop()
 	for due := true; ; {
@@ -260,6 +286,9 @@ func (p *platform) applySample(ctx context.Context) error {
 			if err := git.apply(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}
+		}
+		if due {
+			deciding.decide(ctx)
 			due = false
 		}
 		missing, err := differences(ctx, reader, expected)
@@ -267,15 +296,16 @@ func (p *platform) applySample(ctx context.Context) error {
 			return err
 		}
 		if err == nil {
-			done := len(missing) == 0 && len(git.pending) == 0
-			p.count(done, "  %d of %d objects are accepted, %d are as expected", git.total-len(git.pending), git.total, len(expected)-len(missing))
+			done := len(missing) == 0 && len(git.pending) == 0 && len(deciding.pending) == 0
+			p.count(done, "  %d of %d objects are accepted, %d of %d decisions are made, %d of %d objects are as expected",
+				git.total-len(git.pending), git.total, len(decisions)-len(deciding.pending), len(decisions), len(expected)-len(missing), len(expected))
 			if done {
 				return nil
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w:\n  %s", context.Cause(ctx), strings.Join(append(missing, git.waitingFor()...), "\n  "))
+			return fmt.Errorf("%w:\n  %s", context.Cause(ctx), strings.Join(slices.Concat(missing, git.waitingFor(), deciding.waitingFor()), "\n  "))
 		case <-p.operator.exited():
 			return p.operator.ended()
 		case <-changes:
@@ -304,7 +334,7 @@ func (p *platform) watch(ctx context.Context) (client.Reader, <-chan struct{}, e
 	}
 	// It ends with the context; until then it has nothing to return.
 	go func() { _ = c.Start(ctx) }()
-	for _, o := range []client.Object{&v1alpha1.Agency{}, &v1alpha1.AgencyPortal{}, &v1alpha1.SecurityPolicy{}, &appsv1.Deployment{}} {
+	for _, o := range []client.Object{&v1alpha1.Agency{}, &v1alpha1.AgencyPortal{}, &v1alpha1.SecurityPolicy{}, &v1alpha1.SharedPlatform{}, &v1alpha1.DataService{}, &v1alpha1.DataSharingLink{}, &appsv1.Deployment{}} {
 		informer, err := c.GetInformer(ctx, o)
 		if err != nil {
 			return nil, nil, fmt.Errorf("watch %T: %w", o, err)
@@ -330,15 +360,68 @@ func differences(ctx context.Context, reader client.Reader, expected []expectati
 	return out, nil
 }
 
-// show prints the status table, as kubectl gov status -A would.
+// settled is how long the figures must stay the same before they are printed.
+// The operator counts a second after the last change.
+const settled = 1500 * time.Millisecond
+
+// show prints the status table, as kubectl gov status -A would, and the proof of
+// isolation, as kubectl gov audit would. It fails when the proof does.
 func (p *platform) show(ctx context.Context) error {
 	p.step("Everything is as expected: what should be ready is, and what should be refused was, for the right reason")
-	summary, err := cli.ReadSummary(ctx, p.admin, "")
+	summary, err := p.settledSummary(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Println()
-	return summary.Print(os.Stdout, cli.ColorWanted(os.Stdout))
+	if err := summary.Print(os.Stdout, cli.ColorWanted(os.Stdout)); err != nil {
+		return err
+	}
+	report, matrix, err := cli.Audit(ctx, p.admin, p.settings, time.Now())
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	fmt.Println("\nWho reaches whom, from the network policies (kubectl gov reach --matrix):")
+	fmt.Println()
+	if err := matrix.Print(os.Stdout, cli.ColorWanted(os.Stdout)); err != nil {
+		return err
+	}
+	fmt.Println("\nThe same against approved links and declared platforms (kubectl gov audit):")
+	fmt.Println()
+	cli.PrintAudit(os.Stdout, report)
+	if !report.Holds() {
+		return errors.New("the audit fails: the lines above name what is open or shut against what was approved")
+	}
+	_, open, err := readExpected(p.options.sample)
+	if err != nil {
+		return err
+	}
+	if d := openDifferences(open, report.Open); len(d) > 0 {
+		return fmt.Errorf("the matrix is not as expected.yaml says:\n  %s", strings.Join(d, "\n  "))
+	}
+	return nil
+}
+
+// settledSummary reads the summary until it stays the same.
+func (p *platform) settledSummary(ctx context.Context) (cli.Summary, error) {
+	var last cli.Summary
+	since := time.Now()
+	for began := since; ; {
+		next, err := cli.ReadSummary(ctx, p.admin, "")
+		if err != nil {
+			return next, err
+		}
+		if !reflect.DeepEqual(next, last) {
+			last, since = next, time.Now()
+		}
+		if time.Since(since) > settled || time.Since(began) > 10*settled {
+			return last, nil
+		}
+		select {
+		case <-ctx.Done():
+			return last, ctx.Err()
+		case <-time.After(settled / 6):
+		}
+	}
 }
 
 // stay says what can be tried and waits for Ctrl-C.
@@ -361,6 +444,9 @@ Try in another terminal:
   export PATH=%s:%s:$PATH
 
   kubectl gov status -A                                        # this table, live
+  kubectl gov reach finance/tax-filing public-security/population-db   # may it, and why
+  kubectl gov audit -v                                         # what is open, and because of what
+  kubectl gov approve residents-for-one-stop -n agency-ho-chi-minh-city --as-agency public-security
   kubectl get govplatform -A                                   # the same with kubectl alone
   kubectl -n agency-health describe portal appointment-booking # why it was refused
   kubectl -n agency-finance get all,networkpolicy              # what 15 lines of YAML became

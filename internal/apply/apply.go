@@ -126,6 +126,10 @@ func opens(o desired.Object) bool {
 // removes what the inventory has beyond them. A stage begins only when the one
 // before it is complete; nothing is pruned after a failure.
 func (a *Applier) Apply(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []desired.Object) (Result, error) {
+	inventory, err := a.unrecorded(ctx, owner, inventory)
+	if err != nil {
+		return Result{Inventory: inventory}, err
+	}
 	keep := keepOf(inventory)
 	if err := a.closeFirst(ctx, owner, keep, objects); err != nil {
 		return Result{Inventory: inventoryOf(keep)}, err

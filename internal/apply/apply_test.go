@@ -50,6 +50,7 @@ func newFaulty(t *testing.T, existing ...client.Object) *faulty {
 		return nil
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithRESTMapper(mapper()).WithObjects(existing...).
+		WithIndex(&networkingv1.NetworkPolicy{}, names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) }).
 		WithInterceptorFuncs(interceptor.Funcs{
 			Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 				if err := write("create", o); err != nil {
@@ -233,11 +234,38 @@ func TestThreat22_PruneChecksTheUID(t *testing.T) {
 	existing, inventory := stale()
 	for _, o := range existing {
 		o.SetUID("uid-recreated")
+		if _, ok := o.(*networkingv1.NetworkPolicy); ok {
+			// An opening with our mark is ours, see TestUnrecordedOpeningsClose.
+			o.SetLabels(nil)
+		}
 	}
 	f := newFaulty(t, existing...)
 	res, err := f.Apply(t.Context(), owner, inventory, nil)
 	if err != nil || len(f.writes) > 0 || len(res.Inventory) > 0 {
 		t.Errorf("writes %v, inventory %v, error %v", f.writes, inventoryNames(res.Inventory), err)
+	}
+}
+
+// TestUnrecordedOpeningsClose: the operator died between the write of an opening
+// and that of the status that would name it. The mark is what tells.
+func TestUnrecordedOpeningsClose(t *testing.T) {
+	existing, inventory := stale()
+	for _, o := range existing {
+		o.SetUID("uid-unrecorded")
+	}
+	for name, inventory := range map[string][]v1alpha1.InventoryEntry{"no inventory": nil, "an older one": inventory} {
+		t.Run(name, func(t *testing.T) {
+			f := newFaulty(t, existing...)
+			res, err := f.Apply(t.Context(), owner, inventory, nil)
+			if diff := cmp.Diff([]string{"delete NetworkPolicy tax-filing-old"}, f.writes); diff != "" || err != nil || len(res.Inventory) > 0 {
+				t.Errorf("writes differ (-want +got):\n%s\ninventory %v, error %v", diff, inventoryNames(res.Inventory), err)
+			}
+			f = newFaulty(t, existing...)
+			left, err := f.Teardown(t.Context(), owner, inventory, nil)
+			if diff := cmp.Diff([]string{"delete NetworkPolicy tax-filing-old"}, f.writes); diff != "" || err != nil || len(left) > 0 {
+				t.Errorf("writes of the teardown differ (-want +got):\n%s\ninventory %v, error %v", diff, inventoryNames(left), err)
+			}
+		})
 	}
 }
 

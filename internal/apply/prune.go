@@ -81,10 +81,14 @@ func (a *Applier) delete(ctx context.Context, o client.Object) error {
 // Teardown removes an owner's objects in the safe order while the owner itself
 // is being deleted: openings, workloads, and nothing that holds them.
 func (a *Applier) Teardown(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, guards []desired.Object) ([]v1alpha1.InventoryEntry, error) {
+	inventory, err := a.unrecorded(ctx, owner, inventory)
+	if err != nil {
+		return inventory, err
+	}
 	keep := keepOf(inventory)
 	if err := a.closeFirst(ctx, owner, keep, guards); err != nil {
 		return inventoryOf(keep), err
 	}
-	err := a.prune(ctx, owner, keep, guards)
+	err = a.prune(ctx, owner, keep, guards)
 	return inventoryOf(keep), err
 }

@@ -2,6 +2,10 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -15,7 +19,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	flags := genericclioptions.NewConfigFlags(true)
 	root := &cobra.Command{
 		Use:   "kubectl-gov",
-		Short: "Look at agencies, portals and standards of the government platform",
+		Short: "Look at agencies, portals, data links and standards of the government platform, and decide about links",
 		Long: `kubectl gov shows what the platform's operator reports and what local YAML would become.
 
 Shell completion:
@@ -28,15 +32,22 @@ Shell completion:
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	root.AddCommand(newStatusCommand(streams, flags), newRenderCommand(streams))
+	root.AddCommand(newStatusCommand(streams, flags), newRenderCommand(streams), newReachCommand(streams, flags), newAuditCommand(streams, flags))
+	for _, d := range []v1alpha1.Decision{v1alpha1.DecisionApprove, v1alpha1.DecisionReject, v1alpha1.DecisionSuspend} {
+		root.AddCommand(newDecideCommand(streams, flags, d))
+	}
 	return root
 }
 
 // Scheme knows the kinds that the commands read.
 func Scheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
-	// It fails on a nil scheme only.
-	_ = v1alpha1.AddToScheme(scheme)
+	// They fail on a nil scheme only.
+	for _, add := range []func(*runtime.Scheme) error{
+		v1alpha1.AddToScheme, corev1.AddToScheme, networkingv1.AddToScheme, authenticationv1.AddToScheme, authorizationv1.AddToScheme,
+	} {
+		_ = add(scheme)
+	}
 	return scheme
 }
 

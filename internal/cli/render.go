@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +35,10 @@ var errRefused = errors.New("refused: change what is named above, then render ag
 type RenderInput struct {
 	Paths    []string
 	Settings settings.Settings
+	// AssumeApproved takes every link as approved by all sides.
+	AssumeApproved bool
+	// Now is the time at which links are looked at; the present when zero.
+	Now time.Time
 }
 
 // Rendering is what the operator would make of local files.
@@ -51,29 +56,40 @@ type Rendering struct {
 // error means that the files are no input at all; what the API server or the
 // operator would refuse is in the rendering.
 func Render(ctx context.Context, in io.Reader, input RenderInput) (Rendering, error) {
+	r, _, err := renderCountry(ctx, in, input)
+	return r, err
+}
+
+// renderCountry also returns what the rendering means for the network; nil when
+// the files are refused as they stand.
+func renderCountry(ctx context.Context, in io.Reader, input RenderInput) (Rendering, *platformState, error) {
+	if input.Now.IsZero() {
+		input.Now = time.Now()
+	}
 	docs, skipped, err := load(in, input.Paths)
 	if err != nil {
-		return Rendering{}, err
+		return Rendering{}, nil, err
 	}
 	var r Rendering
 	for _, s := range skipped {
 		r.note("%s: left out, it is not of %s", s, v1alpha1.GroupVersion.Group)
 	}
 	if len(docs) == 0 {
-		return Rendering{}, fmt.Errorf("no object of %s in %s: name files with agencies, portals or policies", v1alpha1.GroupVersion.Group, strings.Join(input.Paths, ", "))
+		return Rendering{}, nil, fmt.Errorf("no object of %s in %s: name files with agencies, portals or policies", v1alpha1.GroupVersion.Group, strings.Join(input.Paths, ", "))
 	}
 	set, err := admitAll(ctx, docs, &r)
 	if err != nil {
-		return Rendering{}, err
+		return Rendering{}, nil, err
 	}
 	if len(r.Refusals) > 0 {
 		// What the API server refuses never reaches the operator.
-		return r, nil
+		return r, nil, nil
 	}
-	if err := set.render(input.Settings, &r); err != nil {
-		return Rendering{}, err
+	c, err := set.render(ctx, input, &r)
+	if err != nil {
+		return Rendering{}, nil, err
 	}
-	return r, nil
+	return r, c, nil
 }
 
 func (r *Rendering) note(format string, args ...any) {
@@ -89,6 +105,7 @@ type localSet struct {
 	agencies []*v1alpha1.Agency
 	policies []v1alpha1.SecurityPolicy
 	portals  []*v1alpha1.AgencyPortal
+	sharing  sharingSet
 	sources  map[string]string
 }
 
@@ -139,11 +156,12 @@ func (s *localSet) add(d document) error {
 		err := convert(&p)
 		s.policies = append(s.policies, p)
 		return err
-	default:
+	case "AgencyPortal":
 		p := &v1alpha1.AgencyPortal{}
 		s.portals = append(s.portals, p)
 		return convert(p)
 	}
+	return s.sharing.add(d.object.GetKind(), convert)
 }
 
 func (s *localSet) where(kind string, o metav1.Object) string {
@@ -154,7 +172,8 @@ func (s *localSet) where(kind string, o metav1.Object) string {
 	return s.sources[kind+" "+name] + ": " + kind + " " + name
 }
 
-func (s *localSet) render(config settings.Settings, r *Rendering) error {
+func (s *localSet) render(ctx context.Context, input RenderInput, r *Rendering) (*platformState, error) {
+	config := input.Settings
 	var objects []desired.Object
 	for i := range s.policies {
 		objects = append(objects, desired.SecurityPolicy(desired.PolicyInput{Policy: &s.policies[i]}).Objects...)
@@ -165,13 +184,26 @@ func (s *localSet) render(config settings.Settings, r *Rendering) error {
 	if len(s.policies) == 0 && len(s.portals) > 0 {
 		r.note("no SecurityPolicy is among the files, so no standard was checked; add the authority's with another -f")
 	}
-	for _, p := range s.portals {
-		objects = append(objects, s.renderPortal(config, p, r)...)
+	c, err := s.country(ctx, input)
+	if err != nil {
+		return nil, err
 	}
+	for _, p := range s.portals {
+		rendered, err := s.renderPortal(ctx, c, p, r)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, rendered...)
+	}
+	shared, err := s.renderSharing(ctx, c, input, r)
+	if err != nil {
+		return nil, err
+	}
+	objects = append(objects, shared...)
 	for _, o := range objects {
 		u, err := plainObject(o)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		r.Objects = append(r.Objects, u)
 	}
@@ -182,7 +214,7 @@ func (s *localSet) render(config settings.Settings, r *Rendering) error {
 			strings.Compare(a.GetNamespace(), b.GetNamespace()),
 			strings.Compare(a.GetName(), b.GetName()))
 	})
-	return nil
+	return c, c.observe(ctx, objects)
 }
 
 func (s *localSet) renderAgency(config settings.Settings, a *v1alpha1.Agency, r *Rendering) []desired.Object {
@@ -216,15 +248,14 @@ func (s *localSet) renderAgency(config settings.Settings, a *v1alpha1.Agency, r 
 	return out.Objects
 }
 
-func (s *localSet) renderPortal(config settings.Settings, p *v1alpha1.AgencyPortal, r *Rendering) []desired.Object {
+func (s *localSet) renderPortal(ctx context.Context, c *platformState, p *v1alpha1.AgencyPortal, r *Rendering) ([]desired.Object, error) {
 	where := s.where("AgencyPortal", p)
-	in := desired.PortalInput{Settings: config, Portal: p, NamespaceGuarded: true, Policies: s.policies}
-	if name, ok := names.AgencyOf(p.Namespace); ok {
-		in.Agency = s.agency(name)
-		if in.Agency == nil {
-			r.note("%s: metadata.namespace: Agency %q is not among the files; taken as existing with every host name delegated to it", where, name)
-			in.Agency = &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: name, UID: renderedUID}, Spec: v1alpha1.AgencySpec{Domains: p.Spec.Hostnames}}
-		}
+	in, err := s.portalInput(ctx, c, p)
+	if err != nil {
+		return nil, err
+	}
+	if name, ok := names.AgencyOf(p.Namespace); ok && s.agency(name) == nil {
+		r.note("%s: metadata.namespace: Agency %q is not among the files; taken as existing with every host name delegated to it", where, name)
 	}
 	for _, other := range s.portals {
 		if other == p {
@@ -245,10 +276,10 @@ func (s *localSet) renderPortal(config settings.Settings, p *v1alpha1.AgencyPort
 			r.note("%s: policy %s (audited), control %s: found %s, wanted %s", where, f.Policy, f.Control, f.Found, f.Wanted)
 		}
 	}
-	for _, b := range append(out.Blockers, out.Exposure...) {
+	for _, b := range slices.Concat(out.Blockers, out.Exposure, out.Platforms) {
 		r.block(where, b)
 	}
-	return out.Objects
+	return out.Objects, nil
 }
 
 func isOneStop(p *v1alpha1.AgencyPortal) bool {
@@ -312,7 +343,7 @@ func newRenderCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "render -f FILE...",
 		Short: "Show what local YAML would become, offline",
-		Long: `Render shows the objects that the operator would make of local agencies, portals and policies, with the operator's own code and
+		Long: `Render shows the objects that the operator would make of local agencies, portals, policies, platforms and links, with the operator's own code and
 without a cluster. Everything that the API server or the operator would refuse is said on standard error, and ends the command with 1.`,
 		Example: `  # a folder, as it lies in Git
   kubectl gov render -f config/samples/national

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -69,12 +70,51 @@ type PolicyStatus struct {
 	Ready     `json:",inline"`
 }
 
+// PlatformStatus is a row of the table of shared platforms.
+type PlatformStatus struct {
+	Name      string `json:"name"`
+	Type      string `json:"type"`
+	Owner     string `json:"owner"`
+	Consumers int32  `json:"consumers"`
+	Ready     `json:",inline"`
+}
+
+// ServiceStatus is a row of the table of data services.
+type ServiceStatus struct {
+	Namespace      string   `json:"namespace"`
+	Agency         string   `json:"agency"`
+	Name           string   `json:"name"`
+	Dataset        string   `json:"dataset"`
+	Classification string   `json:"classification"`
+	Identifier     string   `json:"identifier,omitempty"`
+	Consumers      []string `json:"consumers,omitempty"`
+	Ready          `json:",inline"`
+}
+
+// LinkStatus is a row of the table of links.
+type LinkStatus struct {
+	Namespace  string    `json:"namespace"`
+	Consumer   string    `json:"consumer"`
+	Name       string    `json:"name"`
+	Portal     string    `json:"portal"`
+	Provider   string    `json:"provider"`
+	Service    string    `json:"service"`
+	Phase      string    `json:"phase,omitempty"`
+	ValidUntil time.Time `json:"validUntil"`
+	SpecHash   string    `json:"specHash,omitempty"`
+	Ready      `json:",inline"`
+}
+
 // Summary is what "kubectl gov status" reports; with -o json or yaml it is the
 // output itself. Everything in it is sorted.
 type Summary struct {
 	Agencies []AgencyStatus `json:"agencies"`
 	Portals  []PortalStatus `json:"portals"`
 	Policies []PolicyStatus `json:"policies"`
+	// Platforms, Services and Links are what agencies share.
+	Platforms []PlatformStatus `json:"platforms"`
+	Services  []ServiceStatus  `json:"services"`
+	Links     []LinkStatus     `json:"links"`
 	// NotReadable lists the kinds that the user has no right to read.
 	NotReadable []string `json:"notReadable,omitempty"`
 }
@@ -87,6 +127,9 @@ func ReadSummary(ctx context.Context, reader client.Reader, namespace string) (S
 	var agencies v1alpha1.AgencyList
 	var portals v1alpha1.AgencyPortalList
 	var policies v1alpha1.SecurityPolicyList
+	var platforms v1alpha1.SharedPlatformList
+	var services v1alpha1.DataServiceList
+	var links v1alpha1.DataSharingLinkList
 	reads := []struct {
 		kind    string
 		list    client.ObjectList
@@ -95,11 +138,20 @@ func ReadSummary(ctx context.Context, reader client.Reader, namespace string) (S
 		{"agencies", &agencies, nil},
 		{"agencyportals", &portals, []client.ListOption{client.InNamespace(namespace)}},
 		{"securitypolicies", &policies, nil},
+		{"sharedplatforms", &platforms, nil},
+		{"dataservices", &services, []client.ListOption{client.InNamespace(namespace)}},
+		{"datasharinglinks", &links, nil},
 	}
 	for _, r := range reads {
 		err := reader.List(ctx, r.list, r.options...)
 		switch {
 		case apierrors.IsForbidden(err):
+			if r.kind == "datasharinglinks" && namespace != "" {
+				// The links of others to this agency are theirs to show; its own are here.
+				if err := reader.List(ctx, &links, client.InNamespace(namespace)); err == nil {
+					continue
+				}
+			}
 			s.NotReadable = append(s.NotReadable, r.kind)
 		case meta.IsNoMatchError(err):
 			return Summary{}, fmt.Errorf("the cluster does not know %s: install govplatform first (kubectl apply -k config/default), or choose another cluster with --context", r.kind)
@@ -111,6 +163,7 @@ func ReadSummary(ctx context.Context, reader client.Reader, namespace string) (S
 		return Summary{}, fmt.Errorf("you may read neither agencies nor portals nor policies here: name your agency's namespace with -n agency-<name>, or ask for membership in its viewerGroups")
 	}
 	s.fill(namespace, agencies.Items, portals.Items, policies.Items)
+	s.fillSharing(namespace, platforms.Items, services.Items, links.Items)
 	return s, nil
 }
 
@@ -152,6 +205,44 @@ func (s *Summary) fill(namespace string, agencies []v1alpha1.Agency, portals []v
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
 	slices.SortFunc(s.Policies, func(a, b PolicyStatus) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// fillSharing shows, for one namespace, the links of which it is either end.
+func (s *Summary) fillSharing(namespace string, platforms []v1alpha1.SharedPlatform, services []v1alpha1.DataService, links []v1alpha1.DataSharingLink) {
+	s.Platforms, s.Services, s.Links = []PlatformStatus{}, []ServiceStatus{}, []LinkStatus{}
+	for i := range platforms {
+		p := &platforms[i]
+		s.Platforms = append(s.Platforms, PlatformStatus{
+			Name: p.Name, Type: string(p.Spec.Type), Owner: string(p.Spec.OwnerRef.Name), Consumers: p.Status.Consumers,
+			Ready: readyOf(p, p.Status.StatusBase),
+		})
+	}
+	for i := range services {
+		d := &services[i]
+		s.Services = append(s.Services, ServiceStatus{
+			Namespace: d.Namespace, Agency: agencyOf(d.Namespace), Name: d.Name, Dataset: string(d.Spec.Dataset),
+			Classification: string(d.Spec.Classification), Identifier: d.Status.Identifier, Consumers: d.Status.Consumers,
+			Ready: readyOf(d, d.Status.StatusBase),
+		})
+	}
+	for i := range links {
+		l := &links[i]
+		if namespace != "" && l.Namespace != namespace && names.Namespace(string(l.Spec.Provider.Agency)) != namespace {
+			continue
+		}
+		s.Links = append(s.Links, LinkStatus{
+			Namespace: l.Namespace, Consumer: agencyOf(l.Namespace), Name: l.Name, Portal: string(l.Spec.Consumer.PortalRef.Name),
+			Provider: string(l.Spec.Provider.Agency), Service: string(l.Spec.Provider.Service), Phase: l.Status.Phase,
+			ValidUntil: l.Spec.ValidUntil.UTC(), SpecHash: l.Status.SpecHash, Ready: readyOf(l, l.Status.StatusBase),
+		})
+	}
+	slices.SortFunc(s.Platforms, func(a, b PlatformStatus) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Services, func(a, b ServiceStatus) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
+	slices.SortFunc(s.Links, func(a, b LinkStatus) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
 }
 
 // readyOf trusts a Ready condition only when it is about the present spec.
@@ -205,7 +296,8 @@ func (s Summary) Print(w io.Writer, color bool) error {
 		}
 		policies.add(append([]cell{text(p.Name), text(p.Mode), number(p.Matched), number(p.Compliant), violating}, p.cells()...)...)
 	}
-	for _, t := range []table{agencies, portals, policies} {
+	platforms, services, links := s.sharingTables()
+	for _, t := range []table{agencies, portals, policies, platforms, services, links} {
 		if len(t.rows) == 0 {
 			continue
 		}
@@ -216,8 +308,38 @@ func (s Summary) Print(w io.Writer, color bool) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "%d of %d agencies and %d of %d portals are ready.\n", ready, len(s.Agencies), portalsReady, len(s.Portals))
+	open := ""
+	if len(s.Links) > 0 {
+		n := 0
+		for _, l := range s.Links {
+			if l.Status == metav1.ConditionTrue {
+				n++
+			}
+		}
+		open = fmt.Sprintf(" %d of %d links are open.", n, len(s.Links))
+	}
+	_, err := fmt.Fprintf(w, "%d of %d agencies and %d of %d portals are ready.%s\n", ready, len(s.Agencies), portalsReady, len(s.Portals), open)
 	return err
+}
+
+func (s Summary) sharingTables() (platforms, services, links table) {
+	platforms = table{header: []string{"PLATFORM", "TYPE", "OWNER", "CONSUMERS", "READY", "REASON", "MESSAGE"}}
+	for _, p := range s.Platforms {
+		platforms.add(append([]cell{text(p.Name), text(p.Type), text(p.Owner), number(p.Consumers)}, p.cells()...)...)
+	}
+	services = table{header: []string{"PROVIDER", "SERVICE", "DATASET", "CLASS", "CONSUMERS", "READY", "REASON", "MESSAGE"}}
+	for _, d := range s.Services {
+		services.add(append([]cell{text(d.Agency), text(d.Name), text(d.Dataset), text(d.Classification), text(strconv.Itoa(len(d.Consumers)))}, d.cells()...)...)
+	}
+	links = table{header: []string{"CONSUMER", "LINK", "PROVIDER", "SERVICE", "PHASE", "VALID UNTIL", "READY", "REASON", "MESSAGE"}}
+	for _, l := range s.Links {
+		phase := l.Phase
+		if phase == "" {
+			phase = "-"
+		}
+		links.add(append([]cell{text(l.Consumer), text(l.Name), text(l.Provider), text(l.Service), text(phase), text(l.ValidUntil.Format(time.DateOnly))}, l.cells()...)...)
+	}
+	return platforms, services, links
 }
 
 func (r Ready) cells() []cell {
@@ -237,7 +359,7 @@ func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 	var output string
 	command := &cobra.Command{
 		Use:   "status [PORTAL...]",
-		Short: "Show agencies and portals, and the first reason why one is not ready",
+		Short: "Show agencies, portals, platforms, services and links, and the first reason why one is not ready",
 		Example: `  # everything in the country
   kubectl gov status -A
 

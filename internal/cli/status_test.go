@@ -46,7 +46,7 @@ func (r fixedReader) List(_ context.Context, list client.ObjectList, options ...
 		}
 		return r.errs["agencyportals"]
 	}
-	return errors.New("unexpected list")
+	return r.errs["sharing"]
 }
 
 func observed(status metav1.ConditionStatus, reason, message string) v1alpha1.StatusBase {
@@ -141,7 +141,7 @@ func TestStatusWithFewRights(t *testing.T) {
 		t.Errorf("%d portals, expected the agency's own", len(s.Portals))
 	}
 
-	r.errs["agencyportals"] = forbidden("agencyportals")
+	r.errs["agencyportals"], r.errs["sharing"] = forbidden("agencyportals"), forbidden("sharing")
 	if _, err := ReadSummary(context.Background(), r, ""); err == nil || !strings.Contains(err.Error(), "viewerGroups") {
 		t.Errorf("error is %v, expected a remedy", err)
 	}

@@ -30,6 +30,9 @@ type PortalInput struct {
 	HostnameHolders map[v1alpha1.DNSName]string
 	// OneStopHolder is the older portal of the agency with a one-stop system.
 	OneStopHolder string
+	// Platforms are the shared platforms that the portal, or its last compliant
+	// spec, references, by name.
+	Platforms map[string]ReferencedPlatform
 	// OlderSiblings is the number of older portals of the agency.
 	OlderSiblings int
 	// Deployment as observed; nil when there is none. It enters the status only.
@@ -49,6 +52,8 @@ type PortalOutput struct {
 	Blockers []Blocker
 	// Exposure are why the portal can't be exposed as it asks.
 	Exposure []Blocker
+	// Platforms are why a referenced platform can't be used.
+	Platforms []Blocker
 	// Running is the spec whose workload is written: the portal's own, the last
 	// compliant one, or nil for none.
 	Running *v1alpha1.AgencyPortalSpec
@@ -70,6 +75,7 @@ func AgencyPortal(in PortalInput) PortalOutput {
 	for i := range rendered.selected {
 		out.Policies = append(out.Policies, rendered.selected[i].Name)
 	}
+	_, out.Platforms = platformFlows(s, in, spec)
 	out.Exposure = exposureBlockers(in)
 	out.Blockers, out.Hold = blockers(in)
 	violated := policy.Blocking(out.Findings)
@@ -126,6 +132,7 @@ func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec) rendering 
 		Template: workload.Spec.Template, MinReplicas: spec.Replicas.Min,
 		HasDisruptionBudget: budget != nil, Policies: []*networkingv1.NetworkPolicy{base},
 	})
+	r.findings = append(requiredPlatforms(in, spec), r.findings...)
 	r.objects = append(r.objects, serviceAccount(s), workload, service(s, spec))
 	if budget != nil {
 		r.objects = append(r.objects, budget)
@@ -134,7 +141,8 @@ func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec) rendering 
 		// Suspension closes the traffic and leaves nothing that could scale up.
 		return r
 	}
-	r.objects = append(r.objects, base)
+	flows, _ := platformFlows(s, in, spec)
+	r.objects = append(append(r.objects, base), flows...)
 	if hpa := horizontalPodAutoscaler(s, spec); hpa != nil {
 		r.objects = append(r.objects, hpa)
 	}
@@ -172,6 +180,9 @@ func blockers(in PortalInput) (out []Blocker, hold bool) {
 	if most := portalQuota(in.Agency); in.OlderSiblings >= most {
 		out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonPortalQuota,
 			Message: fmt.Sprintf("spec.quota.portals of Agency %q is %d, and older portals use it up; remove one of them, or ask the platform team to raise it.", in.Agency.Name, most)})
+	}
+	if b := awaitedPlatform(in); b != nil {
+		out = append(out, *b)
 	}
 	if in.OneStopHolder != "" && slices.Contains(in.Portal.Spec.Components, v1alpha1.ComponentOneStop) {
 		out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonDuplicateOneStop,

@@ -91,3 +91,7 @@ func peer(p settings.Peer) networkingv1.NetworkPolicyPeer {
 func port(protocol corev1.Protocol, number int32) networkingv1.NetworkPolicyPort {
 	return networkingv1.NetworkPolicyPort{Protocol: ptrTo(protocol), Port: ptrTo(intstr.FromInt32(number))}
 }
+
+func peerOf(namespace string, podLabels map[string]string) settings.Peer {
+	return settings.Peer{Namespace: namespace, PodLabels: podLabels}
+}

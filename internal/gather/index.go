@@ -3,11 +3,14 @@ package gather
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -20,6 +23,22 @@ const (
 	IndexPortalPolicy   = "status.policies"
 	IndexPortalLevel    = "level"
 	IndexPortalExposure = "spec.exposure"
+	IndexPortalPlatform = "spec.platformRefs"
+
+	IndexServiceDataset = "spec.dataset"
+	IndexServicePortal  = "spec.portalRef.name"
+
+	IndexLinkConsumer       = "spec.consumer.portalRef.name"
+	IndexLinkService        = "provider"
+	IndexLinkProviderAgency = "spec.provider.agency"
+	IndexLinkRoute          = "spec.route"
+
+	IndexApprovalLink = "spec.linkRef"
+
+	IndexPlatformType        = "spec.type"
+	IndexPlatformPortal      = "spec.endpoint.portal"
+	IndexPlatformOwner       = "spec.ownerRef.name"
+	IndexPlatformFingerprint = "fingerprint"
 )
 
 // RegisterIndexes adds the field indexes to a cache.
@@ -44,7 +63,59 @@ func RegisterIndexes(ctx context.Context, indexer client.FieldIndexer, s setting
 			level, _ := policy.SecurityLevel(&p.Spec, s.SecurityLevels)
 			return []string{LevelKey(level)}
 		}),
+		portal(IndexPortalPlatform, func(p *v1alpha1.AgencyPortal) []string {
+			var out []string
+			for _, ref := range p.Spec.PlatformRefs {
+				out = append(out, string(ref.Name))
+			}
+			// The last compliant spec may run, with its own references.
+			if last := p.Status.LastCompliant; last != nil {
+				for _, ref := range last.PlatformRefs {
+					if !slices.Contains(out, string(ref.Name)) {
+						out = append(out, string(ref.Name))
+					}
+				}
+			}
+			return out
+		}),
+		registerSharing(ctx, indexer),
+		indexer.IndexField(ctx, &networkingv1.NetworkPolicy{}, names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) }),
 		portal(IndexPortalExposure, func(p *v1alpha1.AgencyPortal) []string { return []string{string(p.Spec.Exposure)} }),
+	)
+}
+
+func registerSharing(ctx context.Context, indexer client.FieldIndexer) error {
+	service := func(field string, f func(*v1alpha1.DataService) string) error {
+		return indexer.IndexField(ctx, &v1alpha1.DataService{}, field, func(o client.Object) []string { return []string{f(o.(*v1alpha1.DataService))} })
+	}
+	link := func(field string, f func(*v1alpha1.DataSharingLinkSpec) string) error {
+		return indexer.IndexField(ctx, &v1alpha1.DataSharingLink{}, field, func(o client.Object) []string { return []string{f(&o.(*v1alpha1.DataSharingLink).Spec)} })
+	}
+	platform := func(field string, f func(*v1alpha1.SharedPlatformSpec) string) error {
+		return indexer.IndexField(ctx, &v1alpha1.SharedPlatform{}, field, func(o client.Object) []string { return []string{f(&o.(*v1alpha1.SharedPlatform).Spec)} })
+	}
+	return errors.Join(
+		service(IndexServiceDataset, func(s *v1alpha1.DataService) string { return string(s.Spec.Dataset) }),
+		service(IndexServicePortal, func(s *v1alpha1.DataService) string { return string(s.Spec.PortalRef.Name) }),
+		link(IndexLinkConsumer, func(l *v1alpha1.DataSharingLinkSpec) string { return string(l.Consumer.PortalRef.Name) }),
+		link(IndexLinkService, func(l *v1alpha1.DataSharingLinkSpec) string {
+			return names.Namespace(string(l.Provider.Agency)) + "/" + string(l.Provider.Service)
+		}),
+		link(IndexLinkProviderAgency, func(l *v1alpha1.DataSharingLinkSpec) string { return string(l.Provider.Agency) }),
+		link(IndexLinkRoute, func(l *v1alpha1.DataSharingLinkSpec) string { return string(l.Route) }),
+		indexer.IndexField(ctx, &v1alpha1.DataSharingApproval{}, IndexApprovalLink, func(o client.Object) []string {
+			ref := o.(*v1alpha1.DataSharingApproval).Spec.LinkRef
+			return []string{string(ref.Namespace) + "/" + string(ref.Name)}
+		}),
+		platform(IndexPlatformType, func(p *v1alpha1.SharedPlatformSpec) string { return string(p.Type) }),
+		platform(IndexPlatformOwner, func(p *v1alpha1.SharedPlatformSpec) string { return string(p.OwnerRef.Name) }),
+		platform(IndexPlatformPortal, func(p *v1alpha1.SharedPlatformSpec) string {
+			if p.Endpoint.Portal == nil {
+				return ""
+			}
+			return names.Namespace(string(p.Endpoint.Portal.Agency)) + "/" + string(p.Endpoint.Portal.Name)
+		}),
+		platform(IndexPlatformFingerprint, func(p *v1alpha1.SharedPlatformSpec) string { return policy.Fingerprint(p.Capability, p.Scope) }),
 	)
 }
 

@@ -36,6 +36,8 @@ const (
 	LabelOwnerKind = "platform.gov.vn/owner-kind"
 	// LabelOwnerName is the name of the owner.
 	LabelOwnerName = "platform.gov.vn/owner-name"
+	// LabelOwnerNamespace is the namespace of the owner; absent for cluster-scoped ones.
+	LabelOwnerNamespace = "platform.gov.vn/owner-namespace"
 	// LabelOwnerUID is the UID of the owner, the mark of ownership.
 	LabelOwnerUID = "platform.gov.vn/owner-uid"
 	// LabelSecurityLevel is the computed level, on pods.
@@ -58,6 +60,10 @@ const (
 	GuardFinalizer = "platform.gov.vn/outlives-workload"
 	// AgencyFinalizer lets an agency be removed in the safe order.
 	AgencyFinalizer = "platform.gov.vn/offboarding"
+
+	// FlowFinalizer lets what a portal or link has in other namespaces be
+	// removed with it.
+	FlowFinalizer = "platform.gov.vn/flows"
 
 	// Domain is the prefix of the platform's labels and annotations.
 	Domain = "platform.gov.vn/"
@@ -98,6 +104,20 @@ func Child(name, suffix string) string {
 	return strings.TrimRight(name[:keep], "-") + "-" + hash + "-" + suffix
 }
 
+// Link returns the stem of the names of a link's policies. They stand in the
+// namespaces of both ends, so the link's own namespace enters as a hash.
+func Link(namespace, name string) string {
+	sum := sha256.Sum256([]byte(namespace + "/" + name))
+	return Child("link-"+name, hex.EncodeToString(sum[:])[:10])
+}
+
+// Platform returns the stem of the names of the policies between a portal and a
+// shared platform; like Link's, they stand on both sides.
+func Platform(namespace, portal, platform string) string {
+	sum := sha256.Sum256([]byte(namespace + "/" + portal + "/" + platform))
+	return Child("platform-"+platform, hex.EncodeToString(sum[:])[:10])
+}
+
 // AdmissionPolicy returns the name of the admission policy of a SecurityPolicy.
 func AdmissionPolicy(policy string) string { return "govplatform-policy-" + policy }
 
@@ -116,12 +136,33 @@ func OwnerOf(kind string, o metav1.Object) Owner {
 
 // Labels returns the labels of an object that is written for the owner.
 func (o Owner) Labels() map[string]string {
-	return map[string]string{
+	l := map[string]string{
 		LabelManagedBy: ManagedBy,
 		LabelOwnerKind: o.Kind,
 		LabelOwnerName: o.Name,
 		LabelOwnerUID:  string(o.UID),
 	}
+	if o.Namespace != "" {
+		l[LabelOwnerNamespace] = o.Namespace
+	}
+	return l
+}
+
+// IndexOwner is the field index of network policies by what their labels say
+// about their owner.
+const IndexOwner = "owner"
+
+// Key identifies everything that has had the owner's kind, namespace and name.
+func (o Owner) Key() string { return o.Kind + "/" + o.Namespace + "/" + o.Name }
+
+// OwnerKeys returns the key of the owner that an object's labels name, for
+// IndexOwner; none when they name none.
+func OwnerKeys(o metav1.Object) []string {
+	l := o.GetLabels()
+	if l[LabelOwnerKind] == "" {
+		return nil
+	}
+	return []string{Owner{Kind: l[LabelOwnerKind], Namespace: l[LabelOwnerNamespace], Name: l[LabelOwnerName]}.Key()}
 }
 
 // Reference returns the owner reference for objects in the owner's own scope.

@@ -31,6 +31,8 @@ type Loop[T Object] struct {
 	New func() T
 	// Finalizer that the kind needs before it writes anything; empty for none.
 	Finalizer string
+	// NeedsFinalizer tells which objects need it; nil means all.
+	NeedsFinalizer func(obj T) bool
 	// Run does the work and leaves what it found in the object's status. It
 	// also runs for objects that are being deleted.
 	Run func(ctx context.Context, obj T) (ctrl.Result, error)
@@ -51,7 +53,7 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if l.Finalizer != "" && obj.GetDeletionTimestamp() == nil && !controllerutil.ContainsFinalizer(obj, l.Finalizer) {
+	if l.Finalizer != "" && obj.GetDeletionTimestamp() == nil && (l.NeedsFinalizer == nil || l.NeedsFinalizer(obj)) && !controllerutil.ContainsFinalizer(obj, l.Finalizer) {
 		before := obj.DeepCopyObject().(T)
 		controllerutil.AddFinalizer(obj, l.Finalizer)
 		patch := client.MergeFromWithOptions(client.Object(before), client.MergeFromWithOptimisticLock{})
@@ -75,6 +77,19 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		return conflictIsRetry(runErr)
 	}
 	return result, nil
+}
+
+// Finalize removes a finalizer, and with it the object.
+func Finalize(ctx context.Context, c client.Client, obj client.Object, finalizer string) error {
+	before, ok := obj.DeepCopyObject().(client.Object)
+	if !ok || !controllerutil.RemoveFinalizer(obj, finalizer) {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := c.Patch(ctx, obj, patch, client.FieldOwner(names.FieldOwner)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("remove finalizer: %w", err)
+	}
+	return ErrFinalized
 }
 
 // retrySoon is the delay after a write that lost a race. Losing one is normal,

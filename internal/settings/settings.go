@@ -10,6 +10,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
@@ -53,6 +54,11 @@ type LevelRule struct {
 
 // Settings of one installation.
 type Settings struct {
+	// AuthorityAgency is the name of the coordinating authority's Agency; its
+	// approvals count for every link.
+	AuthorityAgency string `json:"authorityAgency"`
+	// IdentifierPrefix begins the identifiers of data services, e.g. VN/GOV.
+	IdentifierPrefix string `json:"identifierPrefix"`
 	// ClusterDNS are the only name servers that portals reach.
 	ClusterDNS Peer `json:"clusterDNS"`
 	// Monitoring may scrape portals.
@@ -91,6 +97,12 @@ func Parse(data []byte) (Settings, error) {
 var pinnedVersion = regexp.MustCompile(`^v1\.[0-9]+$`)
 
 func (s Settings) validate() error {
+	if errs := validation.IsDNS1123Label(s.AuthorityAgency); len(errs) > 0 {
+		return fmt.Errorf("authorityAgency is %q: %s; name the Agency of the coordinating authority", s.AuthorityAgency, errs[0])
+	}
+	if s.IdentifierPrefix == "" || strings.HasSuffix(s.IdentifierPrefix, "/") {
+		return fmt.Errorf("identifierPrefix is %q: give the beginning of identifiers without a slash at the end, e.g. VN/GOV", s.IdentifierPrefix)
+	}
 	if err := s.ClusterDNS.validate("clusterDNS"); err != nil {
 		return err
 	}

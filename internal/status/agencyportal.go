@@ -49,6 +49,7 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 	}
 	workload(set, in, out, res, err)
 	exposure(set, out)
+	platforms(set, in, out)
 	summarisePortal(set, out)
 
 	st.PublicServices = v1alpha1.ServiceCounts{Declared: int32(len(p.Spec.PublicServices))} //nolint:gosec // bounded by the schema
@@ -56,6 +57,15 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 		st.PublicServices.Verified = st.PublicServices.Declared
 	}
 	finish(&st.StatusBase, set, portalProgress(in, out, res, err))
+}
+
+func platforms(set *conditions.Set, in desired.PortalInput, out desired.PortalOutput) {
+	if len(out.Platforms) > 0 {
+		setBlocker(set, v1alpha1.ConditionPlatformsResolved, &out.Platforms[0])
+		return
+	}
+	set.True(v1alpha1.ConditionPlatformsResolved, v1alpha1.ReasonPlatformsResolved,
+		fmt.Sprintf("%d referenced platforms are available.", len(in.Portal.Spec.PlatformRefs)))
 }
 
 // maxListed is how many policies and findings the schema lets a status list.
@@ -187,7 +197,7 @@ func summarisePortal(set *conditions.Set, out desired.PortalOutput) {
 		set.False(v1alpha1.ConditionReady, w.Reason, w.Message+" Its traffic is closed; nothing is lost.")
 		return
 	}
-	set.Summarise(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionNetworkIsolated, v1alpha1.ConditionWorkloadAvailable, v1alpha1.ConditionExposed)
+	set.Summarise(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionNetworkIsolated, v1alpha1.ConditionWorkloadAvailable, v1alpha1.ConditionPlatformsResolved, v1alpha1.ConditionExposed)
 }
 
 func portalProgress(in desired.PortalInput, out desired.PortalOutput, res apply.Result, err error) progress {

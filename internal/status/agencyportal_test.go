@@ -71,7 +71,7 @@ func TestAgencyPortal(t *testing.T) {
 	foreign := apply.Result{Conflicts: []apply.Conflict{{Kind: "Deployment", Namespace: "agency-finance", Name: "tax-filing"}}}
 	type conditions = map[string]string
 	good := func(with conditions) conditions {
-		out := conditions{"PolicyCompliant": "True Compliant", "NetworkIsolated": "True Isolated", "WorkloadAvailable": "True Available", "Exposed": "True InternalOnly"}
+		out := conditions{"PolicyCompliant": "True Compliant", "NetworkIsolated": "True Isolated", "WorkloadAvailable": "True Available", "Exposed": "True InternalOnly", "PlatformsResolved": "True PlatformsResolved"}
 		for k, v := range with {
 			out[k] = v
 		}

@@ -53,6 +53,8 @@ type installation struct {
 	err error
 	// sample is what is expected of the national sample.
 	sample []expectation
+	// open is all that is open between its portals, and from them to addresses.
+	open []openFlow
 	// steps are what was done and how long after the cluster was ready.
 	steps []string
 }
@@ -92,7 +94,12 @@ func bringUp(root string) {
 		if err != nil {
 			return err
 		}
-		expected, err := readExpected(filepath.Join(root, sampleFolder, "expected.yaml"))
+		expected, open, err := readExpected(filepath.Join(root, sampleFolder, "expected.yaml"))
+		if err != nil {
+			return err
+		}
+		installed.open = open
+		decisions, err := readDecisions(filepath.Join(root, sampleFolder, "decisions.yaml"))
 		if err != nil {
 			return err
 		}
@@ -113,6 +120,11 @@ func bringUp(root string) {
 			}
 			if err := git.apply(ctx); err != nil {
 				return err
+			}
+			for i := range decisions {
+				if err := decisions[i].make(ctx); err != nil {
+					return err
+				}
 			}
 			for _, e := range expected {
 				if err := e.check(ctx, admin); err != nil {
@@ -328,9 +340,9 @@ func (g *gitops) apply(ctx context.Context) error {
 	for _, o := range g.pending {
 		group := groupPlatformTeam
 		switch o.GetKind() {
-		case "SecurityPolicy":
+		case "SecurityPolicy", "SharedPlatform":
 			group = groupAuthority
-		case "AgencyPortal":
+		case "AgencyPortal", "DataService", "DataSharingLink":
 			group = g.admins[o.GetNamespace()]
 		}
 		c := g.clients[group]
@@ -362,22 +374,31 @@ type expectation struct {
 	SecurityLevel v1alpha1.SecurityLevel `json:"securityLevel,omitempty"`
 	Message       []string               `json:"message,omitempty"`
 	Running       *bool                  `json:"running,omitempty"`
+	Phase         string                 `json:"phase,omitempty"`
 }
 
-func readExpected(path string) ([]expectation, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+func readExpected(path string) ([]expectation, []openFlow, error) {
 	var file struct {
 		APIVersion string        `json:"apiVersion"`
 		Kind       string        `json:"kind"`
 		Objects    []expectation `json:"objects"`
+		Open       []openFlow    `json:"open"`
 	}
-	if err := yaml.UnmarshalStrict(data, &file); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	if err := readYAML(path, &file); err != nil {
+		return nil, nil, err
 	}
-	return file.Objects, nil
+	return file.Objects, file.Open, nil
+}
+
+func readYAML(path string, into any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := yaml.UnmarshalStrict(data, into); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return nil
 }
 
 // check returns how the object differs from what is expected.
@@ -388,6 +409,12 @@ func (e expectation) check(ctx context.Context, c client.Client) error {
 		object = &v1alpha1.Agency{}
 	case "SecurityPolicy":
 		object = &v1alpha1.SecurityPolicy{}
+	case "SharedPlatform":
+		object = &v1alpha1.SharedPlatform{}
+	case "DataService":
+		object = &v1alpha1.DataService{}
+	case "DataSharingLink":
+		object = &v1alpha1.DataSharingLink{}
 	default:
 		object = &v1alpha1.AgencyPortal{}
 	}

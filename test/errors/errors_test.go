@@ -121,28 +121,35 @@ func TestMistakesAreAnswered(t *testing.T) {
 	}
 }
 
-// applyNational applies the agencies and standards that the mistakes refer to.
+// applyNational applies what the mistakes refer to: agencies, standards,
+// platforms, and the portals and services of the links among the mistakes.
 func applyNational(ctx context.Context, t *testing.T) {
 	t.Helper()
 	objects, err := harness.Render("config/samples/national")
 	if err != nil {
 		t.Fatal(err)
 	}
+	portals := []string{"population-db", "civil-status", "ndxp"}
+	var namespaced []*unstructured.Unstructured
 	for _, o := range objects {
-		if o.GetKind() == "AgencyPortal" {
-			continue
-		}
-		if err := apply(ctx, o); err != nil {
-			t.Fatalf("apply %s %s: %v", o.GetKind(), o.GetName(), err)
+		switch {
+		case o.GetNamespace() == "":
+			if err := apply(ctx, o); err != nil {
+				t.Fatalf("apply %s %s: %v", o.GetKind(), o.GetName(), err)
+			}
+		case o.GetKind() == "DataService", o.GetKind() == "AgencyPortal" && slices.Contains(portals, o.GetName()):
+			namespaced = append(namespaced, o)
 		}
 	}
-	for {
-		var ns corev1.Namespace
-		err := env.Admin.Get(ctx, client.ObjectKey{Name: "agency-finance"}, &ns)
-		if err == nil {
-			return
+	for _, name := range []string{"agency-finance", "agency-justice"} {
+		for env.Admin.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{}) != nil {
+			wait(ctx, t, "namespace "+name)
 		}
-		wait(ctx, t, "namespace agency-finance")
+	}
+	for _, o := range namespaced {
+		for apply(ctx, o) != nil {
+			wait(ctx, t, o.GetKind()+" "+o.GetName())
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
@@ -72,10 +71,22 @@ func NewClient(cfg *rest.Config) (client.Client, error) {
 	return c, nil
 }
 
-// Root returns the folder of the repository.
+// Root returns the folder of the repository: the nearest one above the test that
+// has the operator's configuration. The path of this file would not do, since
+// -trimpath takes it away.
 func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..")
+	dir, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	for next := dir; ; next = filepath.Dir(next) {
+		if _, err := os.Stat(filepath.Join(next, "config", "default", "kustomization.yaml")); err == nil {
+			return next
+		}
+		if next == filepath.Dir(next) {
+			return dir
+		}
+	}
 }
 
 // Render returns the objects of a kustomization folder of the repository.
@@ -146,6 +157,8 @@ type OperatorOptions struct {
 	Transport func(next Transport) Transport
 	// Settings of the installation; the shipped ones when nil.
 	Settings *settings.Settings
+	// Now is the operator's clock; the real one when nil.
+	Now func() time.Time
 	// LeaderElection runs it as one of several replicas.
 	LeaderElection bool
 }
@@ -173,13 +186,16 @@ func (e *Env) StartOperator(ctx context.Context, o OperatorOptions) (*Operator, 
 	if err != nil {
 		return nil, err
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	s := settings.Default()
 	if o.Settings != nil {
 		s = *o.Settings
 	}
 	runCtx, cancel := context.WithCancel(context.Background())
 	op.cancel = cancel
-	if err := controllers.SetupAll(runCtx, op.Manager, s); err != nil {
+	if err := controllers.SetupAll(runCtx, op.Manager, s, o.Now); err != nil {
 		cancel()
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -80,7 +81,8 @@ func (e *Env) Snapshot(ctx context.Context, take func(client.Object) bool) (stri
 		}
 		docs = append(docs, masked(u, "spec", "subjects", "roleRef", "automountServiceAccountToken"))
 	}
-	for _, list := range []client.ObjectList{&v1alpha1.AgencyList{}, &v1alpha1.AgencyPortalList{}, &v1alpha1.SecurityPolicyList{}} {
+	for _, list := range []client.ObjectList{&v1alpha1.AgencyList{}, &v1alpha1.AgencyPortalList{}, &v1alpha1.SecurityPolicyList{},
+		&v1alpha1.SharedPlatformList{}, &v1alpha1.DataServiceList{}, &v1alpha1.DataSharingLinkList{}} {
 		if err := e.Admin.List(ctx, list); err != nil {
 			return "", err
 		}
@@ -131,8 +133,11 @@ func masked(u map[string]any, fields ...string) string {
 	if err != nil {
 		return err.Error()
 	}
-	return string(data)
+	return hashes.ReplaceAllString(string(data), "sha256:...")
 }
+
+// hashes of scopes rest on UIDs.
+var hashes = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
 
 // varying are fields that differ between two runs with the same outcome.
 var varying = []string{"uid", names.LabelOwnerUID, "lastTransitionTime", "observedGeneration", "clusterIP", "clusterIPs", "ipFamilies", "kubernetes.io/metadata.name"}

@@ -73,11 +73,16 @@ func gitops(t *testing.T, objects []*unstructured.Unstructured) {
 	})
 }
 
+// waitsForPeople are reasons that no controller can do anything about.
+var waitsForPeople = []string{
+	v1alpha1.ReasonWaitingForRoutes, v1alpha1.ReasonPortalNotReady, v1alpha1.ReasonApprovalMissing, v1alpha1.ReasonEndNotCompliant,
+}
+
 // settled tells whether every object of the platform has been looked at.
 func settled(t *testing.T, objects int) error {
 	t.Helper()
 	seen := 0
-	for _, kind := range []string{"Agency", "SecurityPolicy", "AgencyPortal"} {
+	for _, kind := range []string{"Agency", "SecurityPolicy", "AgencyPortal", "SharedPlatform", "DataService", "DataSharingLink"} {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
 		if err := env.Admin.List(t.Context(), list); err != nil {
@@ -88,7 +93,7 @@ func settled(t *testing.T, objects int) error {
 			observed, _, _ := unstructured.NestedInt64(o.Object, "status", "observedGeneration")
 			conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 			for _, c := range conditions {
-				if m, ok := c.(map[string]any); ok && m["type"] == v1alpha1.ConditionReconciling && m["reason"] != v1alpha1.ReasonWaitingForRoutes {
+				if m, ok := c.(map[string]any); ok && m["type"] == v1alpha1.ConditionReconciling && !slices.Contains(waitsForPeople, m["reason"].(string)) {
 					return fmt.Errorf("%s %s still works: %v", kind, o.GetName(), m["message"])
 				}
 			}

@@ -215,7 +215,7 @@ func blindOperator(t *testing.T) *atomic.Value {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := controllers.SetupAll(ctx, mgr, settings.Default()); err != nil {
+	if err := controllers.SetupAll(ctx, mgr, settings.Default(), time.Now); err != nil {
 		cancel()
 		t.Fatal(err)
 	}

@@ -1,0 +1,143 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ObjectName is the name of an object in the same namespace. References carry
+// no namespace, so a tenant can never point into another's.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be the name of an object: lower-case letters, digits and dashes"
+type ObjectName string
+
+// LocalReference names an object in the same namespace.
+type LocalReference struct {
+	// name of the object.
+	// +required
+	Name ObjectName `json:"name"`
+}
+
+// ShareMode says how data is shared under Decree 47/2020, article 23.
+//
+// +kubebuilder:validation:Enum=Online;Synchronised;Packaged
+type ShareMode string
+
+// Visibility says who sees the service in the catalogue. Seeing is not access.
+//
+// +kubebuilder:validation:Enum=Catalogue;Restricted
+type Visibility string
+
+// Operation is one operation of a data service.
+type Operation struct {
+	// name of the operation, e.g. getResident.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z][A-Za-z0-9_-]*$')",message="must be an operation name: letters, digits, - and _, starting with a letter, e.g. getResident"
+	Name string `json:"name"`
+	// method of the request.
+	// +required
+	// +kubebuilder:validation:Enum=GET;HEAD;POST;PUT;PATCH;DELETE
+	Method string `json:"method"`
+	// path of the request; * stands for one segment.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(/([-A-Za-z0-9._~]+|[*]))+/?$')",message="must be an absolute path of plain segments, with * for one segment, e.g. /v1/residents/*"
+	Path string `json:"path"`
+}
+
+// DataServiceSpec is what a provider publishes.
+//
+// +kubebuilder:validation:XValidation:rule="self.classification != 'StateSecret'",message="classification StateSecret can't be published: state secrets are never shared"
+type DataServiceSpec struct {
+	// portalRef names the portal that serves the data.
+	// +required
+	PortalRef LocalReference `json:"portalRef"`
+	// serviceCode is the last part of the service's identifier.
+	// +required
+	ServiceCode ObjectName `json:"serviceCode"`
+	// dataset is the nationwide name of the data. One service owns it; the
+	// second that claims it gets a conflict.
+	// +required
+	Dataset ObjectName `json:"dataset"`
+	// classification says what the data is.
+	// +required
+	Classification DataClassification `json:"classification"`
+	// port on which the portal serves the operations: the portal's port.
+	// +optional
+	// +kubebuilder:default=8080
+	// +kubebuilder:validation:Minimum=1024
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
+	// operations that consumers may ask for.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Operations []Operation `json:"operations"`
+	// shareMode says how the data is shared.
+	// +optional
+	// +kubebuilder:default=Online
+	ShareMode ShareMode `json:"shareMode,omitempty"`
+	// visibility says who sees the service in the catalogue.
+	// +optional
+	// +kubebuilder:default=Catalogue
+	Visibility Visibility `json:"visibility,omitempty"`
+}
+
+// DataServiceStatus is what the operator observed.
+type DataServiceStatus struct {
+	StatusBase `json:",inline"`
+	// identifier of the service: <prefix>/<agency code>/<portal>/<service>.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Identifier string `json:"identifier,omitempty"`
+	// consumers are the portals (namespace/name) whose links are open.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=1024
+	Consumers []string `json:"consumers,omitempty"`
+}
+
+// DataService is an entry of the catalogue of shared data.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:path=dataservices,singular=dataservice,shortName=dsvc,categories=govplatform
+// +kubebuilder:printcolumn:name="Dataset",type=string,JSONPath=`.spec.dataset`
+// +kubebuilder:printcolumn:name="Class",type=string,JSONPath=`.spec.classification`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Identifier",type=string,JSONPath=`.status.identifier`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must have at most 63 characters"
+type DataService struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what the provider publishes.
+	// +required
+	Spec DataServiceSpec `json:"spec"`
+	// status is what the operator observed.
+	// +optional
+	// +kubebuilder:default={}
+	Status DataServiceStatus `json:"status,omitempty"`
+}
+
+// DataServiceList is a list of data services.
+//
+// +kubebuilder:object:root=true
+type DataServiceList struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []DataService `json:"items"`
+}
+
+// GetStatusBase returns what the status of every kind has.
+func (s *DataService) GetStatusBase() *StatusBase { return &s.Status.StatusBase }

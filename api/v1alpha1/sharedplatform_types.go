@@ -1,0 +1,167 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// PlatformType is what a shared platform does, in CamelCase, e.g. Identity,
+// Payment, DocumentExchange, Reporting, DataSharing, Database. The regime's
+// list changes, so it is open.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=40
+// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Za-z0-9]*$')",message="must be a platform type in CamelCase, e.g. Identity or DataSharing"
+type PlatformType string
+
+const (
+	// PlatformIdentity identifies citizens; a portal with citizen login needs it.
+	PlatformIdentity PlatformType = "Identity"
+	// PlatformPayment takes fees; a level-4 service with a fee needs it.
+	PlatformPayment PlatformType = "Payment"
+	// PlatformDataSharing carries links with the route Platform.
+	PlatformDataSharing PlatformType = "DataSharing"
+)
+
+// PortalEndpoint is a platform that a portal in the cluster provides.
+type PortalEndpoint struct {
+	// agency whose portal it is.
+	// +required
+	Agency AgencyName `json:"agency"`
+	// name of the AgencyPortal.
+	// +required
+	Name ObjectName `json:"name"`
+}
+
+// CIDR is a block of addresses, v4 or v6, in canonical form.
+//
+// +kubebuilder:validation:MaxLength=43
+// +kubebuilder:validation:XValidation:rule="isCIDR(self) && cidr(self).masked() == cidr(self)",message="must be a block of addresses without host bits, e.g. 192.0.2.0/24 or 192.0.2.7/32"
+// +kubebuilder:validation:XValidation:rule="!isCIDR(self) || cidr(self).prefixLength() >= 8",message="must not be larger than /8: name the platform's own addresses"
+type CIDR string
+
+// ExternalEndpoint is a platform outside the cluster, on the dedicated network.
+type ExternalEndpoint struct {
+	// cidrs are the platform's addresses.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	CIDRs []CIDR `json:"cidrs"`
+	// port on which the platform serves, over TCP.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port"`
+}
+
+// PlatformEndpoint is where a platform is.
+//
+// +kubebuilder:validation:ExactlyOneOf=portal;external
+type PlatformEndpoint struct {
+	// portal in the cluster that provides the platform.
+	// +optional
+	Portal *PortalEndpoint `json:"portal,omitempty"`
+	// external address on the dedicated network.
+	// +optional
+	External *ExternalEndpoint `json:"external,omitempty"`
+}
+
+// SharedPlatformSpec is a catalogue entry of a platform that goes beyond one
+// agency. It is the authority's.
+type SharedPlatformSpec struct {
+	// displayName is the platform's name for people.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=200
+	DisplayName string `json:"displayName"`
+	// type is what the platform does.
+	// +required
+	Type PlatformType `json:"type"`
+	// ownerRef names the Agency that owns the platform.
+	// +required
+	OwnerRef AgencyReference `json:"ownerRef"`
+	// scope is whom the platform serves, e.g. National or a province. Together
+	// with capability it says which platforms are duplicates.
+	// +optional
+	// +kubebuilder:default=National
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Scope string `json:"scope,omitempty"`
+	// capability is what the platform can do, in a few words.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=100
+	Capability string `json:"capability"`
+	// endpoint is where the platform is.
+	// +required
+	Endpoint PlatformEndpoint `json:"endpoint"`
+	// agencies that may use the platform; left out, every agency may.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	Agencies []AgencyName `json:"agencies,omitempty"`
+}
+
+// AgencyReference names an Agency.
+type AgencyReference struct {
+	// name of the Agency.
+	// +required
+	Name AgencyName `json:"name"`
+}
+
+// SharedPlatformStatus is what the operator observed.
+type SharedPlatformStatus struct {
+	StatusBase `json:",inline"`
+	// fingerprint of capability and scope; equal fingerprints are duplicates.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Fingerprint string `json:"fingerprint,omitempty"`
+	// duplicateOf is the older platform with the same fingerprint.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	DuplicateOf string `json:"duplicateOf,omitempty"`
+	// consumers is the number of portals that reference the platform.
+	// +optional
+	Consumers int32 `json:"consumers"`
+}
+
+// SharedPlatform is a national platform or database that portals may use.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,path=sharedplatforms,singular=sharedplatform,shortName=shp,categories=govplatform
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
+// +kubebuilder:printcolumn:name="Owner",type=string,JSONPath=`.spec.ownerRef.name`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Consumers",type=integer,JSONPath=`.status.consumers`
+// +kubebuilder:printcolumn:name="Duplicate-Of",type=string,JSONPath=`.status.duplicateOf`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must have at most 63 characters"
+type SharedPlatform struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the catalogue entry.
+	// +required
+	Spec SharedPlatformSpec `json:"spec"`
+	// status is what the operator observed.
+	// +optional
+	// +kubebuilder:default={}
+	Status SharedPlatformStatus `json:"status,omitempty"`
+}
+
+// SharedPlatformList is a list of shared platforms.
+//
+// +kubebuilder:object:root=true
+type SharedPlatformList struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []SharedPlatform `json:"items"`
+}
+
+// GetStatusBase returns what the status of every kind has.
+func (p *SharedPlatform) GetStatusBase() *StatusBase { return &p.Status.StatusBase }

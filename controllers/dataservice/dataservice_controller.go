@@ -1,0 +1,85 @@
+// Package dataservice reconciles the catalogue of shared data.
+package dataservice
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/controllers/watches"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/reconcile"
+	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/status"
+)
+
+// countDelay gathers a burst of link changes into one list of consumers.
+const countDelay = time.Second
+
+// Reconciler reconciles data services.
+type Reconciler struct {
+	Client   client.Client
+	Settings settings.Settings
+}
+
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=dataservices;datasharinglinks;agencies;agencyportals,verbs=get;list;watch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=dataservices/status,verbs=patch
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	loop := reconcile.Loop[*v1alpha1.DataService]{
+		Client: r.Client,
+		New:    func() *v1alpha1.DataService { return &v1alpha1.DataService{} },
+		Run:    r.run,
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("dataservice").
+		For(&v1alpha1.DataService{}).
+		Watches(&v1alpha1.DataService{}, watches.Map(r.rivals), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.servicesOfPortal), builder.WithPredicates(watches.PortalGate())).
+		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(serviceOfLink, countDelay), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionPolicyPaired))).
+		Complete(loop)
+}
+
+func (r *Reconciler) run(ctx context.Context, s *v1alpha1.DataService) (ctrl.Result, error) {
+	in, err := gather.DataService(ctx, r.Client, r.Settings, s)
+	if err != nil {
+		status.LookupFailed(s.GetStatusBase(), s.Generation)
+		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
+	}
+	status.DataService(in, desired.DataService(in))
+	return ctrl.Result{}, nil
+}
+
+// rivals maps a service to the others that claim its dataset.
+func (r *Reconciler) rivals(ctx context.Context, o client.Object) []ctrl.Request {
+	s, ok := o.(*v1alpha1.DataService)
+	if !ok {
+		return nil
+	}
+	return r.list(ctx, client.MatchingFields{gather.IndexServiceDataset: string(s.Spec.Dataset)})
+}
+
+func (r *Reconciler) servicesOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.list(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{gather.IndexServicePortal: o.GetName()})
+}
+
+func serviceOfLink(_ context.Context, o client.Object) []ctrl.Request {
+	l, ok := o.(*v1alpha1.DataSharingLink)
+	if !ok {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: names.Namespace(string(l.Spec.Provider.Agency)), Name: string(l.Spec.Provider.Service)}}}
+}
+
+func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {
+	return watches.List(ctx, r.Client, &v1alpha1.DataServiceList{}, log.FromContext(ctx), opts...)
+}

@@ -1,0 +1,68 @@
+// Package datasharingapproval tells approvers whether their decision is for the
+// present scope of its link. It opens and closes nothing: links do.
+package datasharingapproval
+
+import (
+	"context"
+	"fmt"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/controllers/watches"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/reconcile"
+	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/status"
+)
+
+// Reconciler reconciles approvals.
+type Reconciler struct {
+	Client   client.Client
+	Settings settings.Settings
+}
+
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=datasharingapprovals;datasharinglinks,verbs=get;list;watch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=datasharingapprovals/status,verbs=patch
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	loop := reconcile.Loop[*v1alpha1.DataSharingApproval]{
+		Client: r.Client,
+		New:    func() *v1alpha1.DataSharingApproval { return &v1alpha1.DataSharingApproval{} },
+		Run:    r.run,
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("datasharingapproval").
+		For(&v1alpha1.DataSharingApproval{}).
+		Watches(&v1alpha1.DataSharingLink{}, watches.Map(r.approvalsOfLink), builder.WithPredicates(scopeChanged())).
+		Complete(loop)
+}
+
+func (r *Reconciler) run(ctx context.Context, a *v1alpha1.DataSharingApproval) (ctrl.Result, error) {
+	link, entitled, err := gather.Approval(ctx, r.Client, r.Settings, a)
+	if err != nil {
+		status.LookupFailed(a.GetStatusBase(), a.Generation)
+		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
+	}
+	status.DataSharingApproval(a, link, entitled)
+	return ctrl.Result{}, nil
+}
+
+func (r *Reconciler) approvalsOfLink(ctx context.Context, o client.Object) []ctrl.Request {
+	return watches.List(ctx, r.Client, &v1alpha1.DataSharingApprovalList{}, log.FromContext(ctx),
+		client.MatchingFields{gather.IndexApprovalLink: o.GetNamespace() + "/" + o.GetName()})
+}
+
+func scopeChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.DataSharingLink)
+		after, ok2 := e.ObjectNew.(*v1alpha1.DataSharingLink)
+		return !ok1 || !ok2 || before.Status.SpecHash != after.Status.SpecHash || before.Generation != after.Generation
+	}}
+}

@@ -1,0 +1,111 @@
+// Package datasharinglink opens traffic between two agencies while both sides
+// consent to exactly what passes, and closes it when anything of that is gone.
+package datasharinglink
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/controllers/watches"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/reconcile"
+	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/status"
+)
+
+// Reconciler reconciles links.
+type Reconciler struct {
+	Client   client.Client
+	Applier  *apply.Applier
+	Settings settings.Settings
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// Concurrency is the number of links that are worked on at once; 0 means 8.
+	Concurrency int
+}
+
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=datasharinglinks,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=datasharinglinks/status,verbs=patch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=datasharinglinks/finalizers,verbs=update
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies;agencyportals;dataservices;datasharingapprovals;securitypolicies;sharedplatforms,verbs=get;list;watch
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	loop := reconcile.Loop[*v1alpha1.DataSharingLink]{
+		Client:    r.Client,
+		New:       func() *v1alpha1.DataSharingLink { return &v1alpha1.DataSharingLink{} },
+		Finalizer: names.FlowFinalizer,
+		Run:       r.run,
+		Gone:      r.gone,
+	}
+	concurrency := r.Concurrency
+	if concurrency == 0 {
+		concurrency = 8
+	}
+	gate := builder.WithPredicates(watches.PortalGate())
+	spec := builder.WithPredicates(watches.SpecChanged())
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("datasharinglink").
+		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
+		For(&v1alpha1.DataSharingLink{}).
+		Watches(&networkingv1.NetworkPolicy{}, watches.ByOwnerLabel("DataSharingLink")).
+		Watches(&v1alpha1.DataSharingApproval{}, watches.Map(linkOfApproval), spec).
+		Watches(&v1alpha1.DataService{}, watches.Map(r.linksOfService), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionDatasetOwned))).
+		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.linksOfPortal), gate).
+		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), spec).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.linksOfPolicy), spec).
+		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.linksOverPlatform), spec).
+		Complete(loop)
+}
+
+func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl.Result, error) {
+	owner := names.OwnerOf("DataSharingLink", l)
+	now := time.Now()
+	if r.Now != nil {
+		now = r.Now()
+	}
+	if l.DeletionTimestamp != nil {
+		inventory, err := r.Applier.Teardown(ctx, owner, l.Status.Inventory, nil)
+		status.DataSharingLinkDeleting(l, inventory)
+		if err != nil || len(inventory) > 0 {
+			return ctrl.Result{}, err
+		}
+		return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, l, names.FlowFinalizer)
+	}
+	// A link whose finalizer somebody took off may have left its policies behind.
+	if err := r.Applier.RemoveOrphans(ctx, owner.Kind, client.ObjectKeyFromObject(l), l.UID); err != nil {
+		status.LookupFailed(l.GetStatusBase(), l.Generation)
+		return ctrl.Result{}, err
+	}
+	in, err := gather.DataSharingLink(ctx, r.Client, r.Settings, now, l)
+	if err != nil {
+		status.LookupFailed(l.GetStatusBase(), l.Generation)
+		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
+	}
+	out := desired.DataSharingLink(in)
+	res, err := r.Applier.Apply(ctx, owner, l.Status.Inventory, out.Objects)
+	status.DataSharingLink(in, out, res, err)
+	result := ctrl.Result{RequeueAfter: res.RetryAfter()}
+	// The end of the term is no event, so it is waited for, to the second.
+	if left := l.Spec.ValidUntil.Sub(now); left > 0 && (result.RequeueAfter == 0 || left < result.RequeueAfter) {
+		result.RequeueAfter = left
+	}
+	return result, err
+}
+
+// gone closes what a link left open whose finalizer somebody took off.
+func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Result, error) {
+	return ctrl.Result{}, r.Applier.RemoveOrphans(ctx, "DataSharingLink", key, "")
+}

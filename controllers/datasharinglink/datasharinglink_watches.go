@@ -1,0 +1,77 @@
+package datasharinglink
+
+import (
+	"context"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/controllers/watches"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+func linkOfApproval(_ context.Context, o client.Object) []ctrl.Request {
+	a, ok := o.(*v1alpha1.DataSharingApproval)
+	if !ok {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: string(a.Spec.LinkRef.Namespace), Name: string(a.Spec.LinkRef.Name)}}}
+}
+
+func (r *Reconciler) linksOfService(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.list(ctx, client.MatchingFields{gather.IndexLinkService: o.GetNamespace() + "/" + o.GetName()})
+}
+
+// linksOfPortal maps a portal to the links that it consumes or provides, and,
+// if it carries the sharing platform, to all that pass over it.
+func (r *Reconciler) linksOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
+	out := r.list(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{gather.IndexLinkConsumer: o.GetName()})
+	var services v1alpha1.DataServiceList
+	if err := r.Client.List(ctx, &services, client.InNamespace(o.GetNamespace()), client.MatchingFields{gather.IndexServicePortal: o.GetName()}, client.DisableReadYourWritesConsistency); err != nil {
+		log.FromContext(ctx).Error(err, "Could not list services of a portal")
+	}
+	for i := range services.Items {
+		out = append(out, r.linksOfService(ctx, &services.Items[i])...)
+	}
+	var platforms v1alpha1.SharedPlatformList
+	if err := r.Client.List(ctx, &platforms, client.MatchingFields{gather.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()}, client.DisableReadYourWritesConsistency); err != nil {
+		log.FromContext(ctx).Error(err, "Could not list platforms of a portal")
+	}
+	for i := range platforms.Items {
+		out = append(out, r.linksOverPlatform(ctx, &platforms.Items[i])...)
+	}
+	return out
+}
+
+func (r *Reconciler) linksOfAgency(ctx context.Context, o client.Object) []ctrl.Request {
+	return append(r.list(ctx, client.InNamespace(names.Namespace(o.GetName()))),
+		r.list(ctx, client.MatchingFields{gather.IndexLinkProviderAgency: o.GetName()})...)
+}
+
+// linksOfPolicy maps a policy to the links of the portals that it selected
+// before or selects now.
+func (r *Reconciler) linksOfPolicy(ctx context.Context, o client.Object) []ctrl.Request {
+	var out []ctrl.Request
+	for _, p := range watches.PortalsOfPolicy(ctx, r.Client, o) {
+		portal := &v1alpha1.AgencyPortal{}
+		portal.Namespace, portal.Name = p.Namespace, p.Name
+		out = append(out, r.linksOfPortal(ctx, portal)...)
+	}
+	return out
+}
+
+// linksOverPlatform maps a sharing platform to every link that takes it.
+func (r *Reconciler) linksOverPlatform(ctx context.Context, o client.Object) []ctrl.Request {
+	p, ok := o.(*v1alpha1.SharedPlatform)
+	if !ok || p.Spec.Type != v1alpha1.PlatformDataSharing {
+		return nil
+	}
+	return r.list(ctx, client.MatchingFields{gather.IndexLinkRoute: string(v1alpha1.RoutePlatform)})
+}
+
+func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {
+	return watches.List(ctx, r.Client, &v1alpha1.DataSharingLinkList{}, log.FromContext(ctx), opts...)
+}

@@ -1,0 +1,92 @@
+// Package sharedplatform reconciles the catalogue of national platforms.
+package sharedplatform
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/controllers/watches"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/reconcile"
+	"github.com/govplatform/govplatform/internal/status"
+)
+
+// countDelay gathers a burst of portal changes into one count of consumers.
+const countDelay = time.Second
+
+// Reconciler reconciles shared platforms.
+type Reconciler struct {
+	Client client.Client
+}
+
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=sharedplatforms;agencies;agencyportals,verbs=get;list;watch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=sharedplatforms/status,verbs=patch
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	loop := reconcile.Loop[*v1alpha1.SharedPlatform]{
+		Client: r.Client,
+		New:    func() *v1alpha1.SharedPlatform { return &v1alpha1.SharedPlatform{} },
+		Run:    r.run,
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("sharedplatform").
+		For(&v1alpha1.SharedPlatform{}).
+		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.rivals), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsOfOwner), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), builder.WithPredicates(watches.PortalGate())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced, countDelay), builder.WithPredicates(watches.SpecChanged())).
+		Complete(loop)
+}
+
+func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SharedPlatform) (ctrl.Result, error) {
+	in, err := gather.SharedPlatform(ctx, r.Client, p)
+	if err != nil {
+		status.LookupFailed(p.GetStatusBase(), p.Generation)
+		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
+	}
+	status.SharedPlatform(in, desired.SharedPlatform(in))
+	return ctrl.Result{}, nil
+}
+
+// rivals maps a platform to those with the same capability and scope.
+func (r *Reconciler) rivals(ctx context.Context, o client.Object) []ctrl.Request {
+	p, ok := o.(*v1alpha1.SharedPlatform)
+	if !ok {
+		return nil
+	}
+	return r.list(ctx, client.MatchingFields{gather.IndexPlatformFingerprint: policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)})
+}
+
+func (r *Reconciler) platformsOfOwner(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.list(ctx, client.MatchingFields{gather.IndexPlatformOwner: o.GetName()})
+}
+
+func (r *Reconciler) platformsOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.list(ctx, client.MatchingFields{gather.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()})
+}
+
+func platformsReferenced(_ context.Context, o client.Object) []ctrl.Request {
+	p, ok := o.(*v1alpha1.AgencyPortal)
+	if !ok {
+		return nil
+	}
+	out := make([]ctrl.Request, len(p.Spec.PlatformRefs))
+	for i, ref := range p.Spec.PlatformRefs {
+		out[i] = ctrl.Request{NamespacedName: client.ObjectKey{Name: string(ref.Name)}}
+	}
+	return out
+}
+
+func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {
+	return watches.List(ctx, r.Client, &v1alpha1.SharedPlatformList{}, log.FromContext(ctx), opts...)
+}

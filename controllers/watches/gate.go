@@ -1,0 +1,55 @@
+package watches
+
+import (
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+// statused is an object of the platform.
+type statused interface {
+	client.Object
+	GetStatusBase() *v1alpha1.StatusBase
+}
+
+// GateChanged passes what others rest on: the spec, the deletion, and the status
+// and reason of the named conditions. Messages and counts do not pass.
+func GateChanged(conditions ...string) predicate.Predicate {
+	spec := SpecChanged()
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		if spec.Update(e) {
+			return true
+		}
+		before, ok1 := e.ObjectOld.(statused)
+		after, ok2 := e.ObjectNew.(statused)
+		if !ok1 || !ok2 {
+			return true
+		}
+		b, a := before.GetStatusBase(), after.GetStatusBase()
+		if b.ObservedGeneration != a.ObservedGeneration {
+			return true
+		}
+		for _, c := range conditions {
+			if !same(meta.FindStatusCondition(b.Conditions, c), meta.FindStatusCondition(a.Conditions, c)) {
+				return true
+			}
+		}
+		return false
+	}}
+}
+
+func same(a, b *metav1.Condition) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Status == b.Status && a.Reason == b.Reason
+}
+
+// PortalGate passes changes of a portal that links, services and platforms rest on.
+func PortalGate() predicate.Predicate {
+	return GateChanged(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionReady)
+}

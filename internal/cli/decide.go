@@ -1,0 +1,382 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// Decision is what somebody decides about a link.
+type Decision struct {
+	// Link that is decided about.
+	Link client.ObjectKey
+	// Decision that is taken.
+	Decision v1alpha1.Decision
+	// Reason for both sides to read; required unless the decision is Approve.
+	Reason string
+	// Namespace in which the approval is written: the provider's or the
+	// authority's. Empty for the one in which the user may write.
+	Namespace string
+	// Settings of the installation.
+	Settings settings.Settings
+}
+
+// ScopeShown is what an approval approves, as the user sees it before he decides.
+type ScopeShown struct {
+	Link           client.ObjectKey
+	Consumer       string
+	Provider       string
+	Identifier     string
+	Operations     []v1alpha1.Operation
+	ValidUntil     time.Time
+	RateLimit      *v1alpha1.RateLimit
+	Route          v1alpha1.LinkRoute
+	Classification v1alpha1.DataClassification
+	Purpose        string
+	LegalBasis     string
+	Hash           string
+	// Checked is true when the hash was computed here from what is shown, and not
+	// only read from the link's status.
+	Checked bool
+	// Notes are what else the user should know.
+	Notes []string
+}
+
+// Prepared is a decision that is ready to be written.
+type Prepared struct {
+	Scope    ScopeShown
+	Approval *v1alpha1.DataSharingApproval
+	exists   bool
+}
+
+// Prepare reads what the decision is about and who decides, and writes nothing.
+func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error) {
+	if d.Decision != v1alpha1.DecisionApprove && strings.TrimSpace(d.Reason) == "" {
+		return Prepared{}, errors.New("--reason is required: whoever rejects or suspends says why (Decree 47/2020, article 35)")
+	}
+	var link v1alpha1.DataSharingLink
+	if err := c.Get(ctx, d.Link, &link); err != nil {
+		return Prepared{}, explainLinkRead(err, d.Link)
+	}
+	scope, err := readScope(ctx, c, d, &link)
+	if err != nil {
+		return Prepared{}, err
+	}
+	namespace, err := approvalNamespace(ctx, c, d, &link)
+	if err != nil {
+		return Prepared{}, err
+	}
+	var self authenticationv1.SelfSubjectReview
+	if err := c.Create(ctx, &self); err != nil {
+		return Prepared{}, fmt.Errorf("ask the API server who you are: %w", err)
+	}
+	// Other approvals of the side may outweigh this one.
+	var others v1alpha1.DataSharingApprovalList
+	if err := c.List(ctx, &others, client.InNamespace(namespace)); err != nil {
+		return Prepared{}, fmt.Errorf("list approvals in %s: %w", namespace, err)
+	}
+	p := Prepared{Scope: scope, Approval: &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.Link(link.Namespace, link.Name)}}}
+	for i := range others.Items {
+		o := &others.Items[i]
+		switch {
+		case o.Name == p.Approval.Name:
+			p.Approval, p.exists = o.DeepCopy(), true
+		case string(o.Spec.LinkRef.Namespace) == link.Namespace && string(o.Spec.LinkRef.Name) == link.Name && o.Spec.Decision != v1alpha1.DecisionApprove:
+			p.Scope.Notes = append(p.Scope.Notes, fmt.Sprintf("%s/%s says %s as well, and what closes beats what opens: delete it if it no longer holds", o.Namespace, o.Name, o.Spec.Decision))
+		}
+	}
+	p.Approval.Spec = v1alpha1.DataSharingApprovalSpec{
+		LinkRef:  v1alpha1.LinkReference{Namespace: v1alpha1.ObjectName(link.Namespace), Name: v1alpha1.ObjectName(link.Name)},
+		SpecHash: scope.Hash, Decision: d.Decision, Reason: strings.TrimSpace(d.Reason), Approver: self.Status.UserInfo.Username,
+	}
+	return p, nil
+}
+
+// Write creates or updates the approval.
+func (p Prepared) Write(ctx context.Context, c client.Client) error {
+	var err error
+	if p.exists {
+		// The resource version makes it fail if somebody else decided meanwhile.
+		err = c.Update(ctx, p.Approval)
+	} else {
+		err = c.Create(ctx, p.Approval)
+	}
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+		return errors.New("somebody else decided about this link meanwhile: look at it again and repeat the command")
+	case err != nil:
+		return fmt.Errorf("write the approval: %w", err)
+	}
+	return nil
+}
+
+func explainLinkRead(err error, link client.ObjectKey) error {
+	switch {
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("there is no DataSharingLink %s: name the consumer's namespace with -n agency-<consumer>", link)
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("you may not read DataSharingLink %s: ask the platform team for the ClusterRole govplatform-catalogue-viewer", link)
+	case meta.IsNoMatchError(err):
+		return errNotInstalled("datasharinglinks")
+	}
+	return fmt.Errorf("read DataSharingLink %s: %w", link, err)
+}
+
+// readScope reads what the user will see. The link comes first: if the service
+// changes afterwards, the hash is for the older scope and opens nothing.
+func readScope(ctx context.Context, c client.Client, d Decision, link *v1alpha1.DataSharingLink) (ScopeShown, error) {
+	s := ScopeShown{
+		Link: d.Link, Consumer: link.Namespace + "/" + string(link.Spec.Consumer.PortalRef.Name),
+		Provider:   names.Namespace(string(link.Spec.Provider.Agency)) + "/" + string(link.Spec.Provider.Service),
+		Identifier: link.Status.Identifier, ValidUntil: link.Spec.ValidUntil.Time, RateLimit: link.Spec.RateLimit, Route: link.Spec.Route,
+		Purpose: link.Spec.Purpose, LegalBasis: link.Spec.LegalBasis, Hash: link.Status.SpecHash,
+	}
+	if link.Status.ObservedGeneration != link.Generation && d.Decision != v1alpha1.DecisionSuspend {
+		return s, errors.New("the operator has not looked at the latest spec of the link yet: repeat the command in a moment")
+	}
+	if s.Hash == "" && d.Decision != v1alpha1.DecisionSuspend {
+		why := "see its conditions"
+		if cond := meta.FindStatusCondition(link.Status.Conditions, v1alpha1.ConditionReferencesResolved); cond != nil && cond.Status != metav1.ConditionTrue {
+			why = cond.Message
+		}
+		return s, fmt.Errorf("the link has no scope that could be decided about yet: %s", why)
+	}
+	var service v1alpha1.DataService
+	err := c.Get(ctx, client.ObjectKey{Namespace: names.Namespace(string(link.Spec.Provider.Agency)), Name: string(link.Spec.Provider.Service)}, &service)
+	switch {
+	case err == nil:
+		s.Classification = service.Spec.Classification
+		for _, o := range service.Spec.Operations {
+			if slices.Contains(link.Spec.Operations, o.Name) {
+				s.Operations = append(s.Operations, o)
+			}
+		}
+	case d.Decision == v1alpha1.DecisionSuspend:
+		s.Notes = append(s.Notes, "the service could not be read: "+err.Error())
+	default:
+		return s, fmt.Errorf("read DataService %s: %w", s.Provider, err)
+	}
+	if d.Decision == v1alpha1.DecisionApprove && !time.Now().Before(s.ValidUntil) {
+		s.Notes = append(s.Notes, "the link has expired, so an approval opens nothing")
+	}
+	return s, s.check(ctx, c, d, link)
+}
+
+// check computes the hash from what is there now, if the user may read all of it.
+func (s *ScopeShown) check(ctx context.Context, c client.Client, d Decision, link *v1alpha1.DataSharingLink) error {
+	if s.Hash == "" {
+		return nil
+	}
+	country, err := readCountry(ctx, sharingOnly{c}, d.Settings)
+	if err != nil {
+		return err
+	}
+	if len(country.unreadable) > 0 {
+		return nil
+	}
+	in, err := gather.DataSharingLink(ctx, country.store, d.Settings, time.Now(), link)
+	if err != nil {
+		return err
+	}
+	scope, ok := desired.ScopeOf(in)
+	if ok && scope.Hash() != s.Hash && d.Decision != v1alpha1.DecisionSuspend {
+		return errors.New("the scope is changing: the operator's hash is not the one of what is there now; repeat the command in a moment")
+	}
+	s.Checked = ok
+	return nil
+}
+
+// sharingOnly leaves out what no scope rests on.
+type sharingOnly struct{ client.Reader }
+
+func (r sharingOnly) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	switch list.(type) {
+	case *v1alpha1.AgencyList, *v1alpha1.AgencyPortalList, *v1alpha1.SecurityPolicyList, *v1alpha1.SharedPlatformList, *v1alpha1.DataServiceList:
+		return r.Reader.List(ctx, list, options...)
+	}
+	return nil
+}
+
+// approvalNamespace finds the side in whose name the user may decide.
+func approvalNamespace(ctx context.Context, c client.Client, d Decision, link *v1alpha1.DataSharingLink) (string, error) {
+	provider, authority := names.Namespace(string(link.Spec.Provider.Agency)), names.Namespace(d.Settings.AuthorityAgency)
+	if d.Namespace != "" {
+		if d.Namespace != provider && d.Namespace != authority {
+			return "", fmt.Errorf("an approval in %s decides nothing about this link: its provider is %s and the authority is %s", d.Namespace, provider, authority)
+		}
+		return d.Namespace, nil
+	}
+	for _, ns := range []string{provider, authority} {
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: ns, Verb: "create", Group: v1alpha1.GroupVersion.Group, Resource: "datasharingapprovals",
+		}}}
+		if err := c.Create(ctx, review); err != nil {
+			return "", fmt.Errorf("ask the API server what you may do: %w", err)
+		}
+		if review.Status.Allowed {
+			return ns, nil
+		}
+	}
+	return "", fmt.Errorf("you may decide neither for the provider (%s) nor for the authority (%s): membership in adminGroups of one of the two gives the right", provider, authority)
+}
+
+// Print shows the exact scope.
+func (s ScopeShown) Print(w io.Writer) {
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %-15s %s\n", name, strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " "))
+	}
+	or := func(text, other string) string {
+		if text == "" {
+			return other
+		}
+		return text
+	}
+	fmt.Fprintf(w, "DataSharingLink %s\n", s.Link)
+	row("consumer", "%s", s.Consumer)
+	row("provider", "%s", s.Provider)
+	row("identifier", "%s", or(s.Identifier, "-"))
+	for i, o := range s.Operations {
+		name := "operations"
+		if i > 0 {
+			name = ""
+		}
+		row(name, "%s %s %s", o.Name, o.Method, o.Path)
+	}
+	row("valid until", "%s", s.ValidUntil.UTC().Format(time.RFC3339))
+	rate := "no bound"
+	if s.RateLimit != nil {
+		rate = strconv.Itoa(int(s.RateLimit.RequestsPerSecond)) + " requests per second"
+	}
+	row("rate limit", "%s", rate)
+	row("route", "%s", s.Route)
+	row("classification", "%s", or(string(s.Classification), "-"))
+	row("purpose", "%s", s.Purpose)
+	row("legal basis", "%s", or(s.LegalBasis, "none"))
+	how := ""
+	if s.Hash != "" && !s.Checked {
+		how = " (as the operator states it)"
+	}
+	row("hash", "%s%s", or(s.Hash, "-"), how)
+	for _, n := range s.Notes {
+		fmt.Fprintln(w, "note: "+n)
+	}
+}
+
+func newDecideCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags, decision v1alpha1.Decision) *cobra.Command {
+	words := map[v1alpha1.Decision][3]string{
+		v1alpha1.DecisionApprove: {"approve", "Approve exactly the present scope of a data-sharing link", "approved"},
+		v1alpha1.DecisionReject:  {"reject", "Reject the present scope of a data-sharing link, with a reason", "rejected"},
+		v1alpha1.DecisionSuspend: {"suspend", "Close a data-sharing link at once, whatever its scope, with a reason", "suspended"},
+	}[decision]
+	var asAgency, approvalNS, reason, settingsFile string
+	var yes bool
+	command := &cobra.Command{
+		Use:   words[0] + " LINK -n CONSUMER-NAMESPACE",
+		Short: words[1],
+		Long: words[1] + `.
+
+The exact scope is shown first: both ends, operations, validity, rate limit, route, classification and the hash that the decision
+is bound to. The decision is a DataSharingApproval in the provider's namespace or in the authority's, in your name. A later one
+of the same side replaces it; to take it back, delete the object.`,
+		Example: fmt.Sprintf("  kubectl gov %s residents-for-tax -n agency-finance%s\n\n  # in the name of the authority, from a script\n  kubectl gov %s residents-for-tax -n agency-finance%s --as-agency mic --yes",
+			words[0], reasonExample(decision), words[0], reasonExample(decision)),
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			key, err := linkKey(flags, args[0])
+			if err != nil {
+				return err
+			}
+			config, err := flags.ToRESTConfig()
+			if err != nil {
+				return err
+			}
+			c, err := client.New(config, client.Options{Scheme: Scheme()})
+			if err != nil {
+				return err
+			}
+			s, err := liveSettings(cmd.Context(), c, settingsFile)
+			if err != nil {
+				return err
+			}
+			if asAgency != "" {
+				approvalNS = names.Namespace(asAgency)
+			}
+			p, err := Prepare(cmd.Context(), c, Decision{Link: key, Decision: decision, Reason: reason, Namespace: approvalNS, Settings: s})
+			if err != nil {
+				return err
+			}
+			p.Scope.Print(streams.Out)
+			if !yes {
+				if err := confirm(streams, fmt.Sprintf("%s exactly this, as %s for %s?", decision, p.Approval.Spec.Approver, p.Approval.Namespace)); err != nil {
+					return err
+				}
+			}
+			if err := p.Write(cmd.Context(), c); err != nil {
+				return err
+			}
+			fmt.Fprintf(streams.Out, "%s by %s: DataSharingApproval %s/%s\n", words[2], p.Approval.Spec.Approver, p.Approval.Namespace, p.Approval.Name)
+			return nil
+		},
+	}
+	command.Flags().StringVar(&asAgency, "as-agency", "", "the provider's or the authority's agency, in whose name you decide; without it the one for which you may")
+	command.Flags().StringVar(&approvalNS, "approval-namespace", "", "the same as a namespace")
+	command.Flags().StringVar(&reason, "reason", "", "why, for both sides to read; required to reject or suspend")
+	command.Flags().StringVar(&settingsFile, "settings", "", "the operator's settings; those of the cluster without it")
+	command.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	command.MarkFlagsMutuallyExclusive("as-agency", "approval-namespace")
+	flags.AddFlags(command.Flags())
+	return command
+}
+
+func reasonExample(d v1alpha1.Decision) string {
+	if d == v1alpha1.DecisionApprove {
+		return ""
+	}
+	return ` --reason "the purpose needs no such data"`
+}
+
+// linkKey takes NAME with the namespace of the flags, or NAMESPACE/NAME.
+func linkKey(flags *genericclioptions.ConfigFlags, arg string) (client.ObjectKey, error) {
+	if namespace, name, ok := strings.Cut(arg, "/"); ok {
+		return client.ObjectKey{Namespace: namespace, Name: name}, nil
+	}
+	namespace, _, err := flags.ToRawKubeConfigLoader().Namespace()
+	return client.ObjectKey{Namespace: namespace, Name: arg}, err
+}
+
+func confirm(streams genericiooptions.IOStreams, question string) error {
+	file, ok := streams.In.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return errors.New("nothing was written: this is no terminal, so confirm what is shown with --yes")
+	}
+	fmt.Fprint(streams.Out, question+" [y/N] ")
+	answer, _ := bufio.NewReader(streams.In).ReadString('\n')
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		return errors.New("nothing was written")
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/audit"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/reach"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// Where config/default puts the operator's settings.
+const (
+	operatorNamespace = "govplatform-system"
+	operatorConfigMap = "govplatform-config"
+	operatorSettings  = "config.yaml"
+)
+
+// platformState is everything that reachability and its reasons rest on, read once.
+type platformState struct {
+	settings   settings.Settings
+	store      *store
+	namespaces corev1.NamespaceList
+	pods       corev1.PodList
+	network    networkingv1.NetworkPolicyList
+	agencies   v1alpha1.AgencyList
+	portals    v1alpha1.AgencyPortalList
+	policies   v1alpha1.SecurityPolicyList
+	platforms  v1alpha1.SharedPlatformList
+	services   v1alpha1.DataServiceList
+	links      v1alpha1.DataSharingLinkList
+	approvals  v1alpha1.DataSharingApprovalList
+	// unreadable names what the user may not read.
+	unreadable []string
+}
+
+// readCountry reads with the user's own rights. What he may not read is named.
+func readCountry(ctx context.Context, reader client.Reader, s settings.Settings) (*platformState, error) {
+	c := &platformState{settings: s}
+	lists := []struct {
+		kind string
+		list client.ObjectList
+	}{
+		// What opens comes last, so that what is read as open is held against what
+		// was there before it and not after.
+		{"agencies", &c.agencies}, {"securitypolicies", &c.policies}, {"sharedplatforms", &c.platforms}, {"agencyportals", &c.portals},
+		{"dataservices", &c.services}, {"datasharinglinks", &c.links}, {"datasharingapprovals", &c.approvals},
+		{"namespaces", &c.namespaces}, {"pods", &c.pods}, {"networkpolicies", &c.network},
+	}
+	for _, l := range lists {
+		err := reader.List(ctx, l.list)
+		switch {
+		case apierrors.IsForbidden(err):
+			c.unreadable = append(c.unreadable, l.kind)
+		case meta.IsNoMatchError(err):
+			return nil, errNotInstalled(l.kind)
+		case err != nil:
+			return nil, fmt.Errorf("list %s: %w", l.kind, err)
+		}
+	}
+	return c, c.index(ctx)
+}
+
+func errNotInstalled(kind string) error {
+	return fmt.Errorf("the cluster does not know %s: install govplatform first (kubectl apply -k config/default), or choose another cluster with --context", kind)
+}
+
+// index fills the store that gather reads from.
+func (c *platformState) index(ctx context.Context) error {
+	var err error
+	if c.store, err = newStore(ctx, c.settings); err != nil {
+		return err
+	}
+	for _, l := range []client.ObjectList{&c.agencies, &c.policies, &c.platforms, &c.portals, &c.services, &c.links, &c.approvals, &c.namespaces, &c.network} {
+		if err := c.store.addList(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// needsAll is an error when the user may not read everything.
+func (c *platformState) needsAll(what string) error {
+	if len(c.unreadable) == 0 {
+		return nil
+	}
+	return exitError{2, fmt.Sprintf("%s needs to read the whole platform, and you may not list %s in all namespaces: ask the platform team, or look at your own portals with kubectl gov reach and status", what, strings.Join(c.unreadable, ", "))}
+}
+
+func (c *platformState) snapshot() reach.Snapshot {
+	return reach.Snapshot{Namespaces: c.namespaces.Items, Pods: c.pods.Items, Policies: c.network.Items}
+}
+
+// audit holds what is open against what should be.
+func (c *platformState) audit(ctx context.Context, now time.Time) (audit.Report, error) {
+	in := audit.Input{Snapshot: c.snapshot()}
+	for i := range c.agencies.Items {
+		a, err := gather.Agency(ctx, c.store, c.settings, &c.agencies.Items[i])
+		if err != nil {
+			return audit.Report{}, err
+		}
+		in.Agencies = append(in.Agencies, a)
+	}
+	for i := range c.portals.Items {
+		p, err := gather.AgencyPortal(ctx, c.store, c.settings, &c.portals.Items[i])
+		if err != nil {
+			return audit.Report{}, err
+		}
+		in.Portals = append(in.Portals, p)
+	}
+	for i := range c.links.Items {
+		l, err := gather.DataSharingLink(ctx, c.store, c.settings, now, &c.links.Items[i])
+		if err != nil {
+			return audit.Report{}, err
+		}
+		in.Links = append(in.Links, l)
+	}
+	return audit.Run(in), nil
+}
+
+// liveSettings are those of the file, else the operator's, else the shipped ones.
+func liveSettings(ctx context.Context, reader client.Reader, file string) (settings.Settings, error) {
+	if file != "" {
+		return readSettings(file)
+	}
+	var config corev1.ConfigMap
+	err := reader.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorConfigMap}, &config)
+	switch {
+	case apierrors.IsForbidden(err), apierrors.IsNotFound(err):
+		return settings.Default(), nil
+	case err != nil:
+		return settings.Settings{}, fmt.Errorf("read the operator's settings: %w", err)
+	}
+	s, err := settings.Parse([]byte(config.Data[operatorSettings]))
+	if err != nil {
+		return settings.Settings{}, fmt.Errorf("ConfigMap %s/%s: %w; name the settings with --settings", operatorNamespace, operatorConfigMap, err)
+	}
+	return s, nil
+}

@@ -1,0 +1,276 @@
+package desired
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// PortalWithAgency is a portal and the agency that it belongs to; nil where
+// one does not exist.
+type PortalWithAgency struct {
+	Portal *v1alpha1.AgencyPortal
+	Agency *v1alpha1.Agency
+}
+
+// LinkInput is everything that decides about a link.
+type LinkInput struct {
+	Settings settings.Settings
+	// Now is the time at which the link is looked at.
+	Now  time.Time
+	Link *v1alpha1.DataSharingLink
+	// Consumer, Service, Provider are the two ends; nil where one is missing.
+	Consumer PortalWithAgency
+	Service  *v1alpha1.DataService
+	Provider PortalWithAgency
+	// Via is the portal of the sharing platform; nil when none is available.
+	Via PortalWithAgency
+	// Policies are all SecurityPolicies.
+	Policies []v1alpha1.SecurityPolicy
+	// Approvals are all approvals that name the link, wherever they are.
+	Approvals []v1alpha1.DataSharingApproval
+}
+
+// LinkOutput is what should exist for a link, and why not more.
+type LinkOutput struct {
+	// References are why the ends can't share; empty when they may.
+	References []Blocker
+	// Validity is why the term does not hold; nil while it does.
+	Validity *Blocker
+	// Hash of the scope; empty while the references are not resolved.
+	Hash string
+	// Provider and Authority are the two sides' verdicts.
+	Provider, Authority policy.Verdict
+	// AuthorityRequired is true when the authority must approve too.
+	AuthorityRequired bool
+	// Open is true when traffic may pass.
+	Open bool
+	// Objects that should exist: all halves of the policy pairs, or none.
+	Objects []Object
+}
+
+// DataSharingLink builds the policy pair of a link, if and only if both ends
+// resolve, the term holds and every required side approves exactly this scope.
+func DataSharingLink(in LinkInput) LinkOutput {
+	var out LinkOutput
+	floor := sharingFloor(in)
+	out.References = referenceBlockers(in, floor)
+	out.Validity = validityBlocker(in, floor)
+	if len(out.References) == 0 {
+		out.Hash = scopeOf(in).Hash()
+	}
+	authority := names.Namespace(in.Settings.AuthorityAgency)
+	out.Provider = policy.Decide(approvalsOf(in.Approvals, names.Namespace(string(in.Link.Spec.Provider.Agency))), out.Hash)
+	out.Authority = policy.Decide(approvalsOf(in.Approvals, authority), out.Hash)
+	out.AuthorityRequired = in.Service != nil && slices.Contains(floor.AuthorityApprovalFor, in.Service.Spec.Classification)
+	out.Open = out.Hash != "" && out.Validity == nil && out.Provider.Approved && authorityConsents(out) && in.Link.DeletionTimestamp == nil
+	if out.Open {
+		out.Objects = linkPolicies(in)
+	}
+	return out
+}
+
+// authorityConsents: where its approval is not required the authority is silent
+// by default, and can still suspend or reject.
+func authorityConsents(out LinkOutput) bool {
+	if out.Authority.Approved {
+		return true
+	}
+	objects := out.Authority.Reason == v1alpha1.ReasonLinkSuspended || out.Authority.Reason == v1alpha1.ReasonRejected
+	return !out.AuthorityRequired && !objects
+}
+
+func approvalsOf(all []v1alpha1.DataSharingApproval, namespace string) []v1alpha1.DataSharingApproval {
+	var out []v1alpha1.DataSharingApproval
+	for i := range all {
+		if all[i].Namespace == namespace {
+			out = append(out, all[i])
+		}
+	}
+	return out
+}
+
+func sharingFloor(in LinkInput) policy.SharingFloor {
+	return policy.EffectiveSharingFloor(selecting(in, in.Consumer), selecting(in, in.Provider))
+}
+
+func selecting(in LinkInput, p PortalWithAgency) []v1alpha1.SecurityPolicy {
+	if p.Portal == nil || p.Agency == nil {
+		return nil
+	}
+	level, _ := policy.SecurityLevel(&p.Portal.Spec, in.Settings.SecurityLevels)
+	return policy.Selecting(in.Policies, policy.Subject{Level: level, Agency: p.Agency.Name, Exposure: p.Portal.Spec.Exposure})
+}
+
+func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
+	spec := &in.Link.Spec
+	var out []Blocker
+	add := func(class BlockerClass, reason, format string, args ...any) {
+		out = append(out, Blocker{Class: class, Reason: reason, Message: fmt.Sprintf(format, args...)})
+	}
+	if b := endBlocker("spec.consumer.portalRef.name", string(spec.Consumer.PortalRef.Name), in.Consumer, v1alpha1.ReasonConsumerNotFound); b != nil {
+		return []Blocker{*b}
+	}
+	if in.Service == nil || in.Service.DeletionTimestamp != nil {
+		add(Waiting, v1alpha1.ReasonServiceNotFound, "spec.provider: agency %q has no DataService %q; correct the names, or ask the agency to publish it.", spec.Provider.Agency, spec.Provider.Service)
+		return out
+	}
+	if b := endBlocker("spec.provider.service", in.Service.Namespace+"/"+in.Service.Name, in.Provider, v1alpha1.ReasonServiceNotFound); b != nil {
+		return []Blocker{*b}
+	}
+	if !meta.IsStatusConditionTrue(in.Service.Status.Conditions, v1alpha1.ConditionDatasetOwned) {
+		add(Waiting, v1alpha1.ReasonServiceNotFound, "spec.provider.service: %q does not own its dataset %q (see its conditions); nothing is shared until it does.", spec.Provider.Service, in.Service.Spec.Dataset)
+	}
+	if in.Service.Spec.Port != in.Provider.Portal.Spec.Port {
+		add(Waiting, v1alpha1.ReasonServiceNotFound, "spec.provider.service: port %d of the service is not the portal's port %d; the provider must correct it.", in.Service.Spec.Port, in.Provider.Portal.Spec.Port)
+	}
+	if missing := missingOperations(in); len(missing) > 0 {
+		add(Terminal, v1alpha1.ReasonOperationNotFound, "spec.operations: service %q has no operation %s; it has %s.", spec.Provider.Service, strings.Join(missing, ", "), strings.Join(operationNames(in.Service.Spec.Operations), ", "))
+	}
+	if slices.Contains([]v1alpha1.DataClassification{in.Service.Spec.Classification, in.Consumer.Portal.Spec.DataClassification, in.Provider.Portal.Spec.DataClassification}, v1alpha1.ClassificationStateSecret) {
+		add(Terminal, v1alpha1.ReasonStateSecret, "spec.provider.service: one of the ends holds state secrets, which are never linked; remove the link.")
+	}
+	if in.Service.Spec.Classification == v1alpha1.ClassificationPersonal && strings.TrimSpace(spec.LegalBasis) == "" {
+		add(Terminal, v1alpha1.ReasonLegalBasisMissing, "spec.legalBasis: service %q shares personal data, which needs a legal basis; name the provision that allows it.", spec.Provider.Service)
+	}
+	out = append(out, routeBlockers(in, floor)...)
+	return out
+}
+
+// endBlocker tells why a portal can't be an end of a link. A portal that is
+// merely not available right now still can, and so can one whose newest spec is
+// not looked at yet: until it is, what runs is what was found to comply.
+func endBlocker(field, name string, p PortalWithAgency, missing string) *Blocker {
+	switch {
+	case p.Portal == nil || p.Portal.DeletionTimestamp != nil || p.Agency == nil:
+		return &Blocker{Class: Waiting, Reason: missing, Message: fmt.Sprintf("%s: the portal of %q does not exist; create it or correct the name.", field, name)}
+	case p.Agency.Spec.Suspended || p.Agency.DeletionTimestamp != nil:
+		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonSuspended, Message: fmt.Sprintf("%s: agency %q is suspended or being removed; its links are closed.", field, p.Agency.Name)}
+	case !meta.IsStatusConditionTrue(p.Portal.Status.Conditions, v1alpha1.ConditionPolicyCompliant):
+		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonEndNotCompliant, Message: fmt.Sprintf("%s: portal %s/%s does not meet its policies, or is not looked at yet (see its conditions); the link waits.", field, p.Portal.Namespace, p.Portal.Name)}
+	default:
+		return nil
+	}
+}
+
+func routeBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
+	if in.Link.Spec.Route == v1alpha1.RouteDirect {
+		if !floor.DirectAllowed {
+			return []Blocker{{Class: Terminal, Reason: v1alpha1.ReasonDirectNotAllowed,
+				Message: "spec.route: Direct is not allowed by the policies of both ends; use Platform, or ask the authority for dataSharing.allowDirectRoute."}}
+		}
+		return nil
+	}
+	if b := endBlocker("spec.route", "the sharing platform", in.Via, v1alpha1.ReasonRouteNotAvailable); b != nil {
+		return []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonRouteNotAvailable,
+			Message: "spec.route: no SharedPlatform of type DataSharing with a compliant portal in the cluster is available; the authority must provide one."}}
+	}
+	return nil
+}
+
+func missingOperations(in LinkInput) []string {
+	have := operationNames(in.Service.Spec.Operations)
+	var missing []string
+	for _, o := range in.Link.Spec.Operations {
+		if !slices.Contains(have, o) {
+			missing = append(missing, o)
+		}
+	}
+	slices.Sort(missing)
+	return missing
+}
+
+func operationNames(ops []v1alpha1.Operation) []string {
+	out := make([]string, len(ops))
+	for i, o := range ops {
+		out[i] = o.Name
+	}
+	slices.Sort(out)
+	return out
+}
+
+func validityBlocker(in LinkInput, floor policy.SharingFloor) *Blocker {
+	until := in.Link.Spec.ValidUntil.Time
+	if !in.Now.Before(until) {
+		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonExpired,
+			Message: fmt.Sprintf("spec.validUntil: the link expired at %s; set a later time and have it approved again.", until.UTC().Format(time.RFC3339))}
+	}
+	if most := floor.MaxValidity; most > 0 && until.Sub(in.Link.CreationTimestamp.Time) > most {
+		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonValidityTooLong,
+			Message: fmt.Sprintf("spec.validUntil: policy allows at most %s from the creation of the link; set an earlier time.", most)}
+	}
+	return nil
+}
+
+// ScopeOf returns what an approval of the link approves; ok is false while the
+// references are not resolved.
+func ScopeOf(in LinkInput) (scope policy.Scope, ok bool) {
+	if len(referenceBlockers(in, sharingFloor(in))) > 0 {
+		return policy.Scope{}, false
+	}
+	return scopeOf(in), true
+}
+
+func scopeOf(in LinkInput) policy.Scope {
+	l, svc := in.Link, in.Service
+	s := policy.Scope{
+		Consumer:       end(in.Consumer),
+		Provider:       end(in.Provider),
+		Service:        policy.End{Agency: in.Provider.Agency.Name, Name: svc.Name, UID: svc.UID},
+		Port:           svc.Spec.Port,
+		Classification: svc.Spec.Classification,
+		Purpose:        l.Spec.Purpose,
+		LegalBasis:     l.Spec.LegalBasis,
+		ValidUntil:     l.Spec.ValidUntil.Unix(),
+		Route:          l.Spec.Route,
+	}
+	for _, o := range svc.Spec.Operations {
+		if slices.Contains(l.Spec.Operations, o.Name) {
+			s.Operations = append(s.Operations, o)
+		}
+	}
+	if l.Spec.RateLimit != nil {
+		s.RateLimit = l.Spec.RateLimit.RequestsPerSecond
+	}
+	if l.Spec.Route != v1alpha1.RouteDirect {
+		via := end(in.Via)
+		s.Via = &via
+	}
+	return s
+}
+
+func end(p PortalWithAgency) policy.End {
+	return policy.End{Agency: p.Agency.Name, Name: p.Portal.Name, UID: p.Portal.UID}
+}
+
+// linkPolicies builds the pairs: one for the direct route, two over the sharing
+// platform, which then is the only one that the provider lets in.
+func linkPolicies(in LinkInput) []Object {
+	s := scope{owner: names.OwnerOf("DataSharingLink", in.Link)}
+	from, to, number := flowEnd(in.Consumer), flowEnd(in.Provider), in.Service.Spec.Port
+	id := names.Link(in.Link.Namespace, in.Link.Name)
+	if in.Link.Spec.Route == v1alpha1.RouteDirect {
+		return policyPair(s, id, from, to, number)
+	}
+	via := flowEnd(in.Via)
+	var out []Object
+	if via != from {
+		out = append(out, policyPair(s, id+"-in", from, via, in.Via.Portal.Spec.Port)...)
+	}
+	if via != to {
+		out = append(out, policyPair(s, id+"-out", via, to, number)...)
+	}
+	return out
+}
+
+func flowEnd(p PortalWithAgency) portalEnd {
+	return portalEnd{agency: p.Agency.Name, namespace: p.Portal.Namespace, portal: p.Portal.Name}
+}

@@ -1,0 +1,200 @@
+package desired
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
+)
+
+// PlatformInput is everything that decides about a shared platform.
+type PlatformInput struct {
+	Platform *v1alpha1.SharedPlatform
+	// Owner is the agency that owns the platform; nil when it doesn't exist.
+	Owner *v1alpha1.Agency
+	// Endpoint is the portal that provides it; empty for an external platform.
+	Endpoint PortalWithAgency
+	// DuplicateOf is the older platform with the same capability and scope.
+	DuplicateOf string
+	// Consumers is the number of portals that reference it.
+	Consumers int
+}
+
+// PlatformOutput is what is found about a shared platform.
+type PlatformOutput struct {
+	Fingerprint string
+	// Unique is why the platform is a duplicate; nil when it isn't.
+	Unique *Blocker
+	// Available is why it can't be used; nil when it can.
+	Available *Blocker
+}
+
+// SharedPlatform decides whether a platform is available and no duplicate.
+func SharedPlatform(in PlatformInput) PlatformOutput {
+	spec := &in.Platform.Spec
+	out := PlatformOutput{Fingerprint: policy.Fingerprint(spec.Capability, spec.Scope), Available: platformBlocker(ReferencedPlatform{Platform: in.Platform, Endpoint: in.Endpoint})}
+	if in.DuplicateOf != "" {
+		out.Unique = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonDuplicateOf,
+			Message: fmt.Sprintf("spec.capability: the older SharedPlatform %q has the same capability and scope; use that one, or state what differs.", in.DuplicateOf)}
+	}
+	if in.Owner == nil {
+		out.Available = &Blocker{Class: Waiting, Reason: v1alpha1.ReasonAgencyNotFound,
+			Message: fmt.Sprintf("spec.ownerRef.name: Agency %q does not exist; create it or correct the name.", spec.OwnerRef.Name)}
+	}
+	return out
+}
+
+// ReferencedPlatform is a platform that a portal references.
+type ReferencedPlatform struct {
+	// Name as the reference says it.
+	Name string
+	// Platform is nil when it does not exist.
+	Platform *v1alpha1.SharedPlatform
+	Endpoint PortalWithAgency
+	// DuplicateOf is the older platform with the same capability and scope.
+	DuplicateOf string
+}
+
+// platformBlocker tells why nobody can use a platform.
+func platformBlocker(p ReferencedPlatform) *Blocker {
+	switch {
+	case p.Platform == nil:
+		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformNotFound,
+			Message: fmt.Sprintf("spec.platformRefs: SharedPlatform %q does not exist; correct the name, or ask the authority to provide it.", p.Name)}
+	case p.DuplicateOf != "":
+		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonDuplicateOf,
+			Message: fmt.Sprintf("spec.platformRefs: SharedPlatform %q is a duplicate of %q; reference that one.", p.Platform.Name, p.DuplicateOf)}
+	case p.Platform.DeletionTimestamp != nil:
+		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformUnavailable,
+			Message: fmt.Sprintf("SharedPlatform %q is being deleted; nothing is opened to it. Remove the reference.", p.Platform.Name)}
+	case p.Platform.Spec.Endpoint.External != nil:
+		return externalBlocker(p.Platform)
+	}
+	if b := endBlocker("spec.endpoint.portal", p.Platform.Name, p.Endpoint, v1alpha1.ReasonPlatformUnavailable); b != nil {
+		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformUnavailable,
+			Message: fmt.Sprintf("SharedPlatform %q: its portal does not exist, does not meet its policies, or its agency is suspended; nothing is opened to it until that is repaired.", p.Platform.Name)}
+	}
+	return nil
+}
+
+// resolvePlatform finds a platform that a portal references, and why the portal
+// can't use it.
+func resolvePlatform(in PortalInput, agency, name string) (ReferencedPlatform, *Blocker) {
+	p := in.Platforms[name]
+	p.Name = name
+	b := platformBlocker(p)
+	if b == nil && len(p.Platform.Spec.Agencies) > 0 && !slices.Contains(p.Platform.Spec.Agencies, v1alpha1.AgencyName(agency)) {
+		b = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPlatformNotAllowed,
+			Message: fmt.Sprintf("spec.platformRefs: SharedPlatform %q is not for agency %q; remove the reference, or ask the authority to add the agency.", name, agency)}
+	}
+	return p, b
+}
+
+// externalBlocker tells why an external platform can't be reached. The schema
+// refuses all of this; here it keeps an empty "to", which would mean everybody,
+// from ever being written.
+func externalBlocker(p *v1alpha1.SharedPlatform) *Blocker {
+	ext := p.Spec.Endpoint.External
+	valid := len(ext.CIDRs) > 0
+	for _, c := range ext.CIDRs {
+		prefix, err := netip.ParsePrefix(string(c))
+		valid = valid && err == nil && prefix.Bits() >= shortestPrefix
+	}
+	if valid {
+		return nil
+	}
+	return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPlatformUnavailable,
+		Message: fmt.Sprintf("SharedPlatform %q: spec.endpoint.external.cidrs has no address, or one that can't be read or is too large; nothing is opened until the authority corrects it.", p.Name)}
+}
+
+// shortestPrefix is the largest block of addresses that the schema accepts.
+const shortestPrefix = 8
+
+// platformFlows builds the rules between a portal and the platforms that it
+// references. What can't be resolved gets no rule and a named reason.
+func platformFlows(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec) (objects []Object, blocked []Blocker) {
+	from := portalEnd{agency: s.agency, namespace: s.namespace, portal: s.portal}
+	for _, ref := range spec.PlatformRefs {
+		p, b := resolvePlatform(in, s.agency, string(ref.Name))
+		if b != nil {
+			blocked = append(blocked, *b)
+			continue
+		}
+		id := names.Platform(s.namespace, s.portal, string(ref.Name))
+		if ext := p.Platform.Spec.Endpoint.External; ext != nil {
+			objects = append(objects, externalEgress(s, id, from, sortedStrings(ext.CIDRs), ext.Port))
+			continue
+		}
+		if to := flowEnd(p.Endpoint); to != from {
+			objects = append(objects, policyPair(s, id, from, to, p.Endpoint.Portal.Spec.Port)...)
+		}
+	}
+	return objects, blocked
+}
+
+// builtIn is the name under which findings of the regime's own rules appear.
+const builtIn = "built-in"
+
+// need is a platform that the regime demands of a portal.
+type need struct {
+	platform v1alpha1.PlatformType
+	why      string
+}
+
+// needs lists what a portal must reference by what it does.
+func needs(spec *v1alpha1.AgencyPortalSpec) []need {
+	var out []need
+	if spec.CitizenLogin {
+		out = append(out, need{v1alpha1.PlatformIdentity, "citizenLogin"})
+	}
+	if slices.ContainsFunc(spec.PublicServices, func(s v1alpha1.PublicService) bool { return s.Level >= paidServiceLevel && s.Fee }) {
+		out = append(out, need{v1alpha1.PlatformPayment, "a level-4 service with a fee"})
+	}
+	return out
+}
+
+// unmet returns the needs that no referenced platform meets, and whether a
+// reference that does not resolve yet may be the one.
+func unmet(in PortalInput, spec *v1alpha1.AgencyPortalSpec) (missing []need, unresolved bool) {
+	for _, n := range needs(spec) {
+		if !slices.ContainsFunc(spec.PlatformRefs, func(r v1alpha1.PlatformReference) bool {
+			p := in.Platforms[string(r.Name)].Platform
+			return p != nil && p.Spec.Type == n.platform
+		}) {
+			missing = append(missing, n)
+		}
+	}
+	unresolved = slices.ContainsFunc(spec.PlatformRefs, func(r v1alpha1.PlatformReference) bool { return in.Platforms[string(r.Name)].Platform == nil })
+	return missing, unresolved
+}
+
+// requiredPlatforms finds platforms that the portal must reference and does not.
+func requiredPlatforms(in PortalInput, spec *v1alpha1.AgencyPortalSpec) []v1alpha1.PolicyFinding {
+	missing, unresolved := unmet(in, spec)
+	if unresolved {
+		return nil
+	}
+	var out []v1alpha1.PolicyFinding
+	for _, n := range missing {
+		out = append(out, v1alpha1.PolicyFinding{Policy: builtIn, Mode: v1alpha1.ModeEnforce, Control: "platformRefs",
+			Found: n.why + " without a reference to a platform of type " + string(n.platform), Wanted: "a SharedPlatform of type " + string(n.platform) + " in spec.platformRefs"})
+	}
+	return out
+}
+
+// awaitedPlatform blocks a portal that needs a platform while one of its
+// references, which may be that platform, does not exist.
+func awaitedPlatform(in PortalInput) *Blocker {
+	missing, unresolved := unmet(in, &in.Portal.Spec)
+	if len(missing) == 0 || !unresolved {
+		return nil
+	}
+	return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformNotFound,
+		Message: fmt.Sprintf("spec.platformRefs: %s needs a platform of type %s, and a referenced SharedPlatform does not exist yet; correct the name, or ask the authority to provide it.", missing[0].why, missing[0].platform)}
+}
+
+// paidServiceLevel is the level of online services that includes payment.
+const paidServiceLevel = 4

@@ -1,0 +1,349 @@
+package desired
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func endOf(agency, portal string, port int32) PortalWithAgency {
+	return PortalWithAgency{
+		Agency: &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: agency}},
+		Portal: &v1alpha1.AgencyPortal{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-" + agency, Name: portal, UID: types.UID("uid-" + portal), Generation: 1},
+			Spec:       v1alpha1.AgencyPortalSpec{Port: port, DataClassification: v1alpha1.ClassificationInternal},
+			Status: v1alpha1.AgencyPortalStatus{StatusBase: v1alpha1.StatusBase{ObservedGeneration: 1,
+				Conditions: []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionTrue}}}},
+		},
+	}
+}
+
+// linkInput is a direct link that the provider has approved, modified before.
+func linkInput(modify ...func(*LinkInput)) LinkInput {
+	in := LinkInput{
+		Settings: settings.Default(), Now: noon,
+		Link: &v1alpha1.DataSharingLink{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-asker", Name: "wants", UID: "uid-wants", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
+			Spec: v1alpha1.DataSharingLinkSpec{
+				Consumer: v1alpha1.LinkConsumer{PortalRef: v1alpha1.LocalReference{Name: "asks"}}, Provider: v1alpha1.LinkProvider{Agency: "giver", Service: "data"},
+				Purpose: "p", LegalBasis: "l", Operations: []string{"read"}, ValidUntil: metav1.NewTime(noon.Add(time.Hour)), Route: v1alpha1.RouteDirect,
+			},
+		},
+		Consumer: endOf("asker", "asks", 8080), Provider: endOf("giver", "serves", 8443), Via: endOf("hub", "axis", 9443),
+		Service: &v1alpha1.DataService{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-giver", Name: "data", UID: "uid-data"},
+			Spec: v1alpha1.DataServiceSpec{PortalRef: v1alpha1.LocalReference{Name: "serves"}, Dataset: "d", Classification: v1alpha1.ClassificationInternal, Port: 8443,
+				Operations: []v1alpha1.Operation{{Name: "read", Method: "GET", Path: "/r"}, {Name: "list", Method: "GET", Path: "/l"}}},
+			Status: v1alpha1.DataServiceStatus{StatusBase: v1alpha1.StatusBase{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionDatasetOwned, Status: metav1.ConditionTrue}}}},
+		},
+		Policies: []v1alpha1.SecurityPolicy{{Spec: v1alpha1.SecurityPolicySpec{Mode: v1alpha1.ModeEnforce, DataSharing: &v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}}}},
+	}
+	for _, f := range modify {
+		f(&in)
+	}
+	return in
+}
+
+func decided(in *LinkInput, namespace string, d v1alpha1.Decision) {
+	hash := ""
+	if s, ok := ScopeOf(*in); ok {
+		hash = s.Hash()
+	}
+	in.Approvals = append(in.Approvals, v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("a%d", len(in.Approvals))},
+		Spec: v1alpha1.DataSharingApprovalSpec{Decision: d, SpecHash: hash, Reason: "r"}})
+}
+
+func approvedLink(modify ...func(*LinkInput)) LinkInput {
+	in := linkInput(modify...)
+	decided(&in, "agency-giver", v1alpha1.DecisionApprove)
+	return in
+}
+
+func viaPlatform(in *LinkInput) { in.Link.Spec.Route = v1alpha1.RoutePlatform }
+
+func golden(t *testing.T, name string, objects []Object) {
+	t.Helper()
+	var buf bytes.Buffer
+	for _, o := range objects {
+		data, err := yaml.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf.WriteString("---\n")
+		buf.Write(data)
+	}
+	path := filepath.Join("testdata", "sharing", name+".yaml")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, buf.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(string(want), buf.String()); diff != "" {
+		t.Errorf("%s differs (-want +got); go test ./internal/desired -update writes it anew:\n%s", path, diff)
+	}
+}
+
+// TestLinkGolden: the policies of both routes, to the letter.
+func TestLinkGolden(t *testing.T) {
+	for name, in := range map[string]LinkInput{
+		"link-direct":               approvedLink(),
+		"link-platform":             approvedLink(viaPlatform),
+		"link-platform-is-consumer": approvedLink(viaPlatform, func(in *LinkInput) { in.Via = in.Consumer }),
+		"link-platform-is-provider": approvedLink(viaPlatform, func(in *LinkInput) { in.Via = in.Provider }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := DataSharingLink(in)
+			if !out.Open {
+				t.Fatalf("not open: %+v", out)
+			}
+			noEmptyPeers(t, out.Objects)
+			golden(t, name, out.Objects)
+		})
+	}
+}
+
+// TestLinkDecision: what opens a link and what shuts it. Every case starts from
+// a link that is open.
+func TestLinkDecision(t *testing.T) {
+	personal := func(in *LinkInput) { in.Service.Spec.Classification = v1alpha1.ClassificationPersonal }
+	authorityFor := func(in *LinkInput) {
+		in.Policies[0].Spec.DataSharing.RequireAuthorityApprovalFor = []v1alpha1.DataClassification{v1alpha1.ClassificationPersonal}
+	}
+	after := func(modify ...func(*LinkInput)) LinkInput {
+		in := approvedLink()
+		for _, f := range modify {
+			f(&in)
+		}
+		return in
+	}
+	authority := "agency-" + settings.Default().AuthorityAgency
+	say := func(in LinkInput, namespace string, d v1alpha1.Decision) LinkInput {
+		decided(&in, namespace, d)
+		return in
+	}
+	now := metav1.NewTime(noon)
+	tests := []struct {
+		name                string
+		in                  LinkInput
+		open                bool
+		reference, validity string
+		provider, authority string
+	}{
+		{"approved", approvedLink(), true, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
+		{"nobody has approved", linkInput(), false, "", "", v1alpha1.ReasonApprovalMissing, v1alpha1.ReasonApprovalMissing},
+		{"the authority alone does not open", say(linkInput(), authority, v1alpha1.DecisionApprove), false, "", "", v1alpha1.ReasonApprovalMissing, v1alpha1.ReasonApproved},
+		{"a third agency does not open", say(linkInput(), "agency-third", v1alpha1.DecisionApprove), false, "", "", v1alpha1.ReasonApprovalMissing, v1alpha1.ReasonApprovalMissing},
+		{"nor the consumer", say(linkInput(), "agency-asker", v1alpha1.DecisionApprove), false, "", "", v1alpha1.ReasonApprovalMissing, v1alpha1.ReasonApprovalMissing},
+		{"a third agency does not close", say(approvedLink(), "agency-third", v1alpha1.DecisionSuspend), true, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
+		{"the provider suspends", say(approvedLink(), "agency-giver", v1alpha1.DecisionSuspend), false, "", "", v1alpha1.ReasonLinkSuspended, v1alpha1.ReasonApprovalMissing},
+		{"the provider rejects", say(approvedLink(), "agency-giver", v1alpha1.DecisionReject), false, "", "", v1alpha1.ReasonRejected, v1alpha1.ReasonApprovalMissing},
+		{"the authority suspends", say(approvedLink(), authority, v1alpha1.DecisionSuspend), false, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonLinkSuspended},
+		{"the authority rejects", say(approvedLink(), authority, v1alpha1.DecisionReject), false, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonRejected},
+		{"the authority must approve", approvedLink(personal, authorityFor), false, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
+		{"the authority has approved", say(approvedLink(personal, authorityFor), authority, v1alpha1.DecisionApprove), true, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonApproved},
+		{"an audited policy asks for it", approvedLink(personal, authorityFor, func(in *LinkInput) {
+			in.Policies = append(in.Policies, in.Policies[0])
+			in.Policies[1].Spec.Mode = v1alpha1.ModeAudit
+			in.Policies[0].Spec.DataSharing = &v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}
+		}), true, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
+		{"one second before the end", after(func(in *LinkInput) { in.Now = in.Link.Spec.ValidUntil.Add(-time.Second) }), true, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
+		{"at the end", after(func(in *LinkInput) { in.Now = in.Link.Spec.ValidUntil.Time }), false, "", v1alpha1.ReasonExpired, v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
+		{"a term as long as policy allows", after(func(in *LinkInput) {
+			in.Policies[0].Spec.DataSharing.MaxValidity = &metav1.Duration{Duration: 2 * time.Hour}
+		}), true, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
+		{"a longer one", after(func(in *LinkInput) {
+			in.Policies[0].Spec.DataSharing.MaxValidity = &metav1.Duration{Duration: 2*time.Hour - time.Second}
+		}), false, "", v1alpha1.ReasonValidityTooLong, v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
+		{"the link is being deleted", after(func(in *LinkInput) { in.Link.DeletionTimestamp = &now }), false, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
+		{"no consumer", after(func(in *LinkInput) { in.Consumer.Portal = nil }), false, v1alpha1.ReasonConsumerNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"no consumer's agency", after(func(in *LinkInput) { in.Consumer.Agency = nil }), false, v1alpha1.ReasonConsumerNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"the consumer goes", after(func(in *LinkInput) { in.Consumer.Portal.DeletionTimestamp = &now }), false, v1alpha1.ReasonConsumerNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"no service", after(func(in *LinkInput) { in.Service = nil }), false, v1alpha1.ReasonServiceNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"the service goes", after(func(in *LinkInput) { in.Service.DeletionTimestamp = &now }), false, v1alpha1.ReasonServiceNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"no provider", after(func(in *LinkInput) { in.Provider.Portal = nil }), false, v1alpha1.ReasonServiceNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"the dataset is another's", after(func(in *LinkInput) { in.Service.Status.Conditions = nil }), false, v1alpha1.ReasonServiceNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"another port than the portal's", after(func(in *LinkInput) { in.Provider.Portal.Spec.Port++ }), false, v1alpha1.ReasonServiceNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"the consumer is suspended", after(func(in *LinkInput) { in.Consumer.Agency.Spec.Suspended = true }), false, v1alpha1.ReasonSuspended, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"the provider is removed", after(func(in *LinkInput) { in.Provider.Agency.DeletionTimestamp = &now }), false, v1alpha1.ReasonSuspended, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"the consumer violates its policies", after(func(in *LinkInput) { in.Consumer.Portal.Status.Conditions = nil }), false, v1alpha1.ReasonEndNotCompliant, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"the provider's spec is not looked at yet", after(func(in *LinkInput) { in.Provider.Portal.Generation++ }), true, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
+		{"an unknown operation", after(func(in *LinkInput) { in.Link.Spec.Operations = []string{"read", "erase"} }), false, v1alpha1.ReasonOperationNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"state secrets at the provider", after(func(in *LinkInput) { in.Provider.Portal.Spec.DataClassification = v1alpha1.ClassificationStateSecret }), false, v1alpha1.ReasonStateSecret, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"state secrets at the consumer", after(func(in *LinkInput) { in.Consumer.Portal.Spec.DataClassification = v1alpha1.ClassificationStateSecret }), false, v1alpha1.ReasonStateSecret, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"state secrets of the service", after(func(in *LinkInput) { in.Service.Spec.Classification = v1alpha1.ClassificationStateSecret }), false, v1alpha1.ReasonStateSecret, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"personal data without a legal basis", after(personal, func(in *LinkInput) { in.Link.Spec.LegalBasis = "\t" }), false, v1alpha1.ReasonLegalBasisMissing, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"direct is not allowed any more", after(func(in *LinkInput) { in.Policies = nil }), false, v1alpha1.ReasonDirectNotAllowed, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"no sharing platform", after(viaPlatform, func(in *LinkInput) { in.Via = PortalWithAgency{} }), false, v1alpha1.ReasonRouteNotAvailable, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"the sharing platform violates its policies", after(viaPlatform, func(in *LinkInput) { in.Via.Portal.Status.Conditions = nil }), false, v1alpha1.ReasonRouteNotAvailable, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"another route", after(viaPlatform), false, "", "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			out := DataSharingLink(tt.in)
+			if out.Open != tt.open || (len(out.Objects) > 0) != tt.open {
+				t.Errorf("open %v with %d objects, want %v", out.Open, len(out.Objects), tt.open)
+			}
+			reference, validity := "", ""
+			if len(out.References) > 0 {
+				reference = out.References[0].Reason
+			}
+			if out.Validity != nil {
+				validity = out.Validity.Reason
+			}
+			if reference != tt.reference || validity != tt.validity || out.Provider.Reason != tt.provider || out.Authority.Reason != tt.authority {
+				t.Errorf("reference %q, validity %q, provider %q, authority %q", reference, validity, out.Provider.Reason, out.Authority.Reason)
+			}
+			if (out.Hash == "") != (len(out.References) > 0) {
+				t.Errorf("hash %q with %d blocked references", out.Hash, len(out.References))
+			}
+			noEmptyPeers(t, out.Objects)
+		})
+	}
+}
+
+// noEmptyPeers: an empty "from" or "to" means everyone, and so does a rule
+// without ports.
+func noEmptyPeers(t *testing.T, objects []Object) {
+	t.Helper()
+	for _, o := range objects {
+		p, ok := o.(*networkingv1.NetworkPolicy)
+		if !ok {
+			continue
+		}
+		check := func(peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) {
+			if len(peers) == 0 || len(ports) == 0 {
+				t.Errorf("%s has a rule for everyone", p.Name)
+			}
+			for _, peer := range peers {
+				if peer.IPBlock == nil && (peer.NamespaceSelector == nil || peer.NamespaceSelector.MatchLabels[corev1.LabelMetadataName] == "" || peer.PodSelector == nil || len(peer.PodSelector.MatchLabels) == 0) {
+					t.Errorf("%s has a peer without a name: %+v", p.Name, peer)
+				}
+			}
+			for _, port := range ports {
+				if port.Port == nil || port.Protocol == nil || port.EndPort != nil || port.Port.IntValue() < 1 {
+					t.Errorf("%s opens %+v", p.Name, port)
+				}
+			}
+		}
+		if len(p.Spec.PodSelector.MatchLabels) == 0 {
+			t.Errorf("%s selects all pods", p.Name)
+		}
+		for _, r := range p.Spec.Egress {
+			check(r.To, r.Ports)
+		}
+		for _, r := range p.Spec.Ingress {
+			check(r.From, r.Ports)
+		}
+	}
+}
+
+// TestPlatformFlows: the rules between a portal and the platforms that it
+// references, and why there are none.
+func TestPlatformFlows(t *testing.T) {
+	now := metav1.NewTime(noon)
+	inCluster := func(modify ...func(*ReferencedPlatform)) ReferencedPlatform {
+		p := ReferencedPlatform{Endpoint: endOf("hub", "axis", 9443), Platform: &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "p"},
+			Spec: v1alpha1.SharedPlatformSpec{Type: v1alpha1.PlatformIdentity, Endpoint: v1alpha1.PlatformEndpoint{Portal: &v1alpha1.PortalEndpoint{Agency: "hub", Name: "axis"}}}}}
+		for _, f := range modify {
+			f(&p)
+		}
+		return p
+	}
+	external := func(cidrs ...v1alpha1.CIDR) ReferencedPlatform {
+		return inCluster(func(p *ReferencedPlatform) {
+			p.Endpoint = PortalWithAgency{}
+			p.Platform.Spec.Endpoint = v1alpha1.PlatformEndpoint{External: &v1alpha1.ExternalEndpoint{CIDRs: cidrs, Port: 443}}
+		})
+	}
+	tests := []struct {
+		name     string
+		platform ReferencedPlatform
+		objects  int
+		reason   string
+	}{
+		{"flow-portal", inCluster(), 2, ""},
+		{"flow-external", external("198.51.100.0/24", "192.0.2.7/32", "2001:db8::/32"), 1, ""},
+		{"no platform", ReferencedPlatform{}, 0, v1alpha1.ReasonPlatformNotFound},
+		{"duplicate", inCluster(func(p *ReferencedPlatform) { p.DuplicateOf = "older" }), 0, v1alpha1.ReasonDuplicateOf},
+		{"no portal", inCluster(func(p *ReferencedPlatform) { p.Endpoint.Portal = nil }), 0, v1alpha1.ReasonPlatformUnavailable},
+		{"suspended", inCluster(func(p *ReferencedPlatform) { p.Endpoint.Agency.Spec.Suspended = true }), 0, v1alpha1.ReasonPlatformUnavailable},
+		{"not compliant", inCluster(func(p *ReferencedPlatform) { p.Endpoint.Portal.Status.Conditions = nil }), 0, v1alpha1.ReasonPlatformUnavailable},
+		{"going", inCluster(func(p *ReferencedPlatform) { p.Platform.DeletionTimestamp = &now }), 0, v1alpha1.ReasonPlatformUnavailable},
+		{"for others", inCluster(func(p *ReferencedPlatform) { p.Platform.Spec.Agencies = []v1alpha1.AgencyName{"other"} }), 0, v1alpha1.ReasonPlatformNotAllowed},
+		{"for us", inCluster(func(p *ReferencedPlatform) { p.Platform.Spec.Agencies = []v1alpha1.AgencyName{"other", "asker"} }), 2, ""},
+		{"no address", external(), 0, v1alpha1.ReasonPlatformUnavailable},
+		{"no address that can be read", external("192.0.2.0/24", "everywhere"), 0, v1alpha1.ReasonPlatformUnavailable},
+		{"everyone", external("0.0.0.0/0"), 0, v1alpha1.ReasonPlatformUnavailable},
+		{"itself", inCluster(func(p *ReferencedPlatform) { p.Endpoint = endOf("asker", "asks", 8080) }), 0, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := endOf("asker", "asks", 8080)
+			in := PortalInput{Settings: settings.Default(), Portal: e.Portal, Agency: e.Agency, Platforms: map[string]ReferencedPlatform{}}
+			e.Portal.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "p"}}
+			if tt.platform.Platform != nil {
+				in.Platforms["p"] = tt.platform
+			}
+			objects, blocked := platformFlows(portalScope(in), in, &e.Portal.Spec)
+			reason := ""
+			if len(blocked) > 0 {
+				reason = blocked[0].Reason
+			}
+			if len(objects) != tt.objects || reason != tt.reason {
+				t.Errorf("%d objects, blocked by %q; want %d, %q", len(objects), reason, tt.objects, tt.reason)
+			}
+			noEmptyPeers(t, objects)
+			if tt.name == "flow-portal" || tt.name == "flow-external" {
+				golden(t, tt.name, objects)
+			}
+		})
+	}
+}
+
+// TestScopeOf: what the hash rests on is what the link shows.
+func TestScopeOf(t *testing.T) {
+	in := linkInput(func(in *LinkInput) { in.Link.Spec.RateLimit = &v1alpha1.RateLimit{RequestsPerSecond: 7} })
+	s, ok := ScopeOf(in)
+	want := policy.Scope{
+		Consumer: policy.End{Agency: "asker", Name: "asks", UID: "uid-asks"}, Provider: policy.End{Agency: "giver", Name: "serves", UID: "uid-serves"},
+		Service: policy.End{Agency: "giver", Name: "data", UID: "uid-data"}, Operations: []v1alpha1.Operation{{Name: "read", Method: "GET", Path: "/r"}},
+		Port: 8443, Classification: v1alpha1.ClassificationInternal, Purpose: "p", LegalBasis: "l", ValidUntil: noon.Add(time.Hour).Unix(), RateLimit: 7, Route: v1alpha1.RouteDirect,
+	}
+	if diff := gocmp.Diff(want, s); diff != "" || !ok {
+		t.Errorf("scope differs (-want +got):\n%s", diff)
+	}
+	in.Consumer.Portal.UID = "anew"
+	again, _ := ScopeOf(in)
+	if again.Hash() == s.Hash() {
+		t.Error("a portal made anew has the consent of the old one")
+	}
+	if !slices.Equal(in.Link.Spec.Operations, []string{"read"}) {
+		t.Error("the link was changed")
+	}
+}

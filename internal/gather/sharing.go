@@ -1,0 +1,192 @@
+package gather
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// DataService reads what decides about a data service.
+func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc *v1alpha1.DataService) (desired.ServiceInput, error) {
+	in := desired.ServiceInput{Settings: s, Service: svc}
+	var err error
+	if in.Provider, err = portalWithAgency(ctx, r, svc.Namespace, string(svc.Spec.PortalRef.Name)); err != nil {
+		return in, err
+	}
+	var claims v1alpha1.DataServiceList
+	if err := r.List(ctx, &claims, client.MatchingFields{IndexServiceDataset: string(svc.Spec.Dataset)}); err != nil {
+		return in, fmt.Errorf("list services with dataset %s: %w", svc.Spec.Dataset, err)
+	}
+	if holder := oldest(svc, ptrs(claims.Items)); holder != svc {
+		in.DatasetHolder = holder.Namespace + "/" + holder.Name
+	}
+	in.Consumers, err = consumers(ctx, r, svc)
+	return in, err
+}
+
+// consumers lists the portals with an open link to a service.
+func consumers(ctx context.Context, r client.Reader, svc *v1alpha1.DataService) ([]string, error) {
+	var links v1alpha1.DataSharingLinkList
+	if err := r.List(ctx, &links, client.MatchingFields{IndexLinkService: svc.Namespace + "/" + svc.Name}); err != nil {
+		return nil, fmt.Errorf("list links of the service: %w", err)
+	}
+	var out []string
+	for i := range links.Items {
+		l := &links.Items[i]
+		if meta.IsStatusConditionTrue(l.Status.Conditions, v1alpha1.ConditionPolicyPaired) {
+			out = append(out, l.Namespace+"/"+string(l.Spec.Consumer.PortalRef.Name))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// SharedPlatform reads what decides about a shared platform.
+func SharedPlatform(ctx context.Context, r client.Reader, p *v1alpha1.SharedPlatform) (desired.PlatformInput, error) {
+	in := desired.PlatformInput{Platform: p}
+	var err error
+	if in.Owner, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: string(p.Spec.OwnerRef.Name)}); err != nil {
+		return in, fmt.Errorf("read owner: %w", err)
+	}
+	ref, err := referenced(ctx, r, p)
+	if err != nil {
+		return in, err
+	}
+	in.Endpoint, in.DuplicateOf = ref.Endpoint, ref.DuplicateOf
+	var portals v1alpha1.AgencyPortalList
+	if err := r.List(ctx, &portals, client.MatchingFields{IndexPortalPlatform: p.Name}, client.UnsafeDisableDeepCopy); err != nil {
+		return in, fmt.Errorf("list consumers: %w", err)
+	}
+	in.Consumers = len(portals.Items)
+	return in, nil
+}
+
+// referenced reads a platform's endpoint and whether it is a duplicate.
+func referenced(ctx context.Context, r client.Reader, p *v1alpha1.SharedPlatform) (desired.ReferencedPlatform, error) {
+	ref := desired.ReferencedPlatform{Name: p.Name, Platform: p}
+	var same v1alpha1.SharedPlatformList
+	if err := r.List(ctx, &same, client.MatchingFields{IndexPlatformFingerprint: policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)}); err != nil {
+		return ref, fmt.Errorf("list platforms with the same capability: %w", err)
+	}
+	if first := oldest(p, ptrs(same.Items)); first != p {
+		ref.DuplicateOf = first.Name
+	}
+	var err error
+	if e := p.Spec.Endpoint.Portal; e != nil {
+		ref.Endpoint, err = portalWithAgency(ctx, r, names.Namespace(string(e.Agency)), string(e.Name))
+	}
+	return ref, err
+}
+
+// platforms reads the platforms that a portal, or the spec that keeps running
+// in its place, references.
+func platforms(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (map[string]desired.ReferencedPlatform, error) {
+	refs := slices.Clone(p.Spec.PlatformRefs)
+	if last := p.Status.LastCompliant; last != nil {
+		refs = append(refs, last.PlatformRefs...)
+	}
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	out := map[string]desired.ReferencedPlatform{}
+	for _, ref := range refs {
+		platform, err := get[v1alpha1.SharedPlatform](ctx, r, client.ObjectKey{Name: string(ref.Name)})
+		if err != nil {
+			return nil, fmt.Errorf("read shared platform: %w", err)
+		}
+		if platform == nil {
+			continue
+		}
+		if out[platform.Name], err = referenced(ctx, r, platform); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// DataSharingLink reads what decides about a link.
+func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, now time.Time, l *v1alpha1.DataSharingLink) (desired.LinkInput, error) {
+	in := desired.LinkInput{Settings: s, Now: now, Link: l}
+	var err error
+	if in.Consumer, err = portalWithAgency(ctx, r, l.Namespace, string(l.Spec.Consumer.PortalRef.Name)); err != nil {
+		return in, err
+	}
+	provider := names.Namespace(string(l.Spec.Provider.Agency))
+	if in.Service, err = get[v1alpha1.DataService](ctx, r, client.ObjectKey{Namespace: provider, Name: string(l.Spec.Provider.Service)}); err != nil {
+		return in, fmt.Errorf("read service: %w", err)
+	}
+	if in.Service != nil {
+		if in.Provider, err = portalWithAgency(ctx, r, provider, string(in.Service.Spec.PortalRef.Name)); err != nil {
+			return in, err
+		}
+	}
+	if l.Spec.Route != v1alpha1.RouteDirect {
+		if in.Via, err = sharingPlatform(ctx, r); err != nil {
+			return in, err
+		}
+	}
+	var policies v1alpha1.SecurityPolicyList
+	if err := r.List(ctx, &policies); err != nil {
+		return in, fmt.Errorf("list security policies: %w", err)
+	}
+	in.Policies = policies.Items
+	var approvals v1alpha1.DataSharingApprovalList
+	if err := r.List(ctx, &approvals, client.MatchingFields{IndexApprovalLink: l.Namespace + "/" + l.Name}); err != nil {
+		return in, fmt.Errorf("list approvals: %w", err)
+	}
+	in.Approvals = approvals.Items
+	return in, nil
+}
+
+// sharingPlatform returns the portal of the oldest sharing platform in the
+// cluster that is no duplicate.
+func sharingPlatform(ctx context.Context, r client.Reader) (desired.PortalWithAgency, error) {
+	var list v1alpha1.SharedPlatformList
+	if err := r.List(ctx, &list, client.MatchingFields{IndexPlatformType: string(v1alpha1.PlatformDataSharing)}); err != nil {
+		return desired.PortalWithAgency{}, fmt.Errorf("list sharing platforms: %w", err)
+	}
+	candidates := slices.DeleteFunc(ptrs(list.Items), func(p *v1alpha1.SharedPlatform) bool {
+		return p.Spec.Endpoint.Portal == nil || p.DeletionTimestamp != nil
+	})
+	if len(candidates) == 0 {
+		return desired.PortalWithAgency{}, nil
+	}
+	ref, err := referenced(ctx, r, oldest(candidates[0], candidates))
+	return ref.Endpoint, err
+}
+
+func portalWithAgency(ctx context.Context, r client.Reader, namespace, name string) (desired.PortalWithAgency, error) {
+	var out desired.PortalWithAgency
+	var err error
+	if out.Portal, err = get[v1alpha1.AgencyPortal](ctx, r, client.ObjectKey{Namespace: namespace, Name: name}); err != nil {
+		return out, fmt.Errorf("read portal: %w", err)
+	}
+	if agency, ok := names.AgencyOf(namespace); ok {
+		if out.Agency, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: agency}); err != nil {
+			return out, fmt.Errorf("read agency: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// Approval reads the link that an approval names and whether the approval is in
+// a namespace that decides about it.
+func Approval(ctx context.Context, r client.Reader, s settings.Settings, a *v1alpha1.DataSharingApproval) (link *v1alpha1.DataSharingLink, entitled bool, err error) {
+	ref := a.Spec.LinkRef
+	link, err = get[v1alpha1.DataSharingLink](ctx, r, client.ObjectKey{Namespace: string(ref.Namespace), Name: string(ref.Name)})
+	if err != nil || link == nil {
+		return nil, false, wrap("read link", err)
+	}
+	entitled = a.Namespace == names.Namespace(string(link.Spec.Provider.Agency)) || a.Namespace == names.Namespace(s.AuthorityAgency)
+	return link, entitled, nil
+}

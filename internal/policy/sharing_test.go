@@ -1,0 +1,280 @@
+package policy
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+func fullScope() Scope {
+	return Scope{
+		Consumer: End{Agency: "a", Name: "asks", UID: "1"}, Provider: End{Agency: "b", Name: "serves", UID: "2"}, Service: End{Agency: "b", Name: "data", UID: "3"},
+		Operations: []v1alpha1.Operation{{Name: "read", Method: "GET", Path: "/v1/*"}, {Name: "list", Method: "GET", Path: "/v1"}},
+		Port:       8080, Classification: v1alpha1.ClassificationPersonal, Purpose: "p", LegalBasis: "l", ValidUntil: 1800000000, RateLimit: 5,
+		Route: v1alpha1.RoutePlatform, Via: &End{Agency: "c", Name: "axis", UID: "4"},
+	}
+}
+
+// TestHashGolden: an approval outlives releases, so its hash may not change
+// with them.
+func TestHashGolden(t *testing.T) {
+	const want = "sha256:e0b7335b244c7b4cc38029506bca8adccd4050e7ed7719a7aace2ac3f58e12ce"
+	if got := fullScope().Hash(); got != want {
+		t.Errorf("hash = %s, want %s: every approval that exists would be stale", got, want)
+	}
+}
+
+// TestHashCoversEveryField changes one leaf of the scope after the other, also
+// of fields that are added later, and sees the hash change.
+func TestHashCoversEveryField(t *testing.T) {
+	seen := map[string]string{fullScope().Hash(): "nothing"}
+	leaves := 0
+	n := len(leavesOf(reflect.ValueOf(ptr.To(fullScope())).Elem(), "scope"))
+	for i := range n {
+		s := fullScope()
+		s.Operations = slices.Clone(s.Operations)
+		s.Via = ptr.To(*s.Via)
+		leaf := leavesOf(reflect.ValueOf(&s).Elem(), "scope")[i]
+		switch leaf.value.Kind() {
+		case reflect.String:
+			leaf.value.SetString(leaf.value.String() + "x")
+		case reflect.Int32, reflect.Int64:
+			leaf.value.SetInt(leaf.value.Int() + 1)
+		default:
+			t.Fatalf("%s is a %s: teach the test to change it", leaf.path, leaf.value.Kind())
+		}
+		leaves++
+		if other, ok := seen[s.Hash()]; ok {
+			t.Errorf("a change of %s hashes like a change of %s", leaf.path, other)
+		}
+		seen[s.Hash()] = leaf.path
+	}
+	if leaves < 20 {
+		t.Errorf("only %d fields were changed", leaves)
+	}
+	for name, change := range map[string]func(*Scope){
+		"an operation more":  func(s *Scope) { s.Operations = append(slices.Clone(s.Operations), v1alpha1.Operation{Name: "erase"}) },
+		"an operation less":  func(s *Scope) { s.Operations = s.Operations[:1] },
+		"no platform":        func(s *Scope) { s.Via = nil },
+		"ends change places": func(s *Scope) { s.Consumer, s.Provider = s.Provider, s.Consumer },
+		"text moves over":    func(s *Scope) { s.Purpose, s.LegalBasis = "pl", "" },
+	} {
+		s := fullScope()
+		change(&s)
+		if other, ok := seen[s.Hash()]; ok {
+			t.Errorf("%s hashes like %s", name, other)
+		}
+		seen[s.Hash()] = name
+	}
+}
+
+type leaf struct {
+	path  string
+	value reflect.Value
+}
+
+func leavesOf(v reflect.Value, path string) []leaf {
+	switch v.Kind() {
+	case reflect.Pointer:
+		return leavesOf(v.Elem(), path)
+	case reflect.Struct:
+		var out []leaf
+		for i := range v.NumField() {
+			out = append(out, leavesOf(v.Field(i), path+"."+v.Type().Field(i).Name)...)
+		}
+		return out
+	case reflect.Slice:
+		var out []leaf
+		for i := range v.Len() {
+			out = append(out, leavesOf(v.Index(i), fmt.Sprintf("%s[%d]", path, i))...)
+		}
+		return out
+	default:
+		return []leaf{{path, v}}
+	}
+}
+
+func TestHashIgnoresTheOrderOfOperations(t *testing.T) {
+	a, b := fullScope(), fullScope()
+	slices.Reverse(b.Operations)
+	before := slices.Clone(b.Operations)
+	if a.Hash() != b.Hash() {
+		t.Error("the order of operations changes the hash")
+	}
+	if !slices.Equal(before, b.Operations) {
+		t.Error("hashing changes the scope")
+	}
+}
+
+const (
+	hash  = "sha256:now"
+	other = "sha256:before"
+)
+
+func decision(name string, d v1alpha1.Decision, h string) v1alpha1.DataSharingApproval {
+	return v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-b", Name: name},
+		Spec: v1alpha1.DataSharingApprovalSpec{Decision: d, SpecHash: h, Reason: "because of " + name}}
+}
+
+// candidates are all kinds of decisions about a link, with what each says alone.
+func candidates() map[string]v1alpha1.DataSharingApproval {
+	gone := func(a v1alpha1.DataSharingApproval) v1alpha1.DataSharingApproval {
+		a.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
+		return a
+	}
+	return map[string]v1alpha1.DataSharingApproval{
+		"approve":          decision("approve", v1alpha1.DecisionApprove, hash),
+		"approve-other":    decision("approve-other", v1alpha1.DecisionApprove, other),
+		"approve-nothing":  decision("approve-nothing", v1alpha1.DecisionApprove, ""),
+		"approve-revoked":  gone(decision("approve-revoked", v1alpha1.DecisionApprove, hash)),
+		"reject":           decision("reject", v1alpha1.DecisionReject, hash),
+		"reject-other":     decision("reject-other", v1alpha1.DecisionReject, other),
+		"reject-revoked":   gone(decision("reject-revoked", v1alpha1.DecisionReject, hash)),
+		"suspend":          decision("suspend", v1alpha1.DecisionSuspend, ""),
+		"suspend-other":    decision("suspend-other", v1alpha1.DecisionSuspend, other),
+		"suspend-on-leave": gone(decision("suspend-on-leave", v1alpha1.DecisionSuspend, "")),
+		"unknown":          decision("unknown", "Perhaps", hash),
+	}
+}
+
+// TestDecide goes through every set of decisions, in both orders: what closes
+// beats what opens.
+func TestDecide(t *testing.T) {
+	all := candidates()
+	var keys []string
+	for k := range all {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for set := range 1 << len(keys) {
+		var approvals []v1alpha1.DataSharingApproval
+		in := map[string]bool{}
+		for i, k := range keys {
+			if set&(1<<i) != 0 {
+				approvals, in[k] = append(approvals, all[k]), true
+			}
+		}
+		want := v1alpha1.ReasonApprovalMissing
+		switch {
+		case in["suspend"] || in["suspend-other"] || in["suspend-on-leave"]:
+			want = v1alpha1.ReasonLinkSuspended
+		case in["reject"]:
+			want = v1alpha1.ReasonRejected
+		case in["approve"]:
+			want = v1alpha1.ReasonApproved
+		case len(in) > 0:
+			want = v1alpha1.ReasonApprovalStale
+		}
+		v := Decide(approvals, hash)
+		if v.Reason != want || v.Approved != (want == v1alpha1.ReasonApproved) {
+			t.Fatalf("%v: %+v, want %s", approvals, v, want)
+		}
+		slices.Reverse(approvals)
+		if diff := cmp.Diff(v, Decide(approvals, hash)); diff != "" {
+			t.Fatalf("the order of %v decides:\n%s", approvals, diff)
+		}
+		if without := Decide(approvals, ""); without.Approved {
+			t.Fatalf("approved without a scope: %+v", without)
+		}
+	}
+}
+
+func TestDecideNamesWhoAndWhy(t *testing.T) {
+	v := Decide([]v1alpha1.DataSharingApproval{decision("z", v1alpha1.DecisionApprove, hash), decision("b", v1alpha1.DecisionReject, hash), decision("a", v1alpha1.DecisionReject, hash)}, hash)
+	want := Verdict{Reason: v1alpha1.ReasonRejected, By: "agency-b/a", Words: "because of a"}
+	if diff := cmp.Diff(want, v); diff != "" {
+		t.Errorf("verdict differs (-want +got):\n%s", diff)
+	}
+}
+
+// FuzzDecide: whatever is decided, approval needs an approving decision for
+// exactly the hash and nothing that closes.
+func FuzzDecide(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 3}, hash)
+	f.Add([]byte{0}, "")
+	f.Add([]byte{10, 200}, other)
+	f.Fuzz(func(t *testing.T, data []byte, scope string) {
+		decisions := []v1alpha1.Decision{v1alpha1.DecisionApprove, v1alpha1.DecisionReject, v1alpha1.DecisionSuspend, ""}
+		hashes := []string{scope, "", other, hash}
+		var approvals []v1alpha1.DataSharingApproval
+		opens, closes := false, false
+		for i, b := range data {
+			a := decision(fmt.Sprint(i), decisions[b&3], hashes[b>>2&3])
+			revoked := b>>4&1 == 1
+			if revoked {
+				a.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
+			}
+			matches := scope != "" && a.Spec.SpecHash == scope
+			opens = opens || a.Spec.Decision == v1alpha1.DecisionApprove && matches && !revoked
+			closes = closes || a.Spec.Decision == v1alpha1.DecisionSuspend || a.Spec.Decision == v1alpha1.DecisionReject && matches && !revoked
+			approvals = append(approvals, a)
+		}
+		v := Decide(approvals, scope)
+		if v.Approved != (opens && !closes) {
+			t.Fatalf("%+v about %v for %q", v, approvals, scope)
+		}
+		if (v.By == "") != (len(approvals) == 0) || v.Reason == "" {
+			t.Fatalf("%+v names nobody", v)
+		}
+		slices.Reverse(approvals)
+		if again := Decide(approvals, scope); again != v {
+			t.Fatalf("the order decides: %+v, %+v", v, again)
+		}
+	})
+}
+
+func TestEffectiveSharingFloor(t *testing.T) {
+	policy := func(c *v1alpha1.DataSharingControl, mode ...v1alpha1.PolicyMode) v1alpha1.SecurityPolicy {
+		return v1alpha1.SecurityPolicy{Spec: v1alpha1.SecurityPolicySpec{DataSharing: c, Mode: append(mode, v1alpha1.ModeEnforce)[0]}}
+	}
+	allow, deny := policy(&v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}), policy(&v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(false)})
+	term := func(d time.Duration) v1alpha1.SecurityPolicy {
+		return policy(&v1alpha1.DataSharingControl{MaxValidity: &metav1.Duration{Duration: d}})
+	}
+	type list = []v1alpha1.SecurityPolicy
+	tests := []struct {
+		name               string
+		consumer, provider list
+		want               SharingFloor
+	}{
+		{"silence allows nothing", nil, nil, SharingFloor{}},
+		{"one side's permission is not enough", list{allow}, nil, SharingFloor{}},
+		{"nor the other's", nil, list{allow}, SharingFloor{}},
+		{"both", list{allow}, list{allow}, SharingFloor{DirectAllowed: true}},
+		{"a denial beats a permission", list{allow, deny}, list{allow}, SharingFloor{}},
+		{"in any order", list{deny, allow}, list{allow}, SharingFloor{}},
+		{"an audited permission permits nothing", list{allow}, list{policy(&v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}, v1alpha1.ModeAudit)}, SharingFloor{}},
+		{"an audited denial denies nothing", list{allow}, list{allow, policy(&v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(false)}, v1alpha1.ModeAudit)}, SharingFloor{DirectAllowed: true}},
+		{"the shortest term", list{term(3 * time.Hour)}, list{term(time.Hour), term(2 * time.Hour)}, SharingFloor{MaxValidity: time.Hour}},
+		{"all classifications, once", list{policy(&v1alpha1.DataSharingControl{RequireAuthorityApprovalFor: []v1alpha1.DataClassification{"Personal", "Internal"}})},
+			list{policy(&v1alpha1.DataSharingControl{RequireAuthorityApprovalFor: []v1alpha1.DataClassification{"Personal"}, RequireMutualTLS: true})},
+			SharingFloor{AuthorityApprovalFor: []v1alpha1.DataClassification{"Internal", "Personal"}, MutualTLS: true}},
+		{"policies about other things", list{policy(nil), allow}, list{allow, policy(nil)}, SharingFloor{DirectAllowed: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, EffectiveSharingFloor(tt.consumer, tt.provider)); diff != "" {
+				t.Errorf("floor differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	same := []string{Fingerprint("Identify citizens", "National"), Fingerprint(" identify  CITIZENS ", "national"), Fingerprint("identify\tcitizens", "National\n")}
+	if len(slices.Compact(same)) != 1 {
+		t.Errorf("case and space tell apart: %v", same)
+	}
+	if Fingerprint("a b", "c") == Fingerprint("a", "b c") || strings.Contains(Fingerprint("a", ""), " ") {
+		t.Error("what is capability and what is scope does not count")
+	}
+}

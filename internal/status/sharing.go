@@ -1,0 +1,212 @@
+package status
+
+import (
+	"fmt"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/conditions"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/policy"
+)
+
+// maxConsumers is how many consumers the schema lets a status list.
+const maxConsumers = 1024
+
+// DataService writes the status of a data service.
+func DataService(in desired.ServiceInput, out desired.ServiceOutput) {
+	s := in.Service
+	set := conditions.New(s.Status.Conditions, s.Generation)
+	s.Status.Identifier, s.Status.Consumers = out.Identifier, in.Consumers[:min(len(in.Consumers), maxConsumers)]
+	how := moving
+	if out.Dataset != nil {
+		setBlocker(set, v1alpha1.ConditionDatasetOwned, out.Dataset)
+		how = stalled
+	} else {
+		set.True(v1alpha1.ConditionDatasetOwned, v1alpha1.ReasonDatasetOwned, fmt.Sprintf("The service owns dataset %q.", s.Spec.Dataset))
+	}
+	if out.Published != nil {
+		setBlocker(set, v1alpha1.ConditionPublished, out.Published)
+		if out.Published.Class == desired.Terminal {
+			how = stalled
+		}
+	} else {
+		set.True(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "The service is in the catalogue as "+out.Identifier+".")
+	}
+	set.Summarise(v1alpha1.ConditionDatasetOwned, v1alpha1.ConditionPublished)
+	finish(&s.Status.StatusBase, set, how)
+}
+
+// SharedPlatform writes the status of a shared platform.
+func SharedPlatform(in desired.PlatformInput, out desired.PlatformOutput) {
+	p := in.Platform
+	set := conditions.New(p.Status.Conditions, p.Generation)
+	p.Status.Fingerprint, p.Status.DuplicateOf = out.Fingerprint, in.DuplicateOf
+	p.Status.Consumers = int32(min(in.Consumers, 1<<30))
+	how := moving
+	if out.Unique != nil {
+		setBlocker(set, v1alpha1.ConditionUnique, out.Unique)
+		how = stalled
+	} else {
+		set.True(v1alpha1.ConditionUnique, v1alpha1.ReasonUnique, "No other platform has the same capability and scope.")
+	}
+	if out.Available != nil {
+		setBlocker(set, v1alpha1.ConditionAvailable, out.Available)
+	} else {
+		set.True(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, "The endpoint can be used.")
+	}
+	set.Summarise(v1alpha1.ConditionUnique, v1alpha1.ConditionAvailable)
+	finish(&p.Status.StatusBase, set, how)
+}
+
+// Phases of a link, for people.
+const (
+	phaseWaiting   = "Waiting"
+	phaseRefused   = "Refused"
+	phaseRequested = "Requested"
+	phaseRejected  = "Rejected"
+	phaseSuspended = "Suspended"
+	phaseExpired   = "Expired"
+	phaseOpening   = "Opening"
+	phaseOpen      = "Open"
+)
+
+// DataSharingLink writes the status of a link.
+func DataSharingLink(in desired.LinkInput, out desired.LinkOutput, res apply.Result, err error) {
+	l := in.Link
+	set := conditions.New(l.Status.Conditions, l.Generation)
+	l.Status.Inventory, l.Status.SpecHash = res.Inventory, out.Hash
+	l.Status.Identifier = ""
+	if in.Service != nil {
+		l.Status.Identifier = in.Service.Status.Identifier
+	}
+	references(set, out)
+	approval(set, v1alpha1.ConditionProviderApproved, fmt.Sprintf("provider %q", l.Spec.Provider.Agency), out.Provider, out.Hash)
+	authority(set, in, out)
+	if out.Validity != nil {
+		setBlocker(set, v1alpha1.ConditionWithinValidity, out.Validity)
+	} else {
+		set.True(v1alpha1.ConditionWithinValidity, v1alpha1.ReasonValid, "Valid until "+l.Spec.ValidUntil.UTC().Format("2006-01-02T15:04:05Z")+".")
+	}
+	switch {
+	case !applied(set, v1alpha1.ConditionPolicyPaired, res, err):
+	case out.Open:
+		set.True(v1alpha1.ConditionPolicyPaired, v1alpha1.ReasonPaired, "Both halves of every policy pair exist.")
+	default:
+		set.False(v1alpha1.ConditionPolicyPaired, v1alpha1.ReasonWithdrawn, "No policy of the link exists. Connections that were open before may last until they are closed.")
+	}
+	set.Summarise(v1alpha1.ConditionReferencesResolved, v1alpha1.ConditionWithinValidity, v1alpha1.ConditionProviderApproved,
+		v1alpha1.ConditionAuthorityApproved, v1alpha1.ConditionPolicyPaired)
+	l.Status.Phase = phaseOf(out, set)
+	finish(&l.Status.StatusBase, set, linkProgress(out, res))
+}
+
+func references(set *conditions.Set, out desired.LinkOutput) {
+	if len(out.References) > 0 {
+		setBlocker(set, v1alpha1.ConditionReferencesResolved, &out.References[0])
+		return
+	}
+	set.True(v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonResolved, "Both ends exist and may share; the scope is "+out.Hash+".")
+}
+
+func authority(set *conditions.Set, in desired.LinkInput, out desired.LinkOutput) {
+	objects := out.Authority.Reason == v1alpha1.ReasonLinkSuspended || out.Authority.Reason == v1alpha1.ReasonRejected
+	if !out.AuthorityRequired && !out.Authority.Approved && !objects {
+		set.True(v1alpha1.ConditionAuthorityApproved, v1alpha1.ReasonNotRequired, "No policy asks for the authority's approval.")
+		return
+	}
+	approval(set, v1alpha1.ConditionAuthorityApproved, fmt.Sprintf("the authority %q", in.Settings.AuthorityAgency), out.Authority, out.Hash)
+}
+
+// approval words one side's verdict.
+func approval(set *conditions.Set, condition, side string, v policy.Verdict, hash string) {
+	words := ""
+	if v.Words != "" {
+		words = " (" + v.Words + ")"
+	}
+	switch {
+	case v.Approved:
+		set.True(condition, v.Reason, fmt.Sprintf("Approved by %s.", v.By))
+	case v.Reason == v1alpha1.ReasonLinkSuspended:
+		set.False(condition, v.Reason, fmt.Sprintf("Suspended by %s%s; the link opens again when that is taken back.", v.By, words))
+	case v.Reason == v1alpha1.ReasonRejected:
+		set.False(condition, v.Reason, fmt.Sprintf("Rejected by %s%s; change the request and ask again.", v.By, words))
+	case hash == "":
+		set.Unknown(condition, v1alpha1.ReasonPending, "There is no scope to approve before the references are resolved.")
+	case v.Reason == v1alpha1.ReasonApprovalStale:
+		set.False(condition, v.Reason, fmt.Sprintf("%s is for another scope than %s; %s must approve this one: kubectl gov approve.", v.By, hash, side))
+	default:
+		set.False(condition, v.Reason, fmt.Sprintf("Nobody has approved scope %s yet; %s must: kubectl gov approve.", hash, side))
+	}
+}
+
+func phaseOf(out desired.LinkOutput, set *conditions.Set) string {
+	is := func(reason string) bool { return out.Provider.Reason == reason || out.Authority.Reason == reason }
+	paired := set.Get(v1alpha1.ConditionPolicyPaired)
+	switch {
+	case is(v1alpha1.ReasonLinkSuspended):
+		return phaseSuspended
+	case out.Validity != nil && out.Validity.Reason == v1alpha1.ReasonExpired:
+		return phaseExpired
+	case is(v1alpha1.ReasonRejected):
+		return phaseRejected
+	case out.Validity != nil, len(out.References) > 0 && out.References[0].Class == desired.Terminal:
+		return phaseRefused
+	case len(out.References) > 0:
+		return phaseWaiting
+	case !out.Open:
+		return phaseRequested
+	case paired != nil && paired.Status == "True":
+		return phaseOpen
+	default:
+		return phaseOpening
+	}
+}
+
+func linkProgress(out desired.LinkOutput, res apply.Result) progress {
+	terminal := out.Validity != nil || len(res.Conflicts) > 0 || out.Provider.Reason == v1alpha1.ReasonRejected || out.Authority.Reason == v1alpha1.ReasonRejected
+	for _, b := range out.References {
+		terminal = terminal || b.Class == desired.Terminal
+	}
+	switch {
+	case terminal:
+		return stalled
+	case out.Provider.Reason == v1alpha1.ReasonLinkSuspended || out.Authority.Reason == v1alpha1.ReasonLinkSuspended:
+		return resting
+	default:
+		return moving
+	}
+}
+
+// DataSharingLinkDeleting says that the link is being deleted.
+func DataSharingLinkDeleting(l *v1alpha1.DataSharingLink, inventory []v1alpha1.InventoryEntry) {
+	set := conditions.New(l.Status.Conditions, l.Generation)
+	l.Status.Inventory = inventory
+	set.False(v1alpha1.ConditionReady, v1alpha1.ReasonDeleting, "The link is being deleted; its policies are withdrawn first.")
+	finish(&l.Status.StatusBase, set, moving)
+}
+
+// DataSharingApproval writes the status of an approval.
+func DataSharingApproval(a *v1alpha1.DataSharingApproval, link *v1alpha1.DataSharingLink, entitled bool) {
+	set := conditions.New(a.Status.Conditions, a.Generation)
+	const c = v1alpha1.ConditionBound
+	how := moving
+	switch {
+	case link == nil:
+		set.False(c, v1alpha1.ReasonLinkNotFound, fmt.Sprintf("spec.linkRef: DataSharingLink %s/%s does not exist; correct it, or wait for the consumer to ask.", a.Spec.LinkRef.Namespace, a.Spec.LinkRef.Name))
+	case !entitled:
+		set.False(c, v1alpha1.ReasonNotEntitled, fmt.Sprintf("metadata.namespace: %q is neither the provider of the link nor the authority, so this decides nothing; delete it.", a.Namespace))
+		how = stalled
+	case a.Spec.Decision == v1alpha1.DecisionSuspend:
+		set.True(c, v1alpha1.ReasonBound, "The link is suspended whatever its scope.")
+	case link.Status.SpecHash == "":
+		set.False(c, v1alpha1.ReasonPending, "The link has no scope yet; see its conditions.")
+	case link.Status.SpecHash != a.Spec.SpecHash:
+		set.False(c, v1alpha1.ReasonApprovalStale, fmt.Sprintf("spec.specHash: the link's scope is %s by now; look at it and decide anew with kubectl gov approve.", link.Status.SpecHash))
+		how = stalled
+	default:
+		set.True(c, v1alpha1.ReasonBound, "The decision is for the link's present scope.")
+	}
+	set.Summarise(c)
+	finish(&a.Status.StatusBase, set, how)
+}

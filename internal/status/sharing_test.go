@@ -1,0 +1,227 @@
+package status
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+func openLink(modify ...func(*desired.LinkOutput)) desired.LinkOutput {
+	out := desired.LinkOutput{Hash: "sha256:1", Open: true, Provider: policy.Verdict{Approved: true, Reason: v1alpha1.ReasonApproved, By: "agency-b/ok"},
+		Authority: policy.Verdict{Reason: v1alpha1.ReasonApprovalMissing}}
+	for _, f := range modify {
+		f(&out)
+	}
+	return out
+}
+
+func shut(out *desired.LinkOutput) { out.Open = false }
+
+func TestDataSharingLink(t *testing.T) {
+	type conditions = map[string]string
+	good := func(with conditions) conditions {
+		out := conditions{"ReferencesResolved": "True Resolved", "ProviderApproved": "True Approved", "AuthorityApproved": "True NotRequired", "WithinValidity": "True Valid", "PolicyPaired": "True Paired"}
+		for k, v := range with {
+			out[k] = v
+		}
+		return out
+	}
+	provider := func(reason string) func(*desired.LinkOutput) {
+		return func(out *desired.LinkOutput) {
+			out.Open, out.Provider = false, policy.Verdict{Reason: reason, By: "agency-b/no", Words: "vì lý do"}
+		}
+	}
+	authority := func(reason string, required bool) func(*desired.LinkOutput) {
+		return func(out *desired.LinkOutput) {
+			out.Open, out.AuthorityRequired, out.Authority = false, required, policy.Verdict{Reason: reason, By: "agency-mic/no", Words: "vì lý do"}
+		}
+	}
+	reference := func(class desired.BlockerClass, reason string) func(*desired.LinkOutput) {
+		return func(out *desired.LinkOutput) {
+			out.Open, out.Hash = false, ""
+			out.References = []desired.Blocker{{Class: class, Reason: reason, Message: "spec.x: so."}}
+			out.Provider = policy.Verdict{Reason: v1alpha1.ReasonApprovalMissing}
+		}
+	}
+	validity := func(reason string) func(*desired.LinkOutput) {
+		return func(out *desired.LinkOutput) {
+			out.Open, out.Validity = false, &desired.Blocker{Class: desired.Terminal, Reason: reason, Message: "spec.validUntil: so."}
+		}
+	}
+	foreign := apply.Result{Conflicts: []apply.Conflict{{Kind: "NetworkPolicy", Namespace: "agency-b", Name: "link-x"}}}
+	withdrawn := "False Withdrawn"
+	tests := []struct {
+		name  string
+		out   desired.LinkOutput
+		res   apply.Result
+		err   error
+		phase string
+		want  summary
+		says  []string
+	}{
+		{"open", openLink(), apply.Result{}, nil, "Open", summary{good(conditions{"Ready": "True Ready"}), kstatus.CurrentStatus}, nil},
+		{"requested", openLink(provider(v1alpha1.ReasonApprovalMissing)), apply.Result{}, nil, "Requested",
+			summary{good(conditions{"ProviderApproved": "False ApprovalMissing", "PolicyPaired": withdrawn, "Ready": "False ApprovalMissing", "Reconciling": "True ApprovalMissing"}), kstatus.InProgressStatus},
+			[]string{"Nobody has approved scope sha256:1", `provider "b"`, "kubectl gov approve"}},
+		{"stale", openLink(provider(v1alpha1.ReasonApprovalStale)), apply.Result{}, nil, "Requested",
+			summary{good(conditions{"ProviderApproved": "False ApprovalStale", "PolicyPaired": withdrawn, "Ready": "False ApprovalStale", "Reconciling": "True ApprovalStale"}), kstatus.InProgressStatus},
+			[]string{"agency-b/no is for another scope than sha256:1"}},
+		{"rejected", openLink(provider(v1alpha1.ReasonRejected)), apply.Result{}, nil, "Rejected",
+			summary{good(conditions{"ProviderApproved": "False Rejected", "PolicyPaired": withdrawn, "Ready": "False Rejected", "Stalled": "True Rejected"}), kstatus.FailedStatus},
+			[]string{"Rejected by agency-b/no (vì lý do)"}},
+		{"suspended", openLink(provider(v1alpha1.ReasonLinkSuspended)), apply.Result{}, nil, "Suspended",
+			summary{good(conditions{"ProviderApproved": "False LinkSuspended", "PolicyPaired": withdrawn, "Ready": "False LinkSuspended"}), kstatus.InProgressStatus},
+			[]string{"Suspended by agency-b/no (vì lý do)"}},
+		{"the authority must approve", openLink(authority(v1alpha1.ReasonApprovalMissing, true)), apply.Result{}, nil, "Requested",
+			summary{good(conditions{"AuthorityApproved": "False ApprovalMissing", "PolicyPaired": withdrawn, "Ready": "False ApprovalMissing", "Reconciling": "True ApprovalMissing"}), kstatus.InProgressStatus},
+			[]string{`the authority "mic"`}},
+		{"the authority rejects without being asked", openLink(authority(v1alpha1.ReasonRejected, false)), apply.Result{}, nil, "Rejected",
+			summary{good(conditions{"AuthorityApproved": "False Rejected", "PolicyPaired": withdrawn, "Ready": "False Rejected", "Stalled": "True Rejected"}), kstatus.FailedStatus}, nil},
+		{"the authority suspends", openLink(authority(v1alpha1.ReasonLinkSuspended, false)), apply.Result{}, nil, "Suspended",
+			summary{good(conditions{"AuthorityApproved": "False LinkSuspended", "PolicyPaired": withdrawn, "Ready": "False LinkSuspended"}), kstatus.InProgressStatus}, nil},
+		{"waiting", openLink(reference(desired.Waiting, v1alpha1.ReasonServiceNotFound)), apply.Result{}, nil, "Waiting",
+			summary{good(conditions{"ReferencesResolved": "False ServiceNotFound", "ProviderApproved": "Unknown Pending", "PolicyPaired": withdrawn, "Ready": "False ServiceNotFound", "Reconciling": "True ServiceNotFound"}), kstatus.InProgressStatus},
+			[]string{"spec.x: so."}},
+		{"refused", openLink(reference(desired.Terminal, v1alpha1.ReasonStateSecret)), apply.Result{}, nil, "Refused",
+			summary{good(conditions{"ReferencesResolved": "False StateSecret", "ProviderApproved": "Unknown Pending", "PolicyPaired": withdrawn, "Ready": "False StateSecret", "Stalled": "True StateSecret"}), kstatus.FailedStatus}, nil},
+		{"expired", openLink(validity(v1alpha1.ReasonExpired)), apply.Result{}, nil, "Expired",
+			summary{good(conditions{"WithinValidity": "False Expired", "PolicyPaired": withdrawn, "Ready": "False Expired", "Stalled": "True Expired"}), kstatus.FailedStatus}, nil},
+		{"too long", openLink(validity(v1alpha1.ReasonValidityTooLong)), apply.Result{}, nil, "Refused",
+			summary{good(conditions{"WithinValidity": "False ValidityTooLong", "PolicyPaired": withdrawn, "Ready": "False ValidityTooLong", "Stalled": "True ValidityTooLong"}), kstatus.FailedStatus}, nil},
+		{"foreign object", openLink(), foreign, nil, "Opening",
+			summary{good(conditions{"PolicyPaired": "False Conflict", "Ready": "False Conflict", "Stalled": "True Conflict"}), kstatus.FailedStatus}, []string{"NetworkPolicy agency-b/link-x exists"}},
+		{"write failed", openLink(), apply.Result{}, errors.New("timeout"), "Opening",
+			summary{good(conditions{"PolicyPaired": "False ApplyFailed", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, nil},
+		{"withdrawal failed", openLink(shut, provider(v1alpha1.ReasonLinkSuspended)), apply.Result{}, errors.New("timeout"), "Suspended",
+			summary{good(conditions{"ProviderApproved": "False LinkSuspended", "PolicyPaired": "False ApplyFailed", "Ready": "False LinkSuspended"}), kstatus.InProgressStatus}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in := desired.LinkInput{Settings: settings.Default(), Link: &v1alpha1.DataSharingLink{ObjectMeta: metav1.ObjectMeta{Name: "l", Namespace: "agency-a", Generation: generation},
+				Spec: v1alpha1.DataSharingLinkSpec{Provider: v1alpha1.LinkProvider{Agency: "b", Service: "s"}, ValidUntil: metav1.NewTime(time.Unix(1800000000, 0))}}}
+			DataSharingLink(in, tt.out, tt.res, tt.err)
+			assertStatus(t, in.Link, tt.want)
+			assertMessage(t, in.Link, v1alpha1.ConditionReady, tt.says...)
+			if in.Link.Status.Phase != tt.phase || in.Link.Status.SpecHash != tt.out.Hash {
+				t.Errorf("phase %q, hash %q", in.Link.Status.Phase, in.Link.Status.SpecHash)
+			}
+		})
+	}
+}
+
+func TestDataSharingLinkDeleting(t *testing.T) {
+	l := &v1alpha1.DataSharingLink{ObjectMeta: metav1.ObjectMeta{Generation: generation}}
+	DataSharingLinkDeleting(l, []v1alpha1.InventoryEntry{{Kind: "NetworkPolicy", Name: "x"}})
+	assertStatus(t, l, summary{map[string]string{"Ready": "False Deleting", "Reconciling": "True Deleting"}, kstatus.InProgressStatus})
+	if len(l.Status.Inventory) != 1 {
+		t.Errorf("inventory %v", l.Status.Inventory)
+	}
+}
+
+func TestDataService(t *testing.T) {
+	waiting := &desired.Blocker{Class: desired.Waiting, Reason: v1alpha1.ReasonPortalNotReady, Message: "spec.portalRef.name: so."}
+	wrong := &desired.Blocker{Class: desired.Terminal, Reason: v1alpha1.ReasonPortMismatch, Message: "spec.port: so."}
+	taken := &desired.Blocker{Class: desired.Terminal, Reason: v1alpha1.ReasonDatasetTaken, Message: "spec.dataset: so."}
+	tests := []struct {
+		name string
+		out  desired.ServiceOutput
+		want summary
+	}{
+		{"published", desired.ServiceOutput{}, summary{map[string]string{"DatasetOwned": "True DatasetOwned", "Published": "True Published", "Ready": "True Ready"}, kstatus.CurrentStatus}},
+		{"waiting", desired.ServiceOutput{Published: waiting}, summary{map[string]string{"DatasetOwned": "True DatasetOwned", "Published": "False PortalNotReady", "Ready": "False PortalNotReady", "Reconciling": "True PortalNotReady"}, kstatus.InProgressStatus}},
+		{"wrong port", desired.ServiceOutput{Published: wrong}, summary{map[string]string{"DatasetOwned": "True DatasetOwned", "Published": "False PortMismatch", "Ready": "False PortMismatch", "Stalled": "True PortMismatch"}, kstatus.FailedStatus}},
+		{"taken", desired.ServiceOutput{Dataset: taken}, summary{map[string]string{"DatasetOwned": "False DatasetTaken", "Published": "True Published", "Ready": "False DatasetTaken", "Stalled": "True DatasetTaken"}, kstatus.FailedStatus}},
+		{"taken and waiting", desired.ServiceOutput{Dataset: taken, Published: waiting}, summary{map[string]string{"DatasetOwned": "False DatasetTaken", "Published": "False PortalNotReady", "Ready": "False DatasetTaken", "Stalled": "True DatasetTaken"}, kstatus.FailedStatus}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &v1alpha1.DataService{ObjectMeta: metav1.ObjectMeta{Generation: generation}}
+			DataService(desired.ServiceInput{Service: s}, tt.out)
+			assertStatus(t, s, tt.want)
+		})
+	}
+	t.Run("no more consumers than the schema takes", func(t *testing.T) {
+		s := &v1alpha1.DataService{}
+		in := desired.ServiceInput{Service: s}
+		for i := range 2000 {
+			in.Consumers = append(in.Consumers, fmt.Sprintf("agency-a/p%04d", i))
+		}
+		DataService(in, desired.ServiceOutput{})
+		if len(s.Status.Consumers) != maxConsumers {
+			t.Errorf("%d consumers", len(s.Status.Consumers))
+		}
+	})
+}
+
+func TestSharedPlatform(t *testing.T) {
+	twice := &desired.Blocker{Class: desired.Terminal, Reason: v1alpha1.ReasonDuplicateOf, Message: "spec.capability: so."}
+	gone := &desired.Blocker{Class: desired.Waiting, Reason: v1alpha1.ReasonPlatformUnavailable, Message: "so."}
+	tests := []struct {
+		name string
+		out  desired.PlatformOutput
+		want summary
+	}{
+		{"ready", desired.PlatformOutput{}, summary{map[string]string{"Unique": "True Unique", "Available": "True Available", "Ready": "True Ready"}, kstatus.CurrentStatus}},
+		{"duplicate", desired.PlatformOutput{Unique: twice}, summary{map[string]string{"Unique": "False DuplicateOf", "Available": "True Available", "Ready": "False DuplicateOf", "Stalled": "True DuplicateOf"}, kstatus.FailedStatus}},
+		{"unavailable", desired.PlatformOutput{Available: gone}, summary{map[string]string{"Unique": "True Unique", "Available": "False PlatformUnavailable", "Ready": "False PlatformUnavailable", "Reconciling": "True PlatformUnavailable"}, kstatus.InProgressStatus}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Generation: generation}}
+			SharedPlatform(desired.PlatformInput{Platform: p, Consumers: 3}, tt.out)
+			assertStatus(t, p, tt.want)
+			if p.Status.Consumers != 3 {
+				t.Errorf("%d consumers", p.Status.Consumers)
+			}
+		})
+	}
+}
+
+func TestDataSharingApproval(t *testing.T) {
+	hash, other := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
+	link := func(hash string) *v1alpha1.DataSharingLink {
+		return &v1alpha1.DataSharingLink{Status: v1alpha1.DataSharingLinkStatus{SpecHash: hash}}
+	}
+	moving := func(reason string) summary {
+		return summary{map[string]string{"Bound": "False " + reason, "Ready": "False " + reason, "Reconciling": "True " + reason}, kstatus.InProgressStatus}
+	}
+	dead := func(reason string) summary {
+		return summary{map[string]string{"Bound": "False " + reason, "Ready": "False " + reason, "Stalled": "True " + reason}, kstatus.FailedStatus}
+	}
+	bound := summary{map[string]string{"Bound": "True Bound", "Ready": "True Ready"}, kstatus.CurrentStatus}
+	tests := []struct {
+		name     string
+		decision v1alpha1.Decision
+		link     *v1alpha1.DataSharingLink
+		entitled bool
+		want     summary
+	}{
+		{"bound", v1alpha1.DecisionApprove, link(hash), true, bound},
+		{"a rejection", v1alpha1.DecisionReject, link(hash), true, bound},
+		{"a suspension of whatever scope", v1alpha1.DecisionSuspend, link(other), true, bound},
+		{"a suspension without a scope", v1alpha1.DecisionSuspend, link(""), true, bound},
+		{"no link", v1alpha1.DecisionApprove, nil, false, moving(v1alpha1.ReasonLinkNotFound)},
+		{"nobody's business", v1alpha1.DecisionApprove, link(hash), false, dead(v1alpha1.ReasonNotEntitled)},
+		{"nobody's suspension", v1alpha1.DecisionSuspend, link(hash), false, dead(v1alpha1.ReasonNotEntitled)},
+		{"no scope yet", v1alpha1.DecisionApprove, link(""), true, moving(v1alpha1.ReasonPending)},
+		{"another scope", v1alpha1.DecisionApprove, link(other), true, dead(v1alpha1.ReasonApprovalStale)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-b", Generation: generation}, Spec: v1alpha1.DataSharingApprovalSpec{Decision: tt.decision, SpecHash: hash}}
+			DataSharingApproval(a, tt.link, tt.entitled)
+			assertStatus(t, a, tt.want)
+		})
+	}
+}

@@ -1,0 +1,70 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// AdminUser is the user behind Env.Admin, as approvals must name it.
+const AdminUser = "govplatform:admin"
+
+// Service returns a data service of an agency's portal.
+func Service(agency, name, portal string, modify ...func(*v1alpha1.DataService)) *v1alpha1.DataService {
+	s := &v1alpha1.DataService{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: names.Namespace(agency)},
+		Spec: v1alpha1.DataServiceSpec{
+			PortalRef: v1alpha1.LocalReference{Name: v1alpha1.ObjectName(portal)}, ServiceCode: v1alpha1.ObjectName(name),
+			Dataset: v1alpha1.ObjectName(agency + "-" + name), Classification: v1alpha1.ClassificationInternal, Port: 8080,
+			Operations: []v1alpha1.Operation{{Name: "read", Method: "GET", Path: "/v1/items/*"}, {Name: "list", Method: "GET", Path: "/v1/items"}},
+		},
+	}
+	for _, f := range modify {
+		f(s)
+	}
+	return s
+}
+
+// Link returns a direct link from a portal to a service, valid for a year.
+func Link(agency, name, portal, provider, service string, modify ...func(*v1alpha1.DataSharingLink)) *v1alpha1.DataSharingLink {
+	l := &v1alpha1.DataSharingLink{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: names.Namespace(agency)},
+		Spec: v1alpha1.DataSharingLinkSpec{
+			Consumer: v1alpha1.LinkConsumer{PortalRef: v1alpha1.LocalReference{Name: v1alpha1.ObjectName(portal)}},
+			Provider: v1alpha1.LinkProvider{Agency: v1alpha1.AgencyName(provider), Service: v1alpha1.ObjectName(service)},
+			Purpose:  "Kiểm thử", LegalBasis: "Nghị định 47/2020/NĐ-CP", Operations: []string{"read"},
+			ValidUntil: metav1.NewTime(time.Now().Add(365 * 24 * time.Hour).Truncate(time.Second)),
+			Route:      v1alpha1.RouteDirect,
+		},
+	}
+	for _, f := range modify {
+		f(l)
+	}
+	return l
+}
+
+// Approval returns the decision of an agency about the link's present scope.
+func Approval(agency string, l *v1alpha1.DataSharingLink, d v1alpha1.Decision) *v1alpha1.DataSharingApproval {
+	return &v1alpha1.DataSharingApproval{
+		ObjectMeta: metav1.ObjectMeta{Name: l.Name, Namespace: names.Namespace(agency)},
+		Spec: v1alpha1.DataSharingApprovalSpec{
+			LinkRef:  v1alpha1.LinkReference{Namespace: v1alpha1.ObjectName(l.Namespace), Name: v1alpha1.ObjectName(l.Name)},
+			SpecHash: l.Status.SpecHash, Decision: d, Reason: "Kiểm thử", Approver: AdminUser,
+		},
+	}
+}
+
+// LinkPolicies returns the network policies that exist for a link, wherever.
+func (e *Env) LinkPolicies(ctx context.Context, l *v1alpha1.DataSharingLink) ([]client.Object, error) {
+	out, err := e.Children(ctx, func(o client.Object) bool { return o.GetLabels()[names.LabelOwnerUID] == string(l.UID) })
+	if err != nil {
+		return nil, fmt.Errorf("list policies of the link: %w", err)
+	}
+	return out, nil
+}

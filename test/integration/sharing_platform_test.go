@@ -1,0 +1,253 @@
+package integration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/test/harness"
+)
+
+// wantFlows waits until a portal has so many policies beyond deny and base.
+func wantFlows(t *testing.T, p *v1alpha1.AgencyPortal, n int) {
+	t.Helper()
+	harness.Eventually(t, func() error {
+		flows, err := env.Children(t.Context(), func(o client.Object) bool {
+			np, ok := o.(*networkingv1.NetworkPolicy)
+			return ok && o.GetLabels()[names.LabelOwnerUID] == string(p.UID) && len(np.Spec.PolicyTypes) == 1
+		})
+		if err != nil {
+			return err
+		}
+		if len(flows) != n {
+			return fmt.Errorf("flows %v, want %d", policyNames(flows), n)
+		}
+		return nil
+	})
+}
+
+// TestPlatformReferences: a portal reaches the platforms that it references, and
+// only while they are there for it.
+func TestPlatformReferences(t *testing.T) {
+	env.Operator(t, harness.OperatorOptions{})
+	user, owner := harness.Agency("refs-user", "D11"), harness.Agency("refs-owner", "D12")
+	env.Create(t, user, owner)
+	env.WaitReady(t, user, owner)
+	portal := harness.Portal("refs-user", "portal", func(p *v1alpha1.AgencyPortal) {
+		p.Spec.CitizenLogin = true
+		p.Spec.PublicServices = []v1alpha1.PublicService{{ProcedureCode: "1.000001", Name: "Cấp phép", Level: 4, Fee: true}}
+	})
+	env.Create(t, portal)
+	env.WaitCondition(t, portal, v1alpha1.ConditionPolicyCompliant, metav1.ConditionFalse, v1alpha1.ReasonViolation)
+	if len(portal.Status.Findings) != 2 {
+		t.Errorf("findings %+v, want identity and payment", portal.Status.Findings)
+	}
+	merge(t, portal, `{"spec":{"platformRefs":[{"name":"refs-owner-identity"},{"name":"refs-payment"}]}}`)
+	env.WaitCondition(t, portal, v1alpha1.ConditionPlatformsResolved, metav1.ConditionFalse, v1alpha1.ReasonPlatformNotFound)
+
+	serving := harness.Portal("refs-owner", "identity", func(p *v1alpha1.AgencyPortal) { p.Spec.Port = 9000 })
+	identity := sharedPlatform("refs-owner", "identity", v1alpha1.PlatformIdentity, "identify citizens")
+	payment := sharedPlatform("refs-owner", "payment", v1alpha1.PlatformPayment, "take fees", func(s *v1alpha1.SharedPlatform) {
+		s.Name = "refs-payment"
+		s.Spec.Endpoint = v1alpha1.PlatformEndpoint{External: &v1alpha1.ExternalEndpoint{CIDRs: []v1alpha1.CIDR{"192.0.2.7/32"}, Port: 443}}
+	})
+	env.Create(t, payment, identity)
+	env.WaitCondition(t, portal, v1alpha1.ConditionPlatformsResolved, metav1.ConditionFalse, v1alpha1.ReasonPlatformUnavailable)
+	wantFlows(t, portal, 1)
+	env.Create(t, serving)
+	env.WaitReady(t, serving, identity, payment, portal)
+	wantFlows(t, portal, 3)
+
+	closes := func(name string, closing, opening func(t *testing.T)) {
+		t.Run(name, func(t *testing.T) {
+			closing(t)
+			wantFlows(t, portal, 1)
+			env.WaitCondition(t, portal, v1alpha1.ConditionPlatformsResolved, metav1.ConditionFalse, "")
+			opening(t)
+			wantFlows(t, portal, 3)
+			env.WaitReady(t, portal)
+		})
+	}
+	patch := func(o client.Object, p string) func(t *testing.T) {
+		return func(t *testing.T) { t.Helper(); merge(t, o, p) }
+	}
+	closes("the owner is suspended", patch(owner, `{"spec":{"suspended":true}}`), patch(owner, `{"spec":{"suspended":false}}`))
+	closes("the platform's portal goes", func(t *testing.T) { t.Helper(); remove(t, serving); env.WaitGone(t, serving) }, func(t *testing.T) {
+		t.Helper()
+		serving.ResourceVersion, serving.UID = "", ""
+		if err := env.Admin.Create(t.Context(), serving); err != nil {
+			t.Fatal(err)
+		}
+	})
+	closes("the platform is for others", patch(identity, `{"spec":{"agencies":["refs-owner"]}}`), patch(identity, `{"spec":{"agencies":["refs-owner","refs-user"]}}`))
+	t.Run("the reference goes", func(t *testing.T) {
+		merge(t, portal, `{"spec":{"platformRefs":[{"name":"refs-payment"}],"citizenLogin":false}}`)
+		wantFlows(t, portal, 1)
+		merge(t, portal, `{"spec":{"platformRefs":[{"name":"refs-owner-identity"},{"name":"refs-payment"}]}}`)
+		wantFlows(t, portal, 3)
+	})
+	t.Run("the platform counts its consumers", func(t *testing.T) {
+		harness.Eventually(t, func() error {
+			if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(identity), identity); err != nil {
+				return err
+			}
+			if identity.Status.Consumers != 1 {
+				return fmt.Errorf("%d consumers", identity.Status.Consumers)
+			}
+			return nil
+		})
+	})
+	t.Run("the user is suspended", func(t *testing.T) {
+		merge(t, user, `{"spec":{"suspended":true}}`)
+		wantFlows(t, portal, 0)
+		merge(t, user, `{"spec":{"suspended":false}}`)
+		wantFlows(t, portal, 3)
+	})
+	t.Run("the user goes", func(t *testing.T) {
+		uid := portal.UID
+		remove(t, portal)
+		env.WaitGone(t, portal)
+		portal.UID = uid
+		wantFlows(t, portal, 0)
+	})
+}
+
+// TestDatasetHasOneOwner: the first service keeps the dataset, however often
+// anything is looked at again, until it goes.
+func TestDatasetHasOneOwner(t *testing.T) {
+	op := env.Operator(t, harness.OperatorOptions{})
+	p := newPair(t, "own", "D2", direct())
+	rival := harness.Agency("own-rival", "D23")
+	env.Create(t, rival)
+	env.WaitReady(t, rival)
+	env.Create(t, harness.Portal("own-rival", "serves"))
+	time.Sleep(time.Second) // The age is in seconds.
+	second := harness.Service("own-rival", "data", "serves", func(s *v1alpha1.DataService) { s.Spec.Dataset = p.service.Spec.Dataset })
+	env.Create(t, second)
+	env.WaitCondition(t, second, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
+	if c := meta.FindStatusCondition(second.Status.Conditions, v1alpha1.ConditionDatasetOwned); c == nil || !strings.Contains(c.Message, p.service.Namespace+"/"+p.service.Name) {
+		t.Errorf("the conflict does not name the owner: %+v", c)
+	}
+	link := harness.Link(p.consumer, "stolen", "asks", "own-rival", "data")
+	env.Create(t, link)
+	reason(t, link, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonServiceNotFound)
+	env.WaitReady(t, p.service)
+	revision := p.service.ResourceVersion
+	for range 5 {
+		touch(t, second)
+		merge(t, second, fmt.Sprintf(`{"spec":{"serviceCode":"data-%d"}}`, time.Now().UnixNano()%1000))
+	}
+	op.WaitQuiet(t, 2*time.Second)
+	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(p.service), p.service); err != nil || p.service.ResourceVersion != revision {
+		t.Errorf("the owner was written again: %v", err)
+	}
+	remove(t, p.service)
+	env.WaitCondition(t, second, v1alpha1.ConditionDatasetOwned, metav1.ConditionTrue, v1alpha1.ReasonDatasetOwned)
+	p.service.ResourceVersion, p.service.UID = "", ""
+	if err := env.Admin.Create(t.Context(), p.service); err != nil {
+		t.Fatal(err)
+	}
+	env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
+	env.WaitReady(t, second)
+}
+
+// TestPlatformIsUnique: the second platform with the same capability and scope is
+// a duplicate, in whatever case it is written, and nothing opens to it.
+func TestPlatformIsUnique(t *testing.T) {
+	env.Operator(t, harness.OperatorOptions{})
+	owner := harness.Agency("uniq-owner", "D31")
+	env.Create(t, owner)
+	env.WaitReady(t, owner)
+	one, two := harness.Portal("uniq-owner", "one"), harness.Portal("uniq-owner", "two")
+	env.Create(t, one, two)
+	first := sharedPlatform("uniq-owner", "one", "Reporting", "collect reports")
+	env.Create(t, first)
+	env.WaitReady(t, one, two, first)
+	time.Sleep(time.Second)
+	second := sharedPlatform("uniq-owner", "two", "Reporting", " Collect  REPORTS")
+	user := harness.Portal("uniq-owner", "user", func(p *v1alpha1.AgencyPortal) {
+		p.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "uniq-owner-two"}}
+	})
+	env.Create(t, second, user)
+	env.WaitCondition(t, second, v1alpha1.ConditionUnique, metav1.ConditionFalse, v1alpha1.ReasonDuplicateOf)
+	if second.Status.DuplicateOf != first.Name {
+		t.Errorf("duplicateOf = %q", second.Status.DuplicateOf)
+	}
+	env.WaitCondition(t, user, v1alpha1.ConditionPlatformsResolved, metav1.ConditionFalse, v1alpha1.ReasonDuplicateOf)
+	wantFlows(t, user, 0)
+	remove(t, first)
+	env.WaitReady(t, second, user)
+	wantFlows(t, user, 2)
+}
+
+// TestSharingIsSilent looks at everything a second time: no write, no read past
+// the cache; and none by an operator that starts anew.
+func TestSharingIsSilent(t *testing.T) {
+	op := env.Operator(t, harness.OperatorOptions{})
+	env.WaitEmpty(t)
+	p := newPair(t, "mute", "D4", direct())
+	link := p.link("wants")
+	env.Create(t, link)
+	approval := decide(t, p.provider, link, v1alpha1.DecisionApprove)
+	waiting := p.link("waiting", func(l *v1alpha1.DataSharingLink) { l.Spec.Purpose = "Khác" })
+	platform := sharedPlatform(p.provider, "serves", "Reporting", "mute reports")
+	user := harness.Portal(p.consumer, "user", func(p *v1alpha1.AgencyPortal) {
+		p.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: v1alpha1.ObjectName(platform.Name)}}
+	})
+	env.Create(t, waiting, platform, user)
+	env.WaitReady(t, link, approval, platform, user)
+	wantPolicies(t, link, 2)
+	op.WaitQuiet(t, 4*time.Second)
+
+	op.Requests.Reset()
+	objects := []client.Object{link, waiting, approval, p.service, platform, user, harness.Portal(p.consumer, "asks"), harness.Portal(p.provider, "serves"),
+		harness.Agency(p.consumer, ""), harness.Agency(p.provider, ""), sharingPolicy("mute", direct())}
+	for _, o := range objects {
+		touch(t, o)
+	}
+	time.Sleep(3 * time.Second)
+	if w := op.Requests.Writes(); len(w) > 0 {
+		t.Errorf("a second reconcile wrote:%s", harness.String(w))
+	}
+	if r := op.Requests.Reads(); len(r) > 0 {
+		t.Errorf("a second reconcile read past the cache:%s", harness.String(r))
+	}
+	if err := op.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	restarted := env.Operator(t, harness.OperatorOptions{})
+	time.Sleep(4 * time.Second)
+	if w := restarted.Requests.Writes(); len(w) > 0 {
+		t.Errorf("a restarted operator wrote:%s", harness.String(w))
+	}
+}
+
+// TestUnrecordedPairIsWithdrawn: the operator dies between the write of the pair
+// and that of the status that would name it, and consent goes meanwhile.
+func TestUnrecordedPairIsWithdrawn(t *testing.T) {
+	op := env.Operator(t, harness.OperatorOptions{})
+	p := newPair(t, "lost", "D5", direct())
+	link := p.link("wants")
+	env.Create(t, link)
+	approval := decide(t, p.provider, link, v1alpha1.DecisionApprove)
+	wantPolicies(t, link, 2)
+	env.WaitReady(t, link)
+	if err := op.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	link.Status.Inventory = nil
+	if err := env.Admin.Status().Update(t.Context(), link); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, approval)
+	env.Operator(t, harness.OperatorOptions{})
+	wantPolicies(t, link, 0)
+}
