@@ -188,8 +188,8 @@ func TestRolesForPeople(t *testing.T) {
 
 // writable says what each role for people may write.
 var writable = map[string][]string{
-	"agency-admin":  {"agencyportals", "configmaps", "secrets"},
-	"authority":     {"securitypolicies"},
+	"agency-admin":  {"agencyportals", "dataservices", "datasharingapprovals", "datasharinglinks", "configmaps", "secrets"},
+	"authority":     {"securitypolicies", "sharedplatforms"},
 	"platform-team": {"agencies"},
 }
 
