@@ -41,7 +41,7 @@ func TestTamper(t *testing.T) {
 	t.Parallel()
 	k, _ := clients(t)
 	env := platform(t)
-	agency := newAgency(t, "tampered")
+	agency := newAgency(t, tamperedAgency)
 	ns := names.Namespace(agency.Name)
 	portal := smallPortal(agency.Name, "portal")
 	create(t, env, portal)
