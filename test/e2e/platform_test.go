@@ -299,6 +299,23 @@ func create(t *testing.T, env *harness.Env, objects ...client.Object) {
 	}
 }
 
+// waitReady waits until objects are Ready, for as long as the operator may be without a leader.
+func waitReady(t *testing.T, env *harness.Env, objects ...reconcile.Object) {
+	t.Helper()
+	for _, o := range objects {
+		eventually(t, patience, func() error {
+			if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+				return err
+			}
+			c := meta.FindStatusCondition(o.GetStatusBase().Conditions, v1alpha1.ConditionReady)
+			if c == nil || c.Status != metav1.ConditionTrue || c.ObservedGeneration != o.GetGeneration() {
+				return fmt.Errorf("%s/%s is not ready: %v", o.GetNamespace(), o.GetName(), c)
+			}
+			return nil
+		})
+	}
+}
+
 // newAgency makes an agency and waits until it is ready.
 func newAgency(t *testing.T, name string) *v1alpha1.Agency {
 	t.Helper()

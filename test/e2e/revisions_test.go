@@ -88,8 +88,22 @@ func (r *revisions) record(w watch.Interface) {
 // tamperedAgency is the agency whose guards TestTamper takes away.
 const tamperedAgency = "tampered"
 
+// addresses returns every address that a portal's pod has had in the namespaces.
+func (r *revisions) addresses(namespaces ...string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []string
+	for _, e := range r.events {
+		if p, ok := e.object.(*corev1.Pod); ok && slices.Contains(namespaces, p.Namespace) && p.Labels[names.LabelPortal] != "" && p.Status.PodIP != "" {
+			all = append(all, p.Status.PodIP)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // alwaysGuarded goes through all revisions and fails the test at the first in which a pod of a portal, running or not, is
-// without a deny-all policy of its portal or of its namespace. It returns how many pods and revisions it saw.
+// without a deny-all policy of its portal or of its namespace.
 func (r *revisions) alwaysGuarded(t *testing.T) {
 	t.Helper()
 	time.Sleep(300 * time.Millisecond) // The last events are on their way.

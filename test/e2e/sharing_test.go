@@ -102,6 +102,7 @@ const sharingLimit = 15 * time.Second
 // prints how long each took. Another portal of the provider's agency stays shut throughout, and the evaluator of network
 // policies agrees with every observation.
 func TestLinkOnPackets(t *testing.T) {
+	t.Parallel()
 	_, prober := clients(t)
 	env := platform(t)
 	consumer, provider := newAgency(t, "e2e-asks"), newAgency(t, "e2e-gives")
