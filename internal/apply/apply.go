@@ -310,10 +310,30 @@ func (a *Applier) replaceTerminating(ctx context.Context, owner names.Owner, inv
 		res.Terminating = append(res.Terminating, "Namespace "+want.GetNamespace())
 		return nil, err
 	}
+	// A guard that goes because its owner went, which the cache has not seen yet,
+	// was deleted by nobody and still holds pods.
+	if lives, err := a.ownerLives(ctx, owner); err != nil || !lives {
+		res.Terminating = append(res.Terminating, key(want))
+		return nil, err
+	}
 	if err := a.ReleaseGuard(ctx, live); err != nil {
 		return nil, err
 	}
 	return a.create(ctx, owner, inventory, want, res)
+}
+
+// ownerLives asks the API server itself whether the owner exists and its guards
+// are to stay. Those of an agency do while it goes, until its portals are gone.
+func (a *Applier) ownerLives(ctx context.Context, owner names.Owner) (bool, error) {
+	live := &metav1.PartialObjectMetadata{}
+	live.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(owner.Kind))
+	if err := a.Live.Get(ctx, client.ObjectKey{Namespace: owner.Namespace, Name: owner.Name}, live); err != nil {
+		if apierrors.IsNotFound(err) {
+			return false, nil
+		}
+		return false, fmt.Errorf("read the owner: %w", err)
+	}
+	return live.UID == owner.UID && (live.DeletionTimestamp == nil || owner.Kind == "Agency"), nil
 }
 
 func (a *Applier) namespaceTerminates(ctx context.Context, name string) (bool, error) {
