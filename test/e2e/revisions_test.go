@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +28,8 @@ type revisions struct {
 	mu     sync.Mutex
 	first  map[string]metav1.Object
 	events []revision
+	// broken is why a watch ended before the test did.
+	broken error
 }
 
 type revision struct {
@@ -73,16 +78,47 @@ func (r *revisions) record(w watch.Interface) {
 	for e := range w.ResultChan() {
 		o, ok := e.Object.(metav1.Object)
 		if !ok {
-			continue
+			r.breakOff(fmt.Errorf("%s %v", e.Type, e.Object))
+			return
 		}
 		number, err := strconv.ParseUint(o.GetResourceVersion(), 10, 64)
 		if err != nil {
-			continue
+			r.breakOff(err)
+			return
 		}
 		r.mu.Lock()
 		r.events = append(r.events, revision{number: number, at: time.Now(), deleted: e.Type == watch.Deleted, object: o})
 		r.mu.Unlock()
 	}
+	r.breakOff(errors.New("a watch has ended"))
+}
+
+// breakOff notes that there are revisions that nobody saw.
+func (r *revisions) breakOff(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broken == nil {
+		r.broken = err
+	}
+}
+
+// trail returns what happened in a namespace, one line for each revision.
+func (r *revisions) trail(namespace string) string {
+	var out strings.Builder
+	for _, e := range r.events {
+		if e.object.GetNamespace() != namespace {
+			continue
+		}
+		fmt.Fprintf(&out, "  %d %s %s", e.number, e.at.UTC().Format("15:04:05.000"), keyOf(e.object))
+		switch {
+		case e.deleted:
+			out.WriteString(" gone")
+		case e.object.GetDeletionTimestamp() != nil:
+			fmt.Fprintf(&out, " going, finalizers %v", e.object.GetFinalizers())
+		}
+		out.WriteString("\n")
+	}
+	return out.String()
 }
 
 // tamperedAgency is the agency whose guards TestTamper takes away.
@@ -109,12 +145,10 @@ func (r *revisions) alwaysGuarded(t *testing.T) {
 	time.Sleep(300 * time.Millisecond) // The last events are on their way.
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	slices.SortStableFunc(r.events, func(a, b revision) int {
-		if a.number < b.number {
-			return -1
-		}
-		return 1
-	})
+	if r.broken != nil {
+		t.Fatalf("not all revisions were seen: %v", r.broken)
+	}
+	slices.SortStableFunc(r.events, func(a, b revision) int { return cmp.Compare(a.number, b.number) })
 	world := r.first
 	seen := map[string]bool{}
 	for _, e := range r.events {
@@ -132,7 +166,7 @@ func (r *revisions) alwaysGuarded(t *testing.T) {
 			for _, guard := range []string{"default-deny", names.Child(p.Labels[names.LabelPortal], "deny")} {
 				np, ok := world[keyOf(&networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: guard}})].(*networkingv1.NetworkPolicy)
 				if !ok || !denies(np, p) {
-					t.Fatalf("revision %d: pod %s/%s (%s, going: %v) is not held by %s", e.number, p.Namespace, p.Name, p.Status.Phase, p.DeletionTimestamp != nil, guard)
+					t.Fatalf("revision %d: pod %s/%s (%s, going: %v) is not held by %s:\n%s", e.number, p.Namespace, p.Name, p.Status.Phase, p.DeletionTimestamp != nil, guard, r.trail(p.Namespace))
 				}
 			}
 		}
