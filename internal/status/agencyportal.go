@@ -151,7 +151,9 @@ var podName = regexp.MustCompile(`pods? "[^"]*"`)
 func available(set *conditions.Set, d *appsv1.Deployment, spec *v1alpha1.AgencyPortalSpec) {
 	const c = v1alpha1.ConditionWorkloadAvailable
 	st := d.Status
-	if st.AvailableReplicas >= spec.Replicas.Min && st.UpdatedReplicas >= spec.Replicas.Min {
+	enough := st.AvailableReplicas >= spec.Replicas.Min && st.UpdatedReplicas >= spec.Replicas.Min
+	old := st.Replicas - st.UpdatedReplicas
+	if enough && old <= 0 {
 		set.True(c, v1alpha1.ReasonAvailable, fmt.Sprintf("At least %d pods are available.", spec.Replicas.Min))
 		return
 	}
@@ -162,6 +164,11 @@ func available(set *conditions.Set, d *appsv1.Deployment, spec *v1alpha1.AgencyP
 	}
 	if dc := deploymentCondition(st, appsv1.DeploymentProgressing); dc.Reason == "ProgressDeadlineExceeded" {
 		set.False(c, v1alpha1.ReasonUnavailable, fmt.Sprintf("The pods do not become ready in time; at least %d must. See the events and logs of the pods.", spec.Replicas.Min))
+		return
+	}
+	if enough {
+		// Pods of the spec before count as available, and may be what the newest standards forbid.
+		set.False(c, v1alpha1.ReasonProgressing, "Waiting for the pods of the spec before to be replaced.")
 		return
 	}
 	set.False(c, v1alpha1.ReasonProgressing, fmt.Sprintf("Waiting for at least %d available pods.", spec.Replicas.Min))

@@ -153,6 +153,11 @@ func TestAgencyPortal(t *testing.T) {
 			[]string{"at least 2"}},
 		{"old pods only", portal(func(in *desired.PortalInput) { in.Deployment.Status.UpdatedReplicas = 1 }), apply.Result{}, nil,
 			summary{good(conditions{"WorkloadAvailable": "False Progressing", "Ready": "False Progressing", "Reconciling": "True Progressing"}), kstatus.InProgressStatus}, nil},
+		{"old pods beside new ones", portal(func(in *desired.PortalInput) {
+			in.Deployment.Status.Replicas, in.Deployment.Status.AvailableReplicas = 3, 3
+		}), apply.Result{}, nil,
+			summary{good(conditions{"WorkloadAvailable": "False Progressing", "Ready": "False Progressing", "Reconciling": "True Progressing"}), kstatus.InProgressStatus},
+			[]string{"of the spec before"}},
 		{"pods late", portal(pods(0, late)), apply.Result{}, nil,
 			summary{good(conditions{"WorkloadAvailable": "False Unavailable", "Ready": "False Unavailable", "Reconciling": "True Unavailable"}), kstatus.InProgressStatus},
 			[]string{"do not become ready in time", "See the events and logs"}},
