@@ -38,6 +38,13 @@ import (
 // chain is the iptables chain that belongs to this program.
 const chain = "NETPOL"
 
+// A burst of new connections waits for its verdicts in the kernel. What does not fit is dropped, as an unanswered packet is.
+const (
+	queueLength = 8192
+	// readBuffer is in bytes; each waiting packet takes about 1 KiB of it.
+	readBuffer = 16 << 20
+)
+
 // hooks are the built-in chains through which packets from and to pods pass.
 var hooks = []string{"FORWARD", "INPUT"}
 
@@ -80,7 +87,7 @@ func run(ctx context.Context, o options) error {
 		NfQueue:      uint16(o.queue),
 		Flags:        nfqueue.NfQaCfgFlagGSO,
 		MaxPacketLen: 128, // The headers are enough for a verdict.
-		MaxQueueLen:  1024,
+		MaxQueueLen:  queueLength,
 		Copymode:     nfqueue.NfQnlCopyPacket,
 		WriteTimeout: 100 * time.Millisecond,
 	})
@@ -88,6 +95,9 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("open netfilter queue: %w", err)
 	}
 	defer queue.Close()
+	if err := queue.Con.SetReadBuffer(readBuffer); err != nil {
+		return fmt.Errorf("enlarge the buffer of the netfilter queue: %w", err)
+	}
 	judge := func(a nfqueue.Attribute) int {
 		if a.PacketID == nil {
 			return 0
