@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // program is what one image holds.
@@ -110,22 +112,36 @@ func build(ctx context.Context, o options) ([]result, error) {
 	}
 	defer os.RemoveAll(work)
 
-	var results []result
-	for _, p := range o.programs {
-		binaries, err := p.compile(ctx, root, work, o.version)
-		if err != nil {
-			return results, fmt.Errorf("%s: %w", p.name, err)
-		}
-		r, err := write(p, binaries, o.out, o.version)
-		if err != nil {
-			return results, fmt.Errorf("%s: %w", p.name, err)
-		}
-		results = append(results, r)
-		if err := writeMaterials(p, binaries, r, strings.TrimSuffix(r.path, ".tar")+".cdx.json", o.version); err != nil {
-			return results, fmt.Errorf("%s: %w", p.name, err)
-		}
+	results := make([]result, len(o.programs))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, p := range o.programs {
+		group.Go(func() error {
+			r, err := image(ctx, p, root, work, o)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			results[i] = r
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	return results, nil
+}
+
+// image compiles one program and writes its archive and bill of materials.
+func image(ctx context.Context, p program, root, work string, o options) (result, error) {
+	binaries, err := p.compile(ctx, root, work, o.version)
+	if err != nil {
+		return result{}, err
+	}
+	r, err := write(p, binaries, o.out, o.version)
+	if err != nil {
+		return result{}, err
+	}
+	return r, writeMaterials(p, binaries, r, strings.TrimSuffix(r.path, ".tar")+".cdx.json", o.version)
 }
 
 // compile returns the path of the program for each architecture.
