@@ -77,9 +77,7 @@ fmt: ## Format the Go files.
 .PHONY: e2e
 e2e: controlplane image ## Test on a real node: real pods and packets (Linux, root, and the packages that it names).
 	$(say) "e2e: test/e2e"
-	@cd hack/controlplane && GOFLAGS=-trimpath go test ./policyenforcer
-	@cd test/e2e && GOFLAGS=-trimpath GOVPLATFORM_E2E=1 go test -v -count=1 -timeout 15m . | grep -v '^=== '
-	@cd test/e2e && GOFLAGS=-trimpath GOVPLATFORM_E2E=1 go test -count=1 -timeout 15m ./cluster/... ./cmd/... ./connectivity/...
+	@hack/scripts/e2e.sh
 
 .PHONY: bench
 bench: controlplane ## Measure many portals on the control plane; nothing else should run meanwhile.

@@ -107,22 +107,22 @@ func (l *loop) read(ctx context.Context) error {
 	return err
 }
 
-// windows returns the stretches within a time in which a target was open.
+// windows returns the stretches in which a target was open, by the attempts that ended within a time.
 func (l *loop) windows(target string, from, to time.Time) []connectivity.Window {
 	var of []connectivity.Attempt
 	for _, a := range l.attempts {
-		if a.Target == target && !a.Time.Before(from) && a.Time.Before(to) {
+		if a.Target == target && !a.End().Before(from) && a.End().Before(to) {
 			of = append(of, a)
 		}
 	}
 	return connectivity.Windows(of)
 }
 
-// count returns how many attempts at a target began within a time.
+// count returns how many attempts at a target ended within a time.
 func (l *loop) count(target string, from, to time.Time) int {
 	n := 0
 	for _, a := range l.attempts {
-		if a.Target == target && !a.Time.Before(from) && a.Time.Before(to) {
+		if a.Target == target && !a.End().Before(from) && a.End().Before(to) {
 			n++
 		}
 	}
@@ -198,13 +198,89 @@ func (l *loop) waitClosed(t *testing.T, target string, quiet time.Duration) {
 func (l *loop) neverOpen(t *testing.T, targets ...string) {
 	t.Helper()
 	for _, target := range targets {
-		if l.count(target, time.Time{}, time.Now()) == 0 {
-			t.Errorf("%s/%s never tried %s", l.namespace, l.pod, target)
-		}
-		for _, w := range l.windows(target, time.Time{}, time.Now()) {
-			t.Errorf("%s/%s reached %s for %s", l.namespace, l.pod, target, w)
+		l.closedFrom(t, target, time.Time{}, time.Now())
+	}
+}
+
+// neverReached fails the test for every port of a pod that was open at any moment of the pod's life, or that nobody tried
+// then. Before and after, the address may be somebody else's.
+func (l *loop) neverReached(t *testing.T, lives []life, ports ...string) {
+	t.Helper()
+	if len(lives) == 0 {
+		t.Error("there was no pod: the test does not reach what it is for")
+	}
+	for _, life := range lives {
+		for _, port := range ports {
+			l.closedFrom(t, life.address+":"+port, life.from, life.to)
 		}
 	}
+}
+
+func (l *loop) closedFrom(t *testing.T, target string, from, to time.Time) {
+	t.Helper()
+	if l.count(target, from, to) == 0 {
+		t.Errorf("%s/%s never tried %s", l.namespace, l.pod, target)
+	}
+	for _, w := range l.windows(target, from, to) {
+		t.Errorf("%s/%s reached %s for %s", l.namespace, l.pod, target, w)
+	}
+}
+
+// streamInterval is how often a client connects from a pod of a portal.
+const streamInterval = 50 * time.Millisecond
+
+// stream is a loop inside a pod that runs something else, such as a portal's. It ends with the pod.
+type stream struct {
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+// startStream begins to connect from a pod, until the test ends.
+func startStream(t *testing.T, prober *connectivity.Prober, from connectivity.Pod, targets ...string) *stream {
+	t.Helper()
+	s := &stream{}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		// How it ends says nothing: the pod may be stopped on purpose. Who looks at attempts asks for new ones.
+		_ = prober.Loop(ctx, from, s, streamInterval, loopLimit, targets...)
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	eventually(t, patience, func() error {
+		if tried, _ := s.since(targets[0], time.Time{}); len(tried) == 0 {
+			return fmt.Errorf("pod %s/%s tries nothing", from.Namespace, from.Name)
+		}
+		return nil
+	})
+	return s
+}
+
+// Write takes what the loop prints.
+func (s *stream) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(b)
+}
+
+// since returns the attempts at a target that began after a moment and have ended, and those of them that opened.
+func (s *stream) since(target string, from time.Time) (tried, open []connectivity.Attempt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	attempts, err := connectivity.ReadLoop(bytes.NewReader(s.out.Bytes()))
+	if err != nil {
+		return nil, nil // Nothing was seen, which no test takes for closed.
+	}
+	for _, a := range attempts {
+		if a.Target != target || a.Time.Before(from) {
+			continue
+		}
+		tried = append(tried, a)
+		if a.Open {
+			open = append(open, a)
+		}
+	}
+	return tried, open
 }
 
 // describe returns windows as text, "0 ms" for none.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/govplatform/govplatform/test/e2e/cluster"
@@ -54,7 +55,7 @@ func TestMain(m *testing.M) {
 	}
 	// Tests mostly wait, so more of them run at a time than there are processors.
 	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil {
+	if err := flag.Set("test.parallel", "8"); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		os.Exit(1)
 	}
@@ -68,7 +69,9 @@ func TestMain(m *testing.M) {
 		},
 	}, func(c *cluster.Cluster) {
 		shared = c
+		// Streams from pods that end on purpose are no news.
 		ctrl.SetLogger(logr.Discard())
+		klog.SetLogger(logr.Discard())
 		// The platform comes up while the first tests try the network alone.
 		go bringUp(root)
 	})

@@ -189,6 +189,18 @@ func platform(t *testing.T) *harness.Env {
 	return installed.env
 }
 
+// together runs tests at the same time that do not disturb each other, and returns when all have ended. Top-level tests
+// that call t.Parallel run only after all that do not.
+func together(t *testing.T, tests map[string]func(*testing.T)) {
+	t.Helper()
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
+}
+
 // poll tries until done returns nil or ctx ends, and returns the last error.
 func poll(ctx context.Context, done func() error) error {
 	for {

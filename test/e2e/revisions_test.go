@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,18 +125,42 @@ func (r *revisions) trail(namespace string) string {
 // tamperedAgency is the agency whose guards TestTamper takes away.
 const tamperedAgency = "tampered"
 
-// addresses returns every address that a portal's pod has had in the namespaces.
-func (r *revisions) addresses(namespaces ...string) []string {
+// life is the time for which a pod of a portal had an address.
+type life struct {
+	address  string
+	from, to time.Time
+}
+
+// lives returns the addresses that pods of portals had in the namespaces, each from when its pod was created until it was
+// gone. A pod that was there from the beginning is left out.
+func (r *revisions) lives(namespaces ...string) []life {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var all []string
+	pods := map[string]*life{}
 	for _, e := range r.events {
-		if p, ok := e.object.(*corev1.Pod); ok && slices.Contains(namespaces, p.Namespace) && p.Labels[names.LabelPortal] != "" && p.Status.PodIP != "" {
-			all = append(all, p.Status.PodIP)
+		p, ok := e.object.(*corev1.Pod)
+		if !ok || !slices.Contains(namespaces, p.Namespace) || p.Labels[names.LabelPortal] == "" || r.first[keyOf(p)] != nil {
+			continue
+		}
+		l := pods[keyOf(p)]
+		if l == nil {
+			l = &life{from: e.at, to: time.Now()}
+			pods[keyOf(p)] = l
+		}
+		if p.Status.PodIP != "" {
+			l.address = p.Status.PodIP
+		}
+		if e.deleted {
+			l.to = e.at
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	var all []life
+	for _, l := range pods {
+		if l.address != "" {
+			all = append(all, *l)
+		}
+	}
+	return all
 }
 
 // alwaysGuarded goes through all revisions and fails the test at the first in which a pod of a portal, running or not, is
@@ -149,7 +174,7 @@ func (r *revisions) alwaysGuarded(t *testing.T) {
 		t.Fatalf("not all revisions were seen: %v", r.broken)
 	}
 	slices.SortStableFunc(r.events, func(a, b revision) int { return cmp.Compare(a.number, b.number) })
-	world := r.first
+	world := maps.Clone(r.first)
 	seen := map[string]bool{}
 	for _, e := range r.events {
 		if e.deleted {

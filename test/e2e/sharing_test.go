@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,127 +99,226 @@ func (d *decision) make(ctx context.Context) error {
 // sharingLimit is how long a change of consent may take to show on packets: seconds.
 const sharingLimit = 15 * time.Second
 
-// TestLinkOnPackets opens and shuts a direct link in every way that there is, while a client connects in a loop, and
-// prints how long each took. Another portal of the provider's agency stays shut throughout, and the evaluator of network
-// policies agrees with every observation.
-func TestLinkOnPackets(t *testing.T) {
-	t.Parallel()
+// linked are two agencies with a portal each, and a link from the one to the other that nobody has approved. A second
+// portal of the provider is a bystander, which stays shut throughout.
+type linked struct {
+	t                  *testing.T
+	env                *harness.Env
+	prober             *connectivity.Prober
+	consumer, provider *v1alpha1.Agency
+	policy             *v1alpha1.SecurityPolicy
+	asks               *v1alpha1.AgencyPortal
+	gives, bystander   *v1alpha1.AgencyPortal
+	link               *v1alpha1.DataSharingLink
+
+	from          corev1.Pod
+	target, other string
+	attempts      *stream
+}
+
+func newLinked(t *testing.T, name string) *linked {
+	t.Helper()
 	_, prober := clients(t)
-	env := platform(t)
-	consumer, provider := newAgency(t, "e2e-asks"), newAgency(t, "e2e-gives")
-	policy := harness.Policy("e2e-direct", consumer.Name, func(p *v1alpha1.SecurityPolicy) {
-		p.Spec.Selector.Agencies = append(p.Spec.Selector.Agencies, v1alpha1.AgencyName(provider.Name))
+	l := &linked{t: t, env: platform(t), prober: prober, consumer: newAgency(t, name+"-asks"), provider: newAgency(t, name+"-gives")}
+	l.policy = harness.Policy(name+"-direct", l.consumer.Name, func(p *v1alpha1.SecurityPolicy) {
+		p.Spec.Selector.Agencies = append(p.Spec.Selector.Agencies, v1alpha1.AgencyName(l.provider.Name))
 		p.Spec.DataSharing = &v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}
 	})
-	asks, gives, bystander := smallPortal(consumer.Name, "asks"), smallPortal(provider.Name, "gives"), smallPortal(provider.Name, "bystander")
-	create(t, env, policy, asks, gives, bystander)
-	env.WaitReady(t, asks, gives, bystander)
-	service := harness.Service(provider.Name, "data", gives.Name)
-	service.Spec.Port = gives.Spec.Port
-	create(t, env, service)
-	env.WaitReady(t, service)
-	link := harness.Link(consumer.Name, "wants", asks.Name, provider.Name, service.Name)
-	create(t, env, link)
-	env.WaitCondition(t, link, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApprovalMissing)
+	l.asks, l.gives, l.bystander = smallPortal(l.consumer.Name, "asks"), smallPortal(l.provider.Name, "gives"), smallPortal(l.provider.Name, "bystander")
+	create(t, l.env, l.policy, l.asks, l.gives, l.bystander)
+	l.env.WaitReady(t, l.asks, l.gives, l.bystander)
+	service := harness.Service(l.provider.Name, "data", l.gives.Name)
+	service.Spec.Port = l.gives.Spec.Port
+	create(t, l.env, service)
+	l.env.WaitReady(t, service)
+	l.link = harness.Link(l.consumer.Name, "wants", l.asks.Name, l.provider.Name, service.Name)
+	create(t, l.env, l.link)
+	l.env.WaitCondition(t, l.link, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApprovalMissing)
+	l.connect()
+	time.Sleep(quiet)
+	l.agree(false)
+	return l
+}
 
-	from := readyPod(t, asks.Namespace, asks.Name)
-	target := fmt.Sprintf("%s:%d", readyPod(t, gives.Namespace, gives.Name).Status.PodIP, gives.Spec.Port)
-	other := fmt.Sprintf("%s:%d", readyPod(t, bystander.Namespace, bystander.Name).Status.PodIP, bystander.Spec.Port)
-	see := func(address string) bool { return connects(t, prober, from.Namespace, from.Name, address) }
-	agree := func(open bool) {
-		t.Helper()
-		s := liveSnapshot(t, env, asks.Namespace, gives.Namespace)
-		v := reach.New(s).Evaluate(reach.Flow{From: reach.PodEndpoint(from.Namespace, from.Name),
-			To: reach.PodEndpoint(gives.Namespace, readyPod(t, gives.Namespace, gives.Name).Name), Protocol: corev1.ProtocolTCP, Port: gives.Spec.Port})
-		if v.Allowed != open {
-			t.Errorf("the evaluator says %v, the packets say %v: %s", v.Allowed, open, v.Explain())
-		}
+// connect begins to connect from the present pod of the consumer to those of the provider.
+func (l *linked) connect() {
+	l.t.Helper()
+	if l.attempts != nil {
+		l.neverOther()
 	}
-	turn := func(what string, open bool, act func()) {
-		t.Helper()
-		began := time.Now()
-		act()
-		deadline := began.Add(sharingLimit)
-		for see(target) != open {
-			if time.Now().After(deadline) {
-				t.Fatalf("%s: after %s it is not %s", what, sharingLimit, openWord(open))
+	l.env.WaitReady(l.t, l.asks, l.gives, l.bystander)
+	l.from = readyPod(l.t, l.asks.Namespace, l.asks.Name)
+	l.target = fmt.Sprintf("%s:%d", readyPod(l.t, l.gives.Namespace, l.gives.Name).Status.PodIP, l.gives.Spec.Port)
+	l.other = fmt.Sprintf("%s:%d", readyPod(l.t, l.bystander.Namespace, l.bystander.Name).Status.PodIP, l.bystander.Spec.Port)
+	l.attempts = startStream(l.t, l.prober, connectivity.Pod{Namespace: l.from.Namespace, Name: l.from.Name}, l.target, l.other)
+}
+
+// neverOther fails the test if the bystander was reached, or not tried.
+func (l *linked) neverOther() {
+	l.t.Helper()
+	eventually(l.t, settled, func() error {
+		tried, open := l.attempts.since(l.other, time.Time{})
+		if len(open) > 0 {
+			l.t.Fatalf("the bystander was reached %d times", len(open))
+		}
+		if len(tried) == 0 {
+			return errors.New("the bystander was not tried")
+		}
+		return nil
+	})
+}
+
+// turn does something and waits until fresh connections are open, or shut and stay so. It prints when the first one
+// began that opened, or the last.
+func (l *linked) turn(what string, open bool, act func()) {
+	l.t.Helper()
+	began := time.Now()
+	act()
+	for {
+		tried, opened := l.attempts.since(l.target, began)
+		switch {
+		case open && len(opened) > 0:
+			l.t.Logf("%-42s open; the first connection began after %4d ms", what, opened[0].Time.Sub(began).Milliseconds())
+			l.agree(true)
+			return
+		case open || len(tried) == 0:
+		case len(opened) == 0 && tried[len(tried)-1].Time.Sub(tried[0].Time) > quiet:
+			l.t.Logf("%-42s shut; no connection opened any more", what)
+			return
+		case len(opened) > 0 && tried[len(tried)-1].Time.Sub(opened[len(opened)-1].Time) > quiet:
+			l.t.Logf("%-42s shut; the last connection began after %5d ms", what, opened[len(opened)-1].Time.Sub(began).Milliseconds())
+			return
+		}
+		if time.Since(began) > sharingLimit {
+			l.t.Fatalf("%s: after %s it is not %s: %d attempts, %d opened", what, sharingLimit, openWord(open), len(tried), len(opened))
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// agree compares the packets with the evaluator of network policies.
+func (l *linked) agree(open bool) {
+	l.t.Helper()
+	v := reach.New(liveSnapshot(l.t, l.env, l.asks.Namespace, l.gives.Namespace)).Evaluate(reach.Flow{
+		From:     reach.PodEndpoint(l.from.Namespace, l.from.Name),
+		To:       reach.PodEndpoint(l.gives.Namespace, readyPod(l.t, l.gives.Namespace, l.gives.Name).Name),
+		Protocol: corev1.ProtocolTCP, Port: l.gives.Spec.Port,
+	})
+	if v.Allowed != open {
+		l.t.Errorf("the evaluator says %v, the packets say %v: %s", v.Allowed, open, v.Explain())
+	}
+}
+
+func (l *linked) must(err error) {
+	l.t.Helper()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// patch changes an object as a member of system:masters.
+func (l *linked) patch(o client.Object, format string, args ...any) {
+	l.t.Helper()
+	l.must(l.env.Admin.Patch(l.t.Context(), o.DeepCopyObject().(client.Object), client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, format, args...))))
+}
+
+// decide writes a decision about the present scope of the link.
+func (l *linked) decide(by, name string, decision v1alpha1.Decision) *v1alpha1.DataSharingApproval {
+	l.t.Helper()
+	l.must(l.env.Admin.Get(l.t.Context(), client.ObjectKeyFromObject(l.link), l.link))
+	a := harness.Approval(by, l.link, decision)
+	if name != "" {
+		a.Name = name
+	}
+	l.must(l.env.Admin.Create(l.t.Context(), a))
+	return a
+}
+
+func (l *linked) revoke(a *v1alpha1.DataSharingApproval) {
+	l.t.Helper()
+	l.must(l.env.Admin.Delete(l.t.Context(), a))
+}
+
+// TestLinkDecisions opens and shuts a direct link by every decision about it, while a client connects in a loop, and
+// prints when it opened and shut. The evaluator of network policies agrees with every observation.
+func TestLinkDecisions(t *testing.T) {
+	t.Parallel()
+	l := newLinked(t, "decided")
+	var approval, central *v1alpha1.DataSharingApproval
+	approve := func() { approval = l.decide(l.provider.Name, "", v1alpha1.DecisionApprove) }
+	l.turn("nobody approves", false, func() {})
+	l.turn("the provider approves", true, approve)
+	l.turn("the authority suspends the link", false, func() { central = l.decide("mic", "e2e-central", v1alpha1.DecisionSuspend) })
+	l.turn("the authority takes that back", true, func() { l.revoke(central) })
+	l.turn("the approval is revoked", false, func() { l.revoke(approval) })
+	l.turn("the provider approves again", true, approve)
+	l.turn("the provider's policy is tightened", false, func() { l.patch(l.policy, `{"spec":{"dataSharing":{"allowDirectRoute":false}}}`) })
+	l.turn("and loosened", true, func() { l.patch(l.policy, `{"spec":{"dataSharing":{"allowDirectRoute":true}}}`) })
+	l.turn("the consumer deletes the link", false, func() { l.must(l.env.Admin.Delete(t.Context(), l.link)) })
+	l.agree(false)
+	l.neverOther()
+}
+
+// TestLinkSuspended suspends the agency at either end of a link, and takes that back.
+func TestLinkSuspended(t *testing.T) {
+	t.Parallel()
+	for _, who := range []string{"consumer", "provider"} {
+		t.Run(who, func(t *testing.T) {
+			t.Parallel()
+			l := newLinked(t, "halted-"+who)
+			agency := l.consumer
+			if who == "provider" {
+				agency = l.provider
 			}
-			time.Sleep(50 * time.Millisecond)
-		}
-		t.Logf("%-42s %-5s %5.1f s after", what, openWord(open), time.Since(began).Seconds())
-		if see(other) {
-			t.Errorf("%s: the bystander is open", what)
-		}
-		if open {
-			agree(true)
-		}
+			l.turn("the provider approves", true, func() { l.decide(l.provider.Name, "", v1alpha1.DecisionApprove) })
+			l.turn("the "+who+"'s agency is suspended", false, func() { l.patch(agency, `{"spec":{"suspended":true}}`) })
+			// Its pods are stopped too; new ones have new addresses.
+			eventually(t, patience, func() error { return noPods(t.Context(), l.env, names.Namespace(agency.Name)) })
+			l.patch(agency, `{"spec":{"suspended":false}}`)
+			l.connect()
+			l.turn("and resumed", true, func() {})
+			l.neverOther()
+		})
 	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	refresh := func() { must(env.Admin.Get(t.Context(), client.ObjectKeyFromObject(link), link)) }
-	approve := func() *v1alpha1.DataSharingApproval {
-		refresh()
-		a := harness.Approval(provider.Name, link, v1alpha1.DecisionApprove)
-		must(env.Admin.Create(t.Context(), a))
-		return a
-	}
-	suspend := func(agency *v1alpha1.Agency, on bool) {
-		must(env.Admin.Patch(t.Context(), agency.DeepCopy(), client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"suspended":%v}}`, on))))
-	}
+}
 
-	if see(target) || see(other) {
-		t.Fatal("open before anybody approved")
-	}
-	agree(false)
+// TestLinkTerm changes the term of an approved link, and lets one end.
+func TestLinkTerm(t *testing.T) {
+	t.Parallel()
+	l := newLinked(t, "limited")
 	var approval *v1alpha1.DataSharingApproval
-	turn("the provider approves", true, func() { approval = approve() })
-	var central *v1alpha1.DataSharingApproval
-	turn("the authority suspends the link", false, func() {
-		refresh()
-		central = harness.Approval("mic", link, v1alpha1.DecisionSuspend)
-		central.Name = "e2e-central"
-		must(env.Admin.Create(t.Context(), central))
-	})
-	turn("the authority takes that back", true, func() { must(env.Admin.Delete(t.Context(), central)) })
-	turn("the approval is revoked", false, func() { must(env.Admin.Delete(t.Context(), approval)) })
-	turn("the provider approves again", true, func() { approval = approve() })
-	turn("the provider's policy is tightened", false, func() {
-		must(env.Admin.Patch(t.Context(), policy.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"dataSharing":{"allowDirectRoute":false}}}`))))
-	})
-	turn("and loosened", true, func() {
-		must(env.Admin.Patch(t.Context(), policy.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"dataSharing":{"allowDirectRoute":true}}}`))))
-	})
-	turn("the consumer's agency is suspended", false, func() { suspend(consumer, true) })
-	// Its pods are stopped too; new ones have new addresses.
-	suspend(consumer, false)
-	env.WaitReady(t, asks)
-	from = readyPod(t, asks.Namespace, asks.Name)
-	turn("and resumed", true, func() {})
-	turn("the provider's agency is suspended", false, func() { suspend(provider, true) })
-	suspend(provider, false)
-	env.WaitReady(t, gives, bystander)
-	target = fmt.Sprintf("%s:%d", readyPod(t, gives.Namespace, gives.Name).Status.PodIP, gives.Spec.Port)
-	other = fmt.Sprintf("%s:%d", readyPod(t, bystander.Namespace, bystander.Name).Status.PodIP, bystander.Spec.Port)
-	turn("and resumed", true, func() {})
-	until := time.Now().Add(6 * time.Second).Truncate(time.Second)
-	must(env.Admin.Delete(t.Context(), approval))
-	turn("a new term closes until it is approved", false, func() {
-		must(env.Admin.Patch(t.Context(), link.DeepCopy(), client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"validUntil":%q}}`, until.UTC().Format(time.RFC3339)))))
-	})
-	env.WaitCondition(t, link, v1alpha1.ConditionProviderApproved, metav1.ConditionFalse, v1alpha1.ReasonApprovalMissing)
-	turn("the new term is approved", true, func() { approval = approve() })
+	approve := func() { approval = l.decide(l.provider.Name, "", v1alpha1.DecisionApprove) }
+	l.turn("the provider approves", true, approve)
+	term := func(until time.Time) {
+		l.patch(l.link, `{"spec":{"validUntil":%q}}`, until.UTC().Format(time.RFC3339))
+	}
+	renew := func() {
+		l.env.WaitCondition(t, l.link, v1alpha1.ConditionProviderApproved, metav1.ConditionFalse, v1alpha1.ReasonApprovalStale)
+		l.revoke(approval)
+		l.env.WaitCondition(t, l.link, v1alpha1.ConditionProviderApproved, metav1.ConditionFalse, v1alpha1.ReasonApprovalMissing)
+	}
+	until := time.Now().Add(10 * time.Second).Truncate(time.Second)
+	l.turn("a new term closes until it is approved", false, func() { term(until) })
+	renew()
+	l.turn("the new term is approved", true, approve)
 	time.Sleep(time.Until(until))
-	turn("the term ends", false, func() {})
-	must(env.Admin.Delete(t.Context(), approval))
-	must(env.Admin.Patch(t.Context(), link.DeepCopy(), client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"validUntil":%q}}`, time.Now().Add(time.Hour).UTC().Format(time.RFC3339)))))
-	env.WaitCondition(t, link, v1alpha1.ConditionProviderApproved, metav1.ConditionFalse, v1alpha1.ReasonApprovalMissing)
-	turn("a term of an hour is approved", true, func() { approval = approve() })
-	turn("the consumer deletes the link", false, func() { must(env.Admin.Delete(t.Context(), link)) })
-	agree(false)
+	l.turn("the term ends", false, func() {})
+	l.turn("a term of an hour closes as well", false, func() { term(time.Now().Add(time.Hour)) })
+	renew()
+	l.turn("and opens when it is approved", true, approve)
+	l.neverOther()
+}
+
+// noPods returns nil when a namespace has no pod.
+func noPods(ctx context.Context, env *harness.Env, namespace string) error {
+	var pods corev1.PodList
+	if err := env.Admin.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+		return err
+	}
+	if len(pods.Items) > 0 {
+		return errStill
+	}
+	return nil
 }
 
 func openWord(open bool) string {
@@ -250,14 +350,4 @@ func liveSnapshot(t *testing.T, env *harness.Env, namespaces ...string) reach.Sn
 		s.Policies = append(s.Policies, policies.Items...)
 	}
 	return s
-}
-
-// connects tries one fresh connection from inside a pod.
-func connects(t *testing.T, prober *connectivity.Prober, namespace, pod, address string) bool {
-	t.Helper()
-	attempts, err := prober.Connect(t.Context(), connectivity.Pod{Namespace: namespace, Name: pod}, []connectivity.Target{{Name: address, Address: address}})
-	if err != nil || len(attempts) == 0 {
-		return false // The pod may just be going; who waits for open tries again.
-	}
-	return attempts[0].Open
 }

@@ -138,8 +138,13 @@ func bystanders(t *testing.T, k *kubernetes.Clientset) ([]connectivity.Source, m
 	return sources, ends
 }
 
-// TestConnectivity compares who reaches whom among all portals of the national sample and everything around them.
-func TestConnectivity(t *testing.T) {
+// TestOperatorAtRest runs what leaves the operator and the national sample as they are.
+func TestOperatorAtRest(t *testing.T) {
+	together(t, map[string]func(*testing.T){"Connectivity": testConnectivity, "OperatorIsHeld": testOperatorIsHeld, "StartOrder": testStartOrder})
+}
+
+// testConnectivity compares who reaches whom among all portals of the national sample and everything around them.
+func testConnectivity(t *testing.T) {
 	k, prober := clients(t)
 	env := platform(t)
 	for _, step := range installed.steps {
@@ -209,9 +214,9 @@ func TestConnectivity(t *testing.T) {
 	t.Logf("%d connections, each as expected, in %.1f s. N is a portal by its Service, N' one of its pods by address.", len(table.Rows)*len(table.Columns), time.Since(began).Seconds())
 }
 
-// TestOperatorIsHeld looks at the operator as it was installed: two pods under the restricted standard, one of them the
+// testOperatorIsHeld looks at the operator as it was installed: two pods under the restricted standard, one of them the
 // leader, and connections from and to them only where its own network policies say so.
-func TestOperatorIsHeld(t *testing.T) {
+func testOperatorIsHeld(t *testing.T) {
 	k, prober := clients(t)
 	env := platform(t)
 	startOutside(t)

@@ -123,14 +123,11 @@ func TestOperatorKilled(t *testing.T) {
 	}
 	observe(t, prober, connectivity.NewTable(rows, columns, expected(ends)))
 	l.finish(t)
-	var namespaces, tried []string
+	var namespaces []string
 	for _, agency := range agencies {
 		namespaces = append(namespaces, names.Namespace(agency.Name))
 	}
-	for _, address := range log.addresses(namespaces...) {
-		tried = append(tried, address+":8080")
-	}
-	l.neverOpen(t, tried...)
+	l.neverReached(t, log.lives(namespaces...), "8080")
 	log.alwaysGuarded(t)
 }
 
@@ -183,9 +180,14 @@ func settleOperator(t *testing.T) {
 	})
 }
 
-// TestLeaderLost takes the leading replica away, once by a kill that leaves it no moment to give its lease
-// back and once as "kubectl delete --force" does it, and says when the other one has taken over.
+// TestLeaderLost runs, while nobody leads for a while, what needs no operator.
 func TestLeaderLost(t *testing.T) {
+	together(t, map[string]func(*testing.T){"Takeover": testTakeover, "NewPodIsHeldFromItsFirstPacket": testNewPodIsHeldFromItsFirstPacket})
+}
+
+// testTakeover takes the leading replica away, once by a kill that leaves it no moment to give its lease
+// back and once as "kubectl delete --force" does it, and says when the other one has taken over.
+func testTakeover(t *testing.T) {
 	env := platform(t)
 	agency := newAgency(t, "orphaned")
 	var portals []reconcile.Object

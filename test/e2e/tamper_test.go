@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -238,16 +237,7 @@ func TestSuspend(t *testing.T) {
 		return at
 	}
 	at := suspend(true)
-	eventually(t, patience, func() error {
-		var pods corev1.PodList
-		if err := env.Admin.List(t.Context(), &pods, client.InNamespace(ns)); err != nil {
-			return err
-		}
-		if len(pods.Items) > 0 {
-			return errStill
-		}
-		return nil
-	})
+	eventually(t, patience, func() error { return noPods(t.Context(), env, ns) })
 	gone := time.Now()
 	time.Sleep(quiet)
 	resumed := suspend(false)

@@ -73,6 +73,12 @@ type Attempt struct {
 	Error        string    `json:"error"`
 }
 
+// End is when the outcome was known. What an attempt says is true of some moment before it, and not always of the one when
+// it began: on a busy machine a first packet can wait.
+func (a Attempt) End() time.Time {
+	return a.Time.Add(time.Duration(a.Milliseconds * float64(time.Millisecond)))
+}
+
 // Prober makes connections from inside pods.
 type Prober struct {
 	config  *rest.Config
@@ -139,6 +145,13 @@ func (p *Prober) Connect(ctx context.Context, from Pod, targets []Target) ([]Att
 		}
 	}
 	return attempts, nil
+}
+
+// Loop connects from one pod to all targets again and again, for a length of time or until the pod ends, and writes one
+// line for each attempt as it ends; see ReadLoop. It does not count towards the probes that run at a time.
+func (p *Prober) Loop(ctx context.Context, from Pod, out io.Writer, interval, length time.Duration, targets ...string) error {
+	_, _, err := p.Exec(ctx, from, out, append([]string{program, "connect-loop", "--interval=" + interval.String(), "--for=" + length.String()}, targets...)...)
+	return err
 }
 
 func (p *Prober) connect(ctx context.Context, from Pod, kind Kind, addresses []string) ([]Attempt, error) {
