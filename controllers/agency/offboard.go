@@ -60,8 +60,6 @@ func (r *Reconciler) offboard(ctx context.Context, a *v1alpha1.Agency, portals [
 		if err := r.Client.Delete(ctx, &ns, client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {
 			return ctrl.Result{}, fmt.Errorf("delete namespace: %w", err)
 		}
-		// The guards stay until a later round finds no pod in a namespace that takes none any more.
-		return ctrl.Result{RequeueAfter: offboardingPoll}, nil
 	}
 	return ctrl.Result{RequeueAfter: offboardingPoll}, r.releaseGuards(ctx, namespace)
 }
@@ -106,10 +104,7 @@ func (r *Reconciler) pods(ctx context.Context, namespace string) (ours int, fore
 }
 
 // releaseGuards lets the guards of a namespace go that has no pods any more and
-// takes none, because it is being deleted. It does not wait until they are
-// being deleted themselves: the namespace controller begins 5 s after the
-// namespace was deleted, and if it met our finalizers then, it would come back
-// only 8 s later.
+// takes none, because it is being deleted.
 func (r *Reconciler) releaseGuards(ctx context.Context, namespace string) error {
 	var policies networkingv1.NetworkPolicyList
 	if err := r.Live.List(ctx, &policies, client.InNamespace(namespace)); err != nil {
@@ -117,7 +112,7 @@ func (r *Reconciler) releaseGuards(ctx context.Context, namespace string) error 
 	}
 	for i := range policies.Items {
 		p := &policies.Items[i]
-		if !controllerutil.ContainsFinalizer(p, names.GuardFinalizer) {
+		if p.DeletionTimestamp == nil || !controllerutil.ContainsFinalizer(p, names.GuardFinalizer) {
 			continue
 		}
 		if err := r.Applier.ReleaseGuard(ctx, p); err != nil {
