@@ -341,7 +341,8 @@ func (a *Applier) namespaceTerminates(ctx context.Context, name string) (bool, e
 		return false, nil
 	}
 	var ns corev1.Namespace
-	if err := a.Client.Get(ctx, client.ObjectKey{Name: name}, &ns); err != nil {
+	// Live: with a stale cache, the end of a namespace looks like tampering.
+	if err := a.Live.Get(ctx, client.ObjectKey{Name: name}, &ns); err != nil {
 		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 	}
 	return ns.DeletionTimestamp != nil, nil

@@ -313,9 +313,10 @@ func TestTeardown(t *testing.T) {
 }
 
 // TestGuardGoesWithItsOwner: a guard that is being deleted is made again while
-// its owner lives, and left to hold its pods when the owner is gone, although
-// the cache of whoever asks still has it.
-// Fails when a guard is released without a look at its owner.
+// its owner lives, and left to hold its pods when the owner or the namespace
+// goes, although the cache of whoever asks does not know it yet.
+// Fails when a guard is released without a look at its owner, or when the
+// namespace is read from the cache.
 func TestGuardGoesWithItsOwner(t *testing.T) {
 	deny := portalObjects()[slices.IndexFunc(portalObjects(), func(o desired.Object) bool { return o.GetName() == "tax-filing-deny" })]
 	going := metav1.Now()
@@ -332,21 +333,30 @@ func TestGuardGoesWithItsOwner(t *testing.T) {
 		return p
 	}
 	for _, c := range []struct {
-		name  string
-		owner *metav1.PartialObjectMetadata
-		fail  error
-		want  []string
+		name   string
+		leaves bool
+		owner  *metav1.PartialObjectMetadata
+		fail   error
+		want   []string
 	}{
-		{"lives", portal(owner.UID, nil), nil, []string{"update NetworkPolicy tax-filing-deny", "create NetworkPolicy tax-filing-deny"}},
-		{"is gone", nil, nil, nil},
-		{"goes", portal(owner.UID, func(p *metav1.PartialObjectMetadata) { p.DeletionTimestamp = &going }), nil, nil},
-		{"was made again", portal("another", nil), nil, nil},
-		{"cannot be read", portal(owner.UID, nil), errInjected, nil},
+		{"lives", false, portal(owner.UID, nil), nil, []string{"update NetworkPolicy tax-filing-deny", "create NetworkPolicy tax-filing-deny"}},
+		{"lives in a namespace that goes", true, portal(owner.UID, nil), nil, nil},
+		{"is gone", false, nil, nil, nil},
+		{"goes", false, portal(owner.UID, func(p *metav1.PartialObjectMetadata) { p.DeletionTimestamp = &going }), nil, nil},
+		{"was made again", false, portal("another", nil), nil, nil},
+		{"cannot be read", false, portal(owner.UID, nil), errInjected, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFaulty(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: owner.Namespace}}, guard.DeepCopyObject().(client.Object))
 			f.Live = interceptor.NewClient(f.Client.(client.WithWatch), interceptor.Funcs{
 				Get: func(_ context.Context, _ client.WithWatch, key client.ObjectKey, o client.Object, _ ...client.GetOption) error {
+					if ns, ok := o.(*corev1.Namespace); ok {
+						ns.Name = key.Name
+						if c.leaves {
+							ns.DeletionTimestamp = &going
+						}
+						return nil
+					}
 					live, ok := o.(*metav1.PartialObjectMetadata)
 					if !ok || key != (client.ObjectKey{Namespace: owner.Namespace, Name: owner.Name}) {
 						t.Errorf("read of %T %s", o, key)
