@@ -165,6 +165,7 @@ func (l *loop) finish(t *testing.T) {
 		}
 		previous = a.Time
 	}
+	gap = max(gap, time.Since(previous))
 	t.Logf("%s/%s made %d attempts, never with a pause of more than %d ms", l.namespace, l.pod, len(l.attempts), gap.Milliseconds())
 	if gap > longestPause {
 		t.Errorf("%s/%s did not reach its control for %s: what was open meanwhile is not known", l.namespace, l.pod, gap)

@@ -189,8 +189,8 @@ func platform(t *testing.T) *harness.Env {
 	return installed.env
 }
 
-// together runs tests at the same time that do not disturb each other, and returns when all have ended. Top-level tests
-// that call t.Parallel run only after all that do not.
+// together runs tests at the same time that do not disturb each other, as the last that its caller does; the next
+// top-level test begins when all have ended.
 func together(t *testing.T, tests map[string]func(*testing.T)) {
 	t.Helper()
 	for name, test := range tests {

@@ -257,13 +257,13 @@ func serving(t *testing.T, ports ...int32) []corev1.Container {
 	return containers
 }
 
-// startPod creates a pod and waits until it is ready.
+// startPod creates a pod and waits until it is ready. Its programs are not started again: their log would begin anew.
 func startPod(t *testing.T, client *kubernetes.Clientset, namespace, name string, containers []corev1.Container) connectivity.Pod {
 	t.Helper()
 	no, grace := false, int64(1)
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": name}},
-		Spec:       corev1.PodSpec{Containers: containers, AutomountServiceAccountToken: &no, TerminationGracePeriodSeconds: &grace},
+		Spec:       corev1.PodSpec{Containers: containers, AutomountServiceAccountToken: &no, TerminationGracePeriodSeconds: &grace, RestartPolicy: corev1.RestartPolicyNever},
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

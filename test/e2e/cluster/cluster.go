@@ -302,6 +302,7 @@ func (c *Cluster) startNode() error {
 		"makeIPTablesUtilChains":   false,
 		"maxPods":                  maxPods,
 		"podLogsDir":               file("pods"),
+		"containerLogMaxSize":      "100Mi", // A test reads all that a program said, and kubelet shows only the newest file.
 		"volumePluginDir":          file("volumeplugins"),
 		// Clients wait for pods that come and go; the defaults save requests in clusters of thousands of nodes.
 		"kubeAPIQPS":                100,
