@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/test/harness"
@@ -79,6 +80,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 				env.Operator(t, harness.OperatorOptions{})
 				createWhenPossible(t, portal, nil)
 				env.WaitReady(t, agency, portal)
+				waitCounted(t, agency)
 				got := strings.ReplaceAll(strings.ReplaceAll(snapshot(t, name), name, "NAME"), agency.Spec.Code, "CODE")
 				if want == "" {
 					want = got
@@ -120,4 +122,19 @@ func createWhenPossible(t *testing.T, p *v1alpha1.AgencyPortal, stop <-chan stru
 			t.Fatalf("the namespace of %s never came", p.Namespace)
 		}
 	}
+}
+
+// waitCounted waits until an agency has counted its portal, which may be a
+// moment after both are ready.
+func waitCounted(t *testing.T, a *v1alpha1.Agency) {
+	t.Helper()
+	harness.Eventually(t, func() error {
+		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(a), a); err != nil {
+			return err
+		}
+		if a.Status.Portals != 1 {
+			return fmt.Errorf("agency %s counts %d portals, want 1", a.Name, a.Status.Portals)
+		}
+		return nil
+	})
 }
