@@ -7,7 +7,7 @@ export GOFLAGS=-trimpath GOVPLATFORM_E2E=1
 (cd hack/controlplane && go test ./policyenforcer)
 cd test/e2e
 beside=$(mktemp)
-trap 'kill $(jobs -p) 2>/dev/null; rm -f "$beside"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -f "$beside"' EXIT
 # One after the other: two clusters at a time are enough for two processors.
 go test -count=1 -parallel 1 -timeout 15m ./cluster/... ./cmd/... ./connectivity/... >"$beside" 2>&1 &
 failed=0
