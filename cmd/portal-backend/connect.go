@@ -59,7 +59,7 @@ func connect(ctx context.Context, args []string, out io.Writer) error {
 
 // connectLoop begins an attempt at every target in every interval, whether or not the ones before have ended, so that a
 // closed stretch does not make the measurement coarser. The lines come in the order in which the attempts end. With
-// --keep, one connection to each target is opened and every further attempt is a request on it.
+// --keep, one connection to each target is opened, as soon as one can be, and every attempt is a request on it.
 func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("connect-loop", flag.ContinueOnError)
 	interval := flags.Duration("interval", 50*time.Millisecond, "")
@@ -127,15 +127,20 @@ func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 // errSecond is why a kept client opens no other connection.
 var errSecond = errors.New("the connection has ended")
 
-// keptClient returns a client with one connection, which is opened once and never again.
+// keptClient returns a client with one connection. It tries until one opens, as a client that waits for its server, and
+// never opens a second one.
 func keptClient(timeout time.Duration) *http.Client {
 	var opened atomic.Bool
 	dialer := &net.Dialer{Timeout: timeout}
 	transport := &http.Transport{Proxy: nil, MaxConnsPerHost: 1, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		if opened.Swap(true) {
+		if opened.Load() {
 			return nil, errSecond
 		}
-		return dialer.DialContext(ctx, network, address)
+		connection, err := dialer.DialContext(ctx, network, address)
+		if err == nil {
+			opened.Store(true)
+		}
+		return connection, err
 	}}
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -235,6 +236,44 @@ func TestKeptConnection(t *testing.T) {
 	}
 	if open < 2 || closed < 2 || len(connections) > 0 {
 		t.Errorf("%d open, %d closed, %d further connections: want both and none", open, closed, len(connections))
+	}
+}
+
+// TestKeptConnectionWaits starts the server in the middle of the loop: what is closed at first opens, over one connection.
+func TestKeptConnectionWaits(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	var connections atomic.Int32
+	web := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	web.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	started := make(chan error, 1)
+	time.AfterFunc(100*time.Millisecond, func() {
+		late, err := net.Listen("tcp", address)
+		if err == nil {
+			web.Listener.Close()
+			web.Listener = late
+			web.Start()
+		}
+		started <- err
+	})
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"connect-loop", address, "--keep", "--interval", "10ms", "--for", "300ms"}, environment(nil), &out); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	defer web.Close()
+	if printed := out.String(); !strings.Contains(printed, `"open":false`) || !strings.Contains(printed, `"open":true`) || connections.Load() != 1 {
+		t.Errorf("want closed attempts, then open ones over one connection; %d connections:\n%s", connections.Load(), printed)
 	}
 }
 
