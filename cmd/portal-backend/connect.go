@@ -59,7 +59,8 @@ func connect(ctx context.Context, args []string, out io.Writer) error {
 
 // connectLoop begins an attempt at every target in every interval, whether or not the ones before have ended, so that a
 // closed stretch does not make the measurement coarser. The lines come in the order in which the attempts end. With
-// --keep, one connection to each target is opened, as soon as one can be, and every attempt is a request on it.
+// --keep, one connection to each target is opened, as soon as one can be, every attempt is a request on it, and none begins
+// before the one before has ended.
 func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("connect-loop", flag.ContinueOnError)
 	interval := flags.Duration("interval", 50*time.Millisecond, "")
@@ -89,11 +90,34 @@ func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 		mu      sync.Mutex
 		encoder = json.NewEncoder(out)
 		failed  = make(chan error, 1)
-		kept    = map[string]*http.Client{}
 	)
-	for _, target := range targets {
-		if *keep {
-			kept[target] = keptClient(*timeout)
+	attempt := func(client *http.Client, target string) {
+		// An attempt that has begun is finished, so that the end of the loop does not look closed.
+		a := try(context.WithoutCancel(ctx), client, target, *timeout, *tcp)
+		mu.Lock()
+		defer mu.Unlock()
+		if err := encoder.Encode(a); err != nil {
+			select {
+			case failed <- err:
+			default: // One failure is enough to end.
+			}
+		}
+	}
+	begin := func(target string) { group.Go(func() { attempt(nil, target) }) }
+	if *keep {
+		// On one connection, requests that wait for each other would look late; so a request waits for the one before.
+		clients, busy := map[string]*http.Client{}, map[string]*atomic.Bool{}
+		for _, target := range targets {
+			clients[target], busy[target] = keptClient(*timeout), &atomic.Bool{}
+		}
+		begin = func(target string) {
+			if busy[target].Swap(true) {
+				return
+			}
+			group.Go(func() {
+				defer busy[target].Store(false)
+				attempt(clients[target], target)
+			})
 		}
 	}
 	ticker := time.NewTicker(*interval)
@@ -101,18 +125,7 @@ func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 	defer group.Wait()
 	for {
 		for _, target := range targets {
-			group.Go(func() {
-				// An attempt that has begun is finished, so that the end of the loop does not look closed.
-				a := try(context.WithoutCancel(ctx), kept[target], target, *timeout, *tcp)
-				mu.Lock()
-				defer mu.Unlock()
-				if err := encoder.Encode(a); err != nil {
-					select {
-					case failed <- err:
-					default: // One failure is enough to end.
-					}
-				}
-			})
+			begin(target)
 		}
 		select {
 		case <-ctx.Done():

@@ -96,7 +96,7 @@ func (d *decision) make(ctx context.Context) error {
 }
 
 // sharingLimit is how long a change of consent may take to show on packets: seconds.
-const sharingLimit = 15 * time.Second
+const sharingLimit = 30 * time.Second
 
 // linked are two agencies with a portal each, and a link from the one to the other that nobody has approved. A second
 // portal of the provider is a bystander, which stays shut throughout.

@@ -20,7 +20,7 @@ import (
 )
 
 // settled is how long the network may take to follow the objects.
-const settled = 30 * time.Second
+const settled = time.Minute
 
 // placeholder is a reference as samples have them: its digest is made up.
 const placeholder = "registry.platform.example.gov.vn/mof/tax-filing@sha256:0000000000000000000000000000000000000000000000000000000000000000"
