@@ -79,11 +79,9 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 			return in, err
 		}
 	}
-	var policies v1alpha1.SecurityPolicyList
-	if err := r.List(ctx, &policies); err != nil {
-		return in, fmt.Errorf("list security policies: %w", err)
+	if in.Policies, err = policies(ctx, r); err != nil {
+		return in, err
 	}
-	in.Policies = policies.Items
 	if in.HostnameHolders, err = hostnameHolders(ctx, r, p); err != nil {
 		return in, err
 	}
@@ -225,4 +223,12 @@ func ptrs[T any](items []T) []*T {
 		out[i] = &items[i]
 	}
 	return out
+}
+
+func policies(ctx context.Context, r client.Reader) ([]v1alpha1.SecurityPolicy, error) {
+	var list v1alpha1.SecurityPolicyList
+	if err := r.List(ctx, &list); err != nil {
+		return nil, fmt.Errorf("list security policies: %w", err)
+	}
+	return list.Items, nil
 }

@@ -3,7 +3,6 @@ package gather
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -63,21 +62,7 @@ func RegisterIndexes(ctx context.Context, indexer client.FieldIndexer, s setting
 			level, _ := policy.SecurityLevel(&p.Spec, s.SecurityLevels)
 			return []string{LevelKey(level)}
 		}),
-		portal(IndexPortalPlatform, func(p *v1alpha1.AgencyPortal) []string {
-			var out []string
-			for _, ref := range p.Spec.PlatformRefs {
-				out = append(out, string(ref.Name))
-			}
-			// The last compliant spec may run, with its own references.
-			if last := p.Status.LastCompliant; last != nil {
-				for _, ref := range last.PlatformRefs {
-					if !slices.Contains(out, string(ref.Name)) {
-						out = append(out, string(ref.Name))
-					}
-				}
-			}
-			return out
-		}),
+		portal(IndexPortalPlatform, platformNames),
 		registerSharing(ctx, indexer),
 		indexer.IndexField(ctx, &networkingv1.NetworkPolicy{}, names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) }),
 		portal(IndexPortalExposure, func(p *v1alpha1.AgencyPortal) []string { return []string{string(p.Spec.Exposure)} }),

@@ -88,19 +88,31 @@ func referenced(ctx context.Context, r client.Reader, p *v1alpha1.SharedPlatform
 	return ref, err
 }
 
-// platforms reads the platforms that a portal, or the spec that keeps running
-// in its place, references.
-func platforms(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (map[string]desired.ReferencedPlatform, error) {
-	refs := slices.Clone(p.Spec.PlatformRefs)
+// platformNames are the platforms that a portal, or the spec that keeps running
+// in its place, references, each once.
+func platformNames(p *v1alpha1.AgencyPortal) []string {
+	refs := p.Spec.PlatformRefs
 	if last := p.Status.LastCompliant; last != nil {
-		refs = append(refs, last.PlatformRefs...)
+		refs = slices.Concat(refs, last.PlatformRefs)
 	}
-	if len(refs) == 0 {
+	var out []string
+	for _, ref := range refs {
+		if !slices.Contains(out, string(ref.Name)) {
+			out = append(out, string(ref.Name))
+		}
+	}
+	return out
+}
+
+// platforms reads the platforms that a portal references; see platformNames.
+func platforms(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (map[string]desired.ReferencedPlatform, error) {
+	wanted := platformNames(p)
+	if len(wanted) == 0 {
 		return nil, nil
 	}
 	out := map[string]desired.ReferencedPlatform{}
-	for _, ref := range refs {
-		platform, err := get[v1alpha1.SharedPlatform](ctx, r, client.ObjectKey{Name: string(ref.Name)})
+	for _, name := range wanted {
+		platform, err := get[v1alpha1.SharedPlatform](ctx, r, client.ObjectKey{Name: name})
 		if err != nil {
 			return nil, fmt.Errorf("read shared platform: %w", err)
 		}
@@ -135,11 +147,9 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 			return in, err
 		}
 	}
-	var policies v1alpha1.SecurityPolicyList
-	if err := r.List(ctx, &policies); err != nil {
-		return in, fmt.Errorf("list security policies: %w", err)
+	if in.Policies, err = policies(ctx, r); err != nil {
+		return in, err
 	}
-	in.Policies = policies.Items
 	var approvals v1alpha1.DataSharingApprovalList
 	if err := r.List(ctx, &approvals, client.MatchingFields{IndexApprovalLink: l.Namespace + "/" + l.Name}); err != nil {
 		return in, fmt.Errorf("list approvals: %w", err)
