@@ -4,7 +4,6 @@ package agency
 import (
 	"context"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -24,9 +23,6 @@ import (
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
 )
-
-// countDelay gathers a burst of new portals into one count.
-const countDelay = time.Second
 
 // Reconciler reconciles agencies.
 type Reconciler struct {
@@ -65,7 +61,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&rbacv1.RoleBinding{}, byOwner).
 		Watches(&networkingv1.NetworkPolicy{}, byOwner).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(agencyOfPortal, countDelay), builder.WithPredicates(watches.CreatedOrDeleted())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(agencyOfPortal), builder.WithPredicates(watches.CreatedOrDeleted())).
 		Complete(loop)
 }
 

@@ -5,7 +5,6 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -42,7 +41,7 @@ func (r *Reconciler) portalsOfPlatform(ctx context.Context, o client.Object) []c
 	}
 	out := r.list(ctx, client.MatchingFields{gather.IndexPortalPlatform: p.Name})
 	// Those with the same capability and scope are duplicates because of it.
-	same := watches.List(ctx, r.Client, &v1alpha1.SharedPlatformList{}, log.FromContext(ctx),
+	same := watches.List(ctx, r.Client, &v1alpha1.SharedPlatformList{},
 		client.MatchingFields{gather.IndexPlatformFingerprint: policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)})
 	for _, s := range same {
 		if s.Name != p.Name {
@@ -56,7 +55,7 @@ func (r *Reconciler) portalsOfPlatform(ctx context.Context, o client.Object) []c
 // platform.
 func (r *Reconciler) consumersOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
 	var out []ctrl.Request
-	platforms := watches.List(ctx, r.Client, &v1alpha1.SharedPlatformList{}, log.FromContext(ctx),
+	platforms := watches.List(ctx, r.Client, &v1alpha1.SharedPlatformList{},
 		client.MatchingFields{gather.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()})
 	for _, p := range platforms {
 		out = append(out, r.list(ctx, client.MatchingFields{gather.IndexPortalPlatform: p.Name})...)
@@ -97,5 +96,5 @@ func (r *Reconciler) rivals(ctx context.Context, o client.Object) []ctrl.Request
 }
 
 func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {
-	return watches.List(ctx, r.Client, &v1alpha1.AgencyPortalList{}, log.FromContext(ctx), opts...)
+	return watches.List(ctx, r.Client, &v1alpha1.AgencyPortalList{}, opts...)
 }

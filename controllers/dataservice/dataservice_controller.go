@@ -4,12 +4,10 @@ package dataservice
 import (
 	"context"
 	"fmt"
-	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -20,9 +18,6 @@ import (
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
 )
-
-// countDelay gathers a burst of link changes into one list of consumers.
-const countDelay = time.Second
 
 // Reconciler reconciles data services.
 type Reconciler struct {
@@ -45,7 +40,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.DataService{}).
 		Watches(&v1alpha1.DataService{}, watches.Map(r.rivals), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.servicesOfPortal), builder.WithPredicates(watches.PortalGate())).
-		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(serviceOfLink, countDelay), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionPolicyPaired))).
+		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(serviceOfLink), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionPolicyPaired))).
 		Complete(loop)
 }
 
@@ -81,5 +76,5 @@ func serviceOfLink(_ context.Context, o client.Object) []ctrl.Request {
 }
 
 func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {
-	return watches.List(ctx, r.Client, &v1alpha1.DataServiceList{}, log.FromContext(ctx), opts...)
+	return watches.List(ctx, r.Client, &v1alpha1.DataServiceList{}, opts...)
 }

@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -55,7 +54,7 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.DataSharingApproval) (
 }
 
 func (r *Reconciler) approvalsOfLink(ctx context.Context, o client.Object) []ctrl.Request {
-	return watches.List(ctx, r.Client, &v1alpha1.DataSharingApprovalList{}, log.FromContext(ctx),
+	return watches.List(ctx, r.Client, &v1alpha1.DataSharingApprovalList{},
 		client.MatchingFields{gather.IndexApprovalLink: o.GetNamespace() + "/" + o.GetName()})
 }
 

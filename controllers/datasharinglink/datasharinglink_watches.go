@@ -22,19 +22,20 @@ func linkOfApproval(_ context.Context, o client.Object) []ctrl.Request {
 }
 
 func (r *Reconciler) linksOfService(ctx context.Context, o client.Object) []ctrl.Request {
-	return r.list(ctx, client.MatchingFields{gather.IndexLinkService: o.GetNamespace() + "/" + o.GetName()})
+	return r.linksTo(ctx, client.ObjectKeyFromObject(o))
+}
+
+func (r *Reconciler) linksTo(ctx context.Context, service client.ObjectKey) []ctrl.Request {
+	return r.list(ctx, client.MatchingFields{gather.IndexLinkService: service.String()})
 }
 
 // linksOfPortal maps a portal to the links that it consumes or provides, and,
 // if it carries the sharing platform, to all that pass over it.
 func (r *Reconciler) linksOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
 	out := r.list(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{gather.IndexLinkConsumer: o.GetName()})
-	var services v1alpha1.DataServiceList
-	if err := r.Client.List(ctx, &services, client.InNamespace(o.GetNamespace()), client.MatchingFields{gather.IndexServicePortal: o.GetName()}, client.DisableReadYourWritesConsistency); err != nil {
-		log.FromContext(ctx).Error(err, "Could not list services of a portal")
-	}
-	for i := range services.Items {
-		out = append(out, r.linksOfService(ctx, &services.Items[i])...)
+	services := watches.List(ctx, r.Client, &v1alpha1.DataServiceList{}, client.InNamespace(o.GetNamespace()), client.MatchingFields{gather.IndexServicePortal: o.GetName()})
+	for _, s := range services {
+		out = append(out, r.linksTo(ctx, s.NamespacedName)...)
 	}
 	var platforms v1alpha1.SharedPlatformList
 	if err := r.Client.List(ctx, &platforms, client.MatchingFields{gather.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()}, client.DisableReadYourWritesConsistency); err != nil {
@@ -73,5 +74,5 @@ func (r *Reconciler) linksOverPlatform(ctx context.Context, o client.Object) []c
 }
 
 func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {
-	return watches.List(ctx, r.Client, &v1alpha1.DataSharingLinkList{}, log.FromContext(ctx), opts...)
+	return watches.List(ctx, r.Client, &v1alpha1.DataSharingLinkList{}, opts...)
 }

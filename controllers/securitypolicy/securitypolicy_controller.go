@@ -5,7 +5,6 @@ package securitypolicy
 import (
 	"context"
 	"fmt"
-	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,9 +22,6 @@ import (
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/status"
 )
-
-// countDelay gathers a burst of portal changes into one count.
-const countDelay = time.Second
 
 // Reconciler reconciles security policies.
 type Reconciler struct {
@@ -51,7 +47,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.SecurityPolicy{}).
 		Watches(&admissionv1.ValidatingAdmissionPolicy{}, byOwner, builder.WithPredicates(watches.NotStatus())).
 		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, byOwner).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(policiesOfPortal, countDelay), builder.WithPredicates(countsChanged())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(policiesOfPortal), builder.WithPredicates(countsChanged())).
 		Complete(loop)
 }
 

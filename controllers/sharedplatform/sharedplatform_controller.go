@@ -4,12 +4,10 @@ package sharedplatform
 import (
 	"context"
 	"fmt"
-	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -19,9 +17,6 @@ import (
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/status"
 )
-
-// countDelay gathers a burst of portal changes into one count of consumers.
-const countDelay = time.Second
 
 // Reconciler reconciles shared platforms.
 type Reconciler struct {
@@ -44,7 +39,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.rivals), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsOfOwner), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), builder.WithPredicates(watches.PortalGate())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced, countDelay), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced), builder.WithPredicates(watches.SpecChanged())).
 		Complete(loop)
 }
 
@@ -88,5 +83,5 @@ func platformsReferenced(_ context.Context, o client.Object) []ctrl.Request {
 }
 
 func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {
-	return watches.List(ctx, r.Client, &v1alpha1.SharedPlatformList{}, log.FromContext(ctx), opts...)
+	return watches.List(ctx, r.Client, &v1alpha1.SharedPlatformList{}, opts...)
 }

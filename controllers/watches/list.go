@@ -3,18 +3,18 @@ package watches
 import (
 	"context"
 
-	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // List returns a request for every object that the options select in the cache.
 // A watch handler has nobody to return an error to, so it is logged.
-func List(ctx context.Context, r client.Reader, list client.ObjectList, log logr.Logger, opts ...client.ListOption) []ctrl.Request {
+func List(ctx context.Context, r client.Reader, list client.ObjectList, opts ...client.ListOption) []ctrl.Request {
 	if err := r.List(ctx, list, append(opts, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)...); err != nil {
-		log.Error(err, "Could not list objects for an event")
+		log.FromContext(ctx).Error(err, "Could not list objects for an event")
 		return nil
 	}
 	var out []ctrl.Request

@@ -5,7 +5,6 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/gather"
@@ -20,7 +19,7 @@ func PortalsOfPolicy(ctx context.Context, r client.Reader, o client.Object) []ct
 		return nil
 	}
 	list := func(opts ...client.ListOption) []ctrl.Request {
-		return List(ctx, r, &v1alpha1.AgencyPortalList{}, log.FromContext(ctx), opts...)
+		return List(ctx, r, &v1alpha1.AgencyPortalList{}, opts...)
 	}
 	out := list(client.MatchingFields{gather.IndexPortalPolicy: p.Name})
 	sel := p.Spec.Selector

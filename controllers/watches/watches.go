@@ -30,10 +30,12 @@ func Map(f MapFunc) handler.EventHandler { return mapped(f, 0, 0) }
 // behind them.
 func MapLow(f MapFunc) handler.EventHandler { return mapped(f, 0, handler.LowPriority) }
 
-// MapLater is Map with a delay, so that a burst of events becomes one request.
-func MapLater(f MapFunc, delay time.Duration) handler.EventHandler {
-	return mapped(f, delay, handler.LowPriority)
-}
+// countDelay gathers a burst of events into one count.
+const countDelay = time.Second
+
+// MapLater is Map with a delay, so that a burst of events becomes one request:
+// for what is counted, and opens or closes nothing.
+func MapLater(f MapFunc) handler.EventHandler { return mapped(f, countDelay, handler.LowPriority) }
 
 func mapped(f MapFunc, delay time.Duration, priority int) handler.EventHandler {
 	type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
