@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -170,11 +169,7 @@ func readScope(ctx context.Context, c client.Client, d Decision, link *v1alpha1.
 	switch {
 	case err == nil:
 		s.Classification = service.Spec.Classification
-		for _, o := range service.Spec.Operations {
-			if slices.Contains(link.Spec.Operations, o.Name) {
-				s.Operations = append(s.Operations, o)
-			}
-		}
+		s.Operations = desired.OperationsOf(link, &service)
 	case d.Decision == v1alpha1.DecisionSuspend:
 		s.Notes = append(s.Notes, "the service could not be read: "+err.Error())
 	default:

@@ -84,8 +84,7 @@ func authorityConsents(out LinkOutput) bool {
 	if out.Authority.Approved {
 		return true
 	}
-	objects := out.Authority.Reason == v1alpha1.ReasonLinkSuspended || out.Authority.Reason == v1alpha1.ReasonRejected
-	return !out.AuthorityRequired && !objects
+	return !out.AuthorityRequired && !out.Authority.Objects()
 }
 
 func approvalsOf(all []v1alpha1.DataSharingApproval, namespace string) []v1alpha1.DataSharingApproval {
@@ -225,17 +224,13 @@ func scopeOf(in LinkInput) policy.Scope {
 		Consumer:       end(in.Consumer),
 		Provider:       end(in.Provider),
 		Service:        policy.End{Agency: in.Provider.Agency.Name, Name: svc.Name, UID: svc.UID},
+		Operations:     OperationsOf(l, svc),
 		Port:           svc.Spec.Port,
 		Classification: svc.Spec.Classification,
 		Purpose:        l.Spec.Purpose,
 		LegalBasis:     l.Spec.LegalBasis,
 		ValidUntil:     l.Spec.ValidUntil.Unix(),
 		Route:          l.Spec.Route,
-	}
-	for _, o := range svc.Spec.Operations {
-		if slices.Contains(l.Spec.Operations, o.Name) {
-			s.Operations = append(s.Operations, o)
-		}
 	}
 	if l.Spec.RateLimit != nil {
 		s.RateLimit = l.Spec.RateLimit.RequestsPerSecond
@@ -245,6 +240,17 @@ func scopeOf(in LinkInput) policy.Scope {
 		s.Via = &via
 	}
 	return s
+}
+
+// OperationsOf returns the operations of a service that a link asks for.
+func OperationsOf(l *v1alpha1.DataSharingLink, svc *v1alpha1.DataService) []v1alpha1.Operation {
+	var out []v1alpha1.Operation
+	for _, o := range svc.Spec.Operations {
+		if slices.Contains(l.Spec.Operations, o.Name) {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 func end(p PortalWithAgency) policy.End {

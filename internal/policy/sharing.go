@@ -115,6 +115,12 @@ type Verdict struct {
 	Words string
 }
 
+// Objects is true when the side has decided against the scope, and not merely
+// stayed silent about it.
+func (v Verdict) Objects() bool {
+	return v.Reason == v1alpha1.ReasonLinkSuspended || v.Reason == v1alpha1.ReasonRejected
+}
+
 // Decide combines the approvals of one side about a link. A suspension counts
 // whatever scope it was made for; a rejection and an approval count for the
 // scope of their hash only; what closes beats what opens.

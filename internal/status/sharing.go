@@ -110,8 +110,7 @@ func references(set *conditions.Set, out desired.LinkOutput) {
 }
 
 func authority(set *conditions.Set, in desired.LinkInput, out desired.LinkOutput) {
-	objects := out.Authority.Reason == v1alpha1.ReasonLinkSuspended || out.Authority.Reason == v1alpha1.ReasonRejected
-	if !out.AuthorityRequired && !out.Authority.Approved && !objects {
+	if !out.AuthorityRequired && !out.Authority.Approved && !out.Authority.Objects() {
 		set.True(v1alpha1.ConditionAuthorityApproved, v1alpha1.ReasonNotRequired, "No policy asks for the authority's approval.")
 		return
 	}

@@ -109,24 +109,23 @@ func (l *loop) read(ctx context.Context) error {
 
 // windows returns the stretches in which a target was open, by the attempts that ended within a time.
 func (l *loop) windows(target string, from, to time.Time) []connectivity.Window {
+	return connectivity.Windows(l.ended(target, from, to))
+}
+
+// count returns how many attempts at a target ended within a time.
+func (l *loop) count(target string, from, to time.Time) int {
+	return len(l.ended(target, from, to))
+}
+
+// ended returns the attempts at a target that ended within a time.
+func (l *loop) ended(target string, from, to time.Time) []connectivity.Attempt {
 	var of []connectivity.Attempt
 	for _, a := range l.attempts {
 		if a.Target == target && !a.End().Before(from) && a.End().Before(to) {
 			of = append(of, a)
 		}
 	}
-	return connectivity.Windows(of)
-}
-
-// count returns how many attempts at a target ended within a time.
-func (l *loop) count(target string, from, to time.Time) int {
-	n := 0
-	for _, a := range l.attempts {
-		if a.Target == target && !a.End().Before(from) && a.End().Before(to) {
-			n++
-		}
-	}
-	return n
+	return of
 }
 
 // openSince tells whether any of the last attempts at a target succeeded, as far as the log goes.
