@@ -5,36 +5,9 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/json"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
-)
 
-// render returns the objects of a kustomization folder.
-func render(dir string) ([]*unstructured.Unstructured, error) {
-	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
-	if err != nil {
-		return nil, fmt.Errorf("render %s: %w", dir, err)
-	}
-	var out []*unstructured.Unstructured
-	for _, r := range resources.Resources() {
-		fields, err := r.Map()
-		if err != nil {
-			return nil, fmt.Errorf("render %s: %w", dir, err)
-		}
-		data, err := json.Marshal(fields)
-		if err != nil {
-			return nil, fmt.Errorf("render %s: %w", dir, err)
-		}
-		u := &unstructured.Unstructured{}
-		// This decoder keeps whole numbers whole, as the client needs them.
-		if err := json.Unmarshal(data, &u.Object); err != nil {
-			return nil, fmt.Errorf("render %s: %w", dir, err)
-		}
-		out = append(out, u)
-	}
-	return out, nil
-}
+	"github.com/govplatform/govplatform/test/sample"
+)
 
 // installation is what config/default installs, in the order in which it is applied.
 type installation struct {
@@ -48,7 +21,7 @@ type installation struct {
 // readInstallation leaves out what needs the operator to be a pod where it runs
 // as a process of this machine.
 func readInstallation(dir string, asPods bool) (installation, error) {
-	objects, err := render(dir)
+	objects, err := sample.Render(dir)
 	if err != nil {
 		return installation{}, err
 	}

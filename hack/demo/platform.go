@@ -13,13 +13,9 @@ import (
 
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
@@ -31,6 +27,7 @@ import (
 	"github.com/govplatform/govplatform/internal/cli"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/controlplane"
+	"github.com/govplatform/govplatform/test/sample"
 )
 
 // Names of the installation in config/default.
@@ -55,6 +52,7 @@ type platform struct {
 	admin    client.Client
 	operator *operator
 	settings settings.Settings
+	sample   sample.Sample
 }
 
 func run(ctx context.Context, o options) (err error) {
@@ -88,6 +86,10 @@ func run(ctx context.Context, o options) (err error) {
 
 func (p *platform) start(ctx context.Context) error {
 	asPods := p.options.node == "real"
+	var err error
+	if p.sample, err = sample.Read(p.options.sample); err != nil {
+		return err
+	}
 	in, err := readInstallation(filepath.Join(p.options.root, "config", "default"), asPods)
 	if err != nil {
 		return err
@@ -142,27 +144,6 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, err
 }
 
-// mapper knows the kinds that the demo's people use, so none of them needs the
-// right to discover.
-func mapper() meta.RESTMapper {
-	authentication := schema.GroupVersion{Group: "authentication.k8s.io", Version: "v1"}
-	authorization := schema.GroupVersion{Group: "authorization.k8s.io", Version: "v1"}
-	m := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion, authentication, authorization})
-	add := func(group schema.GroupVersion, kind, plural string, scope meta.RESTScope) {
-		m.AddSpecific(group.WithKind(kind), group.WithResource(plural), group.WithResource(strings.ToLower(kind)), scope)
-	}
-	add(v1alpha1.GroupVersion, "Agency", "agencies", meta.RESTScopeRoot)
-	add(v1alpha1.GroupVersion, "SecurityPolicy", "securitypolicies", meta.RESTScopeRoot)
-	add(v1alpha1.GroupVersion, "SharedPlatform", "sharedplatforms", meta.RESTScopeRoot)
-	add(v1alpha1.GroupVersion, "AgencyPortal", "agencyportals", meta.RESTScopeNamespace)
-	add(v1alpha1.GroupVersion, "DataService", "dataservices", meta.RESTScopeNamespace)
-	add(v1alpha1.GroupVersion, "DataSharingLink", "datasharinglinks", meta.RESTScopeNamespace)
-	add(v1alpha1.GroupVersion, "DataSharingApproval", "datasharingapprovals", meta.RESTScopeNamespace)
-	add(authentication, "SelfSubjectReview", "selfsubjectreviews", meta.RESTScopeRoot)
-	add(authorization, "SelfSubjectAccessReview", "selfsubjectaccessreviews", meta.RESTScopeRoot)
-	return m
-}
-
 // install applies what config/default ships, and binds the demo's people to the
 // shipped roles.
 func (p *platform) install(ctx context.Context, in installation) error {
@@ -180,15 +161,9 @@ func (p *platform) install(ctx context.Context, in installation) error {
 	if err := p.applyAll(ctx, in.rest); err != nil {
 		return err
 	}
-	roles := map[string]string{groupAuthority: "govplatform-authority", groupPlatformTeam: "govplatform-platform-team", groupEverybody: "govplatform-catalogue-viewer"}
-	for group, role := range roles {
-		binding := &rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: role},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
-		}
+	for _, binding := range sample.Bindings() {
 		if err := p.admin.Create(ctx, binding); err != nil {
-			return fmt.Errorf("bind %s: %w", group, err)
+			return fmt.Errorf("bind %s: %w", binding.Name, err)
 		}
 	}
 	note := ""
@@ -202,7 +177,7 @@ func (p *platform) install(ctx context.Context, in installation) error {
 func (p *platform) applyAll(ctx context.Context, objects []*unstructured.Unstructured) error {
 	for _, o := range objects {
 		if err := p.admin.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("demo"), client.ForceOwnership); err != nil {
-			return fmt.Errorf("install %s: %w", idOf(o), err)
+			return fmt.Errorf("install %s: %w", sample.ID(o), err)
 		}
 	}
 	return nil
@@ -257,55 +232,43 @@ func (p *platform) startOperator(ctx context.Context, content string) error {
 // applySample applies the sample until everything is accepted and waits until
 // the platform is as expected.
 func (p *platform) applySample(ctx context.Context) error {
-	objects, err := render(p.options.sample)
-	if err != nil {
-		return err
-	}
-	expected, _, err := readExpected(p.options.sample)
-	if err != nil {
-		return err
-	}
-	decisions, err := readDecisions(p.options.sample)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, p.options.timeout, fmt.Errorf("not as expected within %s", p.options.timeout))
 	defer cancel()
 	reader, changes, err := p.watch(ctx)
 	if err != nil {
 		return err
 	}
-	git := newGitops(objects, p.ground.UserConfig)
-	deciding := newDeciders(decisions, p.settings, git)
+	people := sample.NewPeople(p.ground.UserConfig)
+	git, officers := sample.NewGitops(p.sample.Objects, people), sample.NewOfficers(p.sample.Decisions, p.settings, people)
 	p.step("Applying the national sample, everything at once: standards and shared platforms as the authority, agencies as the platform team, portals, services and links as their agencies")
 	p.step("Deciding about links as the agencies' officers do with kubectl gov approve, reject and suspend")
 	retry := time.NewTicker(retryInterval)
 	defer retry.Stop()
 	for due := true; ; {
-		if due && len(git.pending) > 0 {
-			if err := git.apply(ctx); err != nil && ctx.Err() == nil {
+		if due && len(git.Pending) > 0 {
+			if err := git.Apply(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}
 		if due {
-			deciding.decide(ctx)
+			officers.Decide(ctx)
 			due = false
 		}
-		missing, err := differences(ctx, reader, expected)
+		missing, err := p.differences(ctx, reader)
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		if err == nil {
-			done := len(missing) == 0 && len(git.pending) == 0 && len(deciding.pending) == 0
+			done := len(missing) == 0 && len(git.Pending) == 0 && len(officers.Pending) == 0
 			p.count(done, "  %d of %d objects are accepted, %d of %d decisions are made, %d of %d objects are as expected",
-				git.total-len(git.pending), git.total, len(decisions)-len(deciding.pending), len(decisions), len(expected)-len(missing), len(expected))
+				len(p.sample.Objects)-len(git.Pending), len(p.sample.Objects), len(p.sample.Decisions)-len(officers.Pending), len(p.sample.Decisions), len(p.sample.Expected)-len(missing), len(p.sample.Expected))
 			if done {
 				return nil
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w:\n  %s", context.Cause(ctx), strings.Join(slices.Concat(missing, git.waitingFor(), deciding.waitingFor()), "\n  "))
+			return fmt.Errorf("%w:\n  %s", context.Cause(ctx), strings.Join(slices.Concat(missing, git.WaitingFor(), officers.WaitingFor()), "\n  "))
 		case <-p.operator.exited():
 			return p.operator.ended()
 		case <-changes:
@@ -346,15 +309,15 @@ func (p *platform) watch(ctx context.Context) (client.Reader, <-chan struct{}, e
 	return c, changes, nil
 }
 
-func differences(ctx context.Context, reader client.Reader, expected []expectation) ([]string, error) {
+func (p *platform) differences(ctx context.Context, reader client.Reader) ([]string, error) {
 	var out []string
-	for _, e := range expected {
-		d, err := e.difference(ctx, reader)
+	for _, e := range p.sample.Expected {
+		d, err := e.Difference(ctx, reader)
 		if err != nil {
 			return nil, err
 		}
 		if d != "" {
-			out = append(out, e.id()+": "+d)
+			out = append(out, e.ID()+": "+d)
 		}
 	}
 	return out, nil
@@ -391,11 +354,7 @@ func (p *platform) show(ctx context.Context) error {
 	if !report.Holds() {
 		return errors.New("the audit fails: the lines above name what is open or shut against what was approved")
 	}
-	_, open, err := readExpected(p.options.sample)
-	if err != nil {
-		return err
-	}
-	if d := openDifferences(open, report.Open); len(d) > 0 {
+	if d := sample.OpenDifferences(p.sample.Open, report.Open); len(d) > 0 {
 		return fmt.Errorf("the matrix is not as expected.yaml says:\n  %s", strings.Join(d, "\n  "))
 	}
 	return nil
@@ -430,7 +389,7 @@ func (p *platform) stay(ctx context.Context) error {
 		return p.stayInside(ctx)
 	}
 	kubeconfig := filepath.Join(p.plane.Dir(), "admin.kubeconfig")
-	config, err := p.plane.UserConfig("demo-operator", groupAuthority, groupPlatformTeam, "system:masters")
+	config, err := p.plane.UserConfig("demo-operator", sample.GroupAuthority, sample.GroupPlatformTeam, "system:masters")
 	if err != nil {
 		return err
 	}

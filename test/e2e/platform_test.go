@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,21 +17,18 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	yamlutil "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/reconcile"
+	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/e2e/cluster"
 	"github.com/govplatform/govplatform/test/harness"
+	"github.com/govplatform/govplatform/test/sample"
 )
 
 const (
@@ -51,10 +47,8 @@ type installation struct {
 	up  chan struct{}
 	env *harness.Env
 	err error
-	// sample is what is expected of the national sample.
-	sample []expectation
-	// open is all that is open between its portals, and from them to addresses.
-	open []openFlow
+	// sample is the national sample.
+	sample sample.Sample
 	// steps are what was done and how long after the cluster was ready.
 	steps []string
 }
@@ -80,36 +74,24 @@ func bringUp(root string) {
 			return err
 		}
 		step("kubectl apply -k config/default")
-		for group, role := range map[string]string{groupAuthority: "govplatform-authority", groupPlatformTeam: "govplatform-platform-team"} {
-			binding := &rbacv1.ClusterRoleBinding{
-				ObjectMeta: metav1.ObjectMeta{Name: group},
-				RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-				Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
-			}
+		for _, binding := range sample.Bindings() {
 			if err := admin.Create(ctx, binding); err != nil {
 				return err
 			}
 		}
-		sample, err := render(ctx, filepath.Join(root, sampleFolder))
+		national, err := sample.Read(filepath.Join(root, sampleFolder))
 		if err != nil {
 			return err
 		}
-		expected, open, err := readExpected(filepath.Join(root, sampleFolder, "expected.yaml"))
-		if err != nil {
-			return err
-		}
-		installed.open = open
-		decisions, err := readDecisions(filepath.Join(root, sampleFolder, "decisions.yaml"))
-		if err != nil {
-			return err
-		}
-		installed.sample = slices.Clone(expected)
+		installed.sample = national
+		expected := slices.Clone(national.Expected)
 		calm := []client.Object{harness.Agency(calmAgency, nextCode())}
 		for i := range portalsPerAgency {
 			calm = append(calm, smallPortal(calmAgency, fmt.Sprintf("portal-%d", i)))
-			expected = append(expected, expectation{Kind: "AgencyPortal", Namespace: names.Namespace(calmAgency), Name: fmt.Sprintf("portal-%d", i), Ready: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady})
+			expected = append(expected, sample.Expectation{Kind: "AgencyPortal", Namespace: names.Namespace(calmAgency), Name: fmt.Sprintf("portal-%d", i), Ready: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady})
 		}
-		git := newGitops(sample)
+		people := sample.NewPeople(shared.UserConfig)
+		git, officers := sample.NewGitops(national.Objects, people), sample.NewOfficers(national.Decisions, settings.Default(), people)
 		if err := poll(ctx, func() error {
 			for len(calm) > 0 {
 				// The namespace takes portals as soon as the operator has made it.
@@ -118,17 +100,22 @@ func bringUp(root string) {
 				}
 				calm = calm[1:]
 			}
-			if err := git.apply(ctx); err != nil {
+			if err := git.Apply(ctx); err != nil {
 				return err
 			}
-			for i := range decisions {
-				if err := decisions[i].make(ctx); err != nil {
-					return err
-				}
+			if len(git.Pending) == 0 {
+				officers.Decide(ctx)
+			}
+			if waiting := slices.Concat(git.WaitingFor(), officers.WaitingFor()); len(waiting) > 0 {
+				return errors.New(strings.Join(waiting, "\n"))
 			}
 			for _, e := range expected {
-				if err := e.check(ctx, admin); err != nil {
+				d, err := e.Difference(ctx, admin)
+				if err != nil {
 					return err
+				}
+				if d != "" {
+					return fmt.Errorf("%s: %s", e.ID(), d)
 				}
 			}
 			return nil
@@ -155,24 +142,6 @@ func kubectl(ctx context.Context, args ...string) ([]byte, error) {
 		return nil, fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, complaints.String())
 	}
 	return out, nil
-}
-
-// render returns the objects of a kustomization.
-func render(ctx context.Context, dir string) ([]*unstructured.Unstructured, error) {
-	out, err := kubectl(ctx, "kustomize", dir)
-	if err != nil {
-		return nil, err
-	}
-	var objects []*unstructured.Unstructured
-	for decoder := yamlutil.NewYAMLOrJSONDecoder(bytes.NewReader(out), 4096); ; {
-		object := &unstructured.Unstructured{}
-		if err := decoder.Decode(object); errors.Is(err, io.EOF) {
-			return objects, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("read %s: %w", dir, err)
-		}
-		objects = append(objects, object)
-	}
 }
 
 // platform returns the installed platform, with the national sample as expected.
@@ -336,154 +305,6 @@ func newAgency(t *testing.T, name string) *v1alpha1.Agency {
 	create(t, env, agency)
 	env.WaitReady(t, agency)
 	return agency
-}
-
-// Groups under which the sample's people act. The first two are bound to shipped roles; agencies name the others.
-const (
-	groupAuthority    = "e2e-authority"
-	groupPlatformTeam = "e2e-platform-team"
-)
-
-// gitops applies objects until each is accepted, as GitOps tools do, each by whoever is responsible for it: policies by
-// the authority, agencies by the platform team, portals by the agency's own admins.
-type gitops struct {
-	pending []*unstructured.Unstructured
-	admins  map[string]string
-	clients map[string]client.Client
-}
-
-func newGitops(objects []*unstructured.Unstructured) *gitops {
-	g := &gitops{pending: objects, admins: map[string]string{}, clients: map[string]client.Client{}}
-	for _, o := range objects {
-		if groups, _, _ := unstructured.NestedStringSlice(o.Object, "spec", "adminGroups"); o.GetKind() == "Agency" && len(groups) > 0 {
-			g.admins[names.Namespace(o.GetName())] = groups[0]
-		}
-	}
-	return g
-}
-
-// apply tries everything that is not accepted yet, and returns an error while something is not.
-func (g *gitops) apply(ctx context.Context) error {
-	var later []*unstructured.Unstructured
-	var errs []error
-	for _, o := range g.pending {
-		group := groupPlatformTeam
-		switch o.GetKind() {
-		case "SecurityPolicy", "SharedPlatform":
-			group = groupAuthority
-		case "AgencyPortal", "DataService", "DataSharingLink":
-			group = g.admins[o.GetNamespace()]
-		}
-		c := g.clients[group]
-		if c == nil {
-			config, err := shared.UserConfig("gitops-"+group, group)
-			if err != nil {
-				return err
-			}
-			if c, err = client.New(config, client.Options{Mapper: installed.env.Admin.RESTMapper()}); err != nil {
-				return err
-			}
-			g.clients[group] = c
-		}
-		if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()), client.FieldOwner("gitops"), client.ForceOwnership); err != nil {
-			later, errs = append(later, o), append(errs, fmt.Errorf("apply %s %s/%s: %w", o.GetKind(), o.GetNamespace(), o.GetName(), err))
-		}
-	}
-	g.pending = later
-	return errors.Join(errs...)
-}
-
-// expectation is what must be reported about one object of the sample; see its expected.yaml.
-type expectation struct {
-	Kind          string                 `json:"kind"`
-	Namespace     string                 `json:"namespace,omitempty"`
-	Name          string                 `json:"name"`
-	Ready         metav1.ConditionStatus `json:"ready"`
-	Reason        string                 `json:"reason"`
-	SecurityLevel v1alpha1.SecurityLevel `json:"securityLevel,omitempty"`
-	Message       []string               `json:"message,omitempty"`
-	Running       *bool                  `json:"running,omitempty"`
-	Phase         string                 `json:"phase,omitempty"`
-}
-
-func readExpected(path string) ([]expectation, []openFlow, error) {
-	var file struct {
-		APIVersion string        `json:"apiVersion"`
-		Kind       string        `json:"kind"`
-		Objects    []expectation `json:"objects"`
-		Open       []openFlow    `json:"open"`
-	}
-	if err := readYAML(path, &file); err != nil {
-		return nil, nil, err
-	}
-	return file.Objects, file.Open, nil
-}
-
-func readYAML(path string, into any) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := yaml.UnmarshalStrict(data, into); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	return nil
-}
-
-// check returns how the object differs from what is expected.
-func (e expectation) check(ctx context.Context, c client.Client) error {
-	var object reconcile.Object
-	switch e.Kind {
-	case "Agency":
-		object = &v1alpha1.Agency{}
-	case "SecurityPolicy":
-		object = &v1alpha1.SecurityPolicy{}
-	case "SharedPlatform":
-		object = &v1alpha1.SharedPlatform{}
-	case "DataService":
-		object = &v1alpha1.DataService{}
-	case "DataSharingLink":
-		object = &v1alpha1.DataSharingLink{}
-	default:
-		object = &v1alpha1.AgencyPortal{}
-	}
-	id := fmt.Sprintf("%s %s/%s", e.Kind, e.Namespace, e.Name)
-	if err := c.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.Name}, object); err != nil {
-		return fmt.Errorf("%s: %w", id, err)
-	}
-	condition := meta.FindStatusCondition(object.GetStatusBase().Conditions, v1alpha1.ConditionReady)
-	if condition == nil || object.GetStatusBase().ObservedGeneration != object.GetGeneration() {
-		return fmt.Errorf("%s is not observed yet", id)
-	}
-	if condition.Status != e.Ready || condition.Reason != e.Reason {
-		return fmt.Errorf("%s: Ready is %s %s (%s), want %s %s", id, condition.Status, condition.Reason, condition.Message, e.Ready, e.Reason)
-	}
-	for _, fragment := range e.Message {
-		if !strings.Contains(condition.Message, fragment) {
-			return fmt.Errorf("%s: the message %q lacks %q", id, condition.Message, fragment)
-		}
-	}
-	portal, ok := object.(*v1alpha1.AgencyPortal)
-	if !ok {
-		return nil
-	}
-	if e.SecurityLevel != 0 && portal.Status.SecurityLevel != e.SecurityLevel {
-		return fmt.Errorf("%s: security level %d, want %d", id, portal.Status.SecurityLevel, e.SecurityLevel)
-	}
-	if e.Running == nil {
-		return nil
-	}
-	var d appsv1.Deployment
-	err := c.Get(ctx, client.ObjectKeyFromObject(portal), &d)
-	switch {
-	case client.IgnoreNotFound(err) != nil:
-		return err
-	case apierrors.IsNotFound(err) == *e.Running:
-		return fmt.Errorf("%s: running is not %v", id, *e.Running)
-	case *e.Running && d.Status.AvailableReplicas < portal.Spec.Replicas.Min:
-		return fmt.Errorf("%s: %d pods are available, want %d", id, d.Status.AvailableReplicas, portal.Spec.Replicas.Min)
-	}
-	return nil
 }
 
 // nextAddresses returns the addresses that the next pods will get, without those that pods have now. The network plugin

@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,79 +18,14 @@ import (
 	"github.com/govplatform/govplatform/internal/reach"
 	"github.com/govplatform/govplatform/test/e2e/connectivity"
 	"github.com/govplatform/govplatform/test/harness"
+	"github.com/govplatform/govplatform/test/sample"
 )
-
-// openFlow is one entry of what the sample's expected.yaml lists as open.
-type openFlow struct {
-	From string `json:"from"`
-	To   string `json:"to"`
-	Port string `json:"port"`
-}
 
 // opened tells whether the sample lists the flow between two portals as open.
 func opened(from, to end) bool {
-	return slices.ContainsFunc(installed.open, func(f openFlow) bool {
+	return slices.ContainsFunc(installed.sample.Open, func(f sample.Flow) bool {
 		return f.From == names.Namespace(from.agency)+"/"+from.portal && f.To == names.Namespace(to.agency)+"/"+to.portal
 	})
-}
-
-// decision is one decision about a link of the sample; see its decisions.yaml.
-type decision struct {
-	Link     string            `json:"link"`
-	As       string            `json:"as"`
-	Decision v1alpha1.Decision `json:"decision"`
-	Reason   string            `json:"reason,omitempty"`
-	User     string            `json:"user"`
-	Group    string            `json:"group"`
-	made     string
-}
-
-func readDecisions(path string) ([]decision, error) {
-	var file struct {
-		APIVersion string     `json:"apiVersion"`
-		Kind       string     `json:"kind"`
-		Decisions  []decision `json:"decisions"`
-	}
-	if err := readYAML(path, &file); err != nil {
-		return nil, err
-	}
-	return file.Decisions, nil
-}
-
-// make decides about the link's present scope, as the officer who stands in the file.
-func (d *decision) make(ctx context.Context) error {
-	namespace, name, _ := strings.Cut(d.Link, "/")
-	l := &v1alpha1.DataSharingLink{}
-	if err := installed.env.Admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, l); err != nil {
-		return err
-	}
-	if l.Status.SpecHash == "" {
-		return fmt.Errorf("link %s has no scope yet", d.Link)
-	}
-	if d.made == l.Status.SpecHash {
-		return nil
-	}
-	config, err := shared.UserConfig(d.User, d.Group)
-	if err != nil {
-		return err
-	}
-	officer, err := harness.NewClient(config)
-	if err != nil {
-		return err
-	}
-	a := harness.Approval(d.As, l, d.Decision)
-	a.Name, a.Spec.Reason, a.Spec.Approver = name+"-"+strings.ToLower(string(d.Decision)), d.Reason, d.User
-	if err := officer.Create(ctx, a); apierrors.IsAlreadyExists(err) {
-		patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"specHash":%q,"approver":%q}}`, l.Status.SpecHash, d.User))
-		err = officer.Patch(ctx, a, patch)
-		if err != nil {
-			return err
-		}
-	} else if err != nil {
-		return err
-	}
-	d.made = l.Status.SpecHash
-	return nil
 }
 
 // sharingLimit is how long a change of consent may take to show on packets: seconds.

@@ -157,7 +157,7 @@ func testConnectivity(t *testing.T) {
 	var sources []connectivity.Source
 	var columns []connectivity.Target
 	running := 0
-	for _, expectation := range installed.sample {
+	for _, expectation := range installed.sample.Expected {
 		if expectation.Running == nil || !*expectation.Running {
 			continue // No portal, or one that a standard refuses.
 		}

@@ -19,13 +19,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
-	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/controllers"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/controlplane"
+	"github.com/govplatform/govplatform/test/sample"
 )
 
 // Where config/default puts the operator.
@@ -91,23 +89,7 @@ func Root() string {
 
 // Render returns the objects of a kustomization folder of the repository.
 func Render(folder string) ([]*unstructured.Unstructured, error) {
-	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(Root(), folder))
-	if err != nil {
-		return nil, fmt.Errorf("render %s: %w", folder, err)
-	}
-	var out []*unstructured.Unstructured
-	for _, r := range m.Resources() {
-		data, err := r.AsYAML()
-		if err != nil {
-			return nil, fmt.Errorf("render %s: %w", folder, err)
-		}
-		u := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal(data, u); err != nil {
-			return nil, fmt.Errorf("parse %s: %w", folder, err)
-		}
-		out = append(out, u)
-	}
-	return out, nil
+	return sample.Render(filepath.Join(Root(), folder))
 }
 
 // install applies config/default but for the Deployment: the operator runs in

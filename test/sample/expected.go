@@ -1,10 +1,8 @@
-package main
+package sample
 
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,14 +12,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/audit"
+	"github.com/govplatform/govplatform/internal/reconcile"
 )
 
-// expectation is what must be reported about one object; see expected.yaml.
-type expectation struct {
+// Expectation is what must be reported about one object; see expected.yaml.
+type Expectation struct {
 	Kind          string                 `json:"kind"`
 	Namespace     string                 `json:"namespace,omitempty"`
 	Name          string                 `json:"name"`
@@ -36,39 +34,21 @@ type expectation struct {
 	Running *bool `json:"running,omitempty"`
 }
 
-// openFlow is one port that must be open between two portals, or from a portal
+// Flow is one port that must be open between two portals, or from a portal
 // to addresses; nothing else may be.
-type openFlow struct {
+type Flow struct {
 	From string `json:"from"`
 	To   string `json:"to"`
 	Port string `json:"port"`
 }
 
-func readExpected(dir string) ([]expectation, []openFlow, error) {
-	path := filepath.Join(dir, "expected.yaml")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	var file struct {
-		APIVersion string        `json:"apiVersion"`
-		Kind       string        `json:"kind"`
-		Objects    []expectation `json:"objects"`
-		Open       []openFlow    `json:"open"`
-	}
-	if err := yaml.UnmarshalStrict(data, &file); err != nil {
-		return nil, nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return file.Objects, file.Open, nil
-}
-
-// openDifferences says which flows are open that should not be, and the other
+// OpenDifferences says which flows are open that should not be, and the other
 // way round.
-func openDifferences(expected []openFlow, open []audit.Flow) []string {
+func OpenDifferences(expected []Flow, open []audit.Flow) []string {
 	var out []string
-	has := map[openFlow]bool{}
+	has := map[Flow]bool{}
 	for _, f := range open {
-		has[openFlow{f.From, f.To, f.Port}] = true
+		has[Flow{f.From, f.To, f.Port}] = true
 	}
 	for _, f := range expected {
 		if !has[f] {
@@ -83,29 +63,33 @@ func openDifferences(expected []openFlow, open []audit.Flow) []string {
 	return out
 }
 
-func (e expectation) id() string {
-	if e.Namespace != "" {
-		return e.Kind + " " + e.Namespace + "/" + e.Name
+// ID names the object for people.
+func (e Expectation) ID() string { return id(e.Kind, e.Namespace, e.Name) }
+
+func id(kind, namespace, name string) string {
+	if namespace != "" {
+		return kind + " " + namespace + "/" + name
 	}
-	return e.Kind + " " + e.Name
+	return kind + " " + name
 }
 
-// difference says how an object differs from what is expected; empty when it
-// does not.
-func (e expectation) difference(ctx context.Context, reader client.Reader) (string, error) {
-	object, status := e.emptyObject()
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+// Difference says how the object differs from what is expected; empty when it does not.
+func (e Expectation) Difference(ctx context.Context, reader client.Reader) (string, error) {
+	object := e.emptyObject()
 	err := reader.Get(ctx, types.NamespacedName{Namespace: e.Namespace, Name: e.Name}, object)
 	if apierrors.IsNotFound(err) {
 		return "does not exist", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", e.id(), err)
+		return "", fmt.Errorf("read %s: %w", e.ID(), err)
 	}
-	ready := meta.FindStatusCondition(status().Conditions, v1alpha1.ConditionReady)
+	ready := meta.FindStatusCondition(object.GetStatusBase().Conditions, v1alpha1.ConditionReady)
 	switch {
 	case ready == nil:
 		return "has no condition Ready", nil
-	case status().ObservedGeneration != object.GetGeneration():
+	case object.GetStatusBase().ObservedGeneration != object.GetGeneration():
 		return "its latest spec is not observed yet", nil
 	case ready.Status != e.Ready || ready.Reason != e.Reason:
 		return fmt.Sprintf("Ready is %s %s (%s), expected %s %s", ready.Status, ready.Reason, ready.Message, e.Ready, e.Reason), nil
@@ -124,30 +108,24 @@ func (e expectation) difference(ctx context.Context, reader client.Reader) (stri
 	return "", nil
 }
 
-func (e expectation) emptyObject() (client.Object, func() v1alpha1.StatusBase) {
+func (e Expectation) emptyObject() reconcile.Object {
 	switch e.Kind {
 	case "Agency":
-		a := &v1alpha1.Agency{}
-		return a, func() v1alpha1.StatusBase { return a.Status.StatusBase }
+		return &v1alpha1.Agency{}
 	case "SecurityPolicy":
-		p := &v1alpha1.SecurityPolicy{}
-		return p, func() v1alpha1.StatusBase { return p.Status.StatusBase }
+		return &v1alpha1.SecurityPolicy{}
 	case "SharedPlatform":
-		p := &v1alpha1.SharedPlatform{}
-		return p, func() v1alpha1.StatusBase { return p.Status.StatusBase }
+		return &v1alpha1.SharedPlatform{}
 	case "DataService":
-		s := &v1alpha1.DataService{}
-		return s, func() v1alpha1.StatusBase { return s.Status.StatusBase }
+		return &v1alpha1.DataService{}
 	case "DataSharingLink":
-		l := &v1alpha1.DataSharingLink{}
-		return l, func() v1alpha1.StatusBase { return l.Status.StatusBase }
+		return &v1alpha1.DataSharingLink{}
 	default:
-		p := &v1alpha1.AgencyPortal{}
-		return p, func() v1alpha1.StatusBase { return p.Status.StatusBase }
+		return &v1alpha1.AgencyPortal{}
 	}
 }
 
-func (e expectation) portalDifference(ctx context.Context, reader client.Reader, portal *v1alpha1.AgencyPortal) (string, error) {
+func (e Expectation) portalDifference(ctx context.Context, reader client.Reader, portal *v1alpha1.AgencyPortal) (string, error) {
 	if e.SecurityLevel != 0 && portal.Status.SecurityLevel != e.SecurityLevel {
 		return fmt.Sprintf("security level is %d, expected %d", portal.Status.SecurityLevel, e.SecurityLevel), nil
 	}
