@@ -44,7 +44,7 @@ const (
 
 // Environment says how a program runs inside the namespaces; see Enter.
 type Environment struct {
-	// DumpDir gets the logs of the components when the program fails, however it does. It may be empty.
+	// DumpDir gets a folder with the logs of the components when the program fails, however it does. It may be empty.
 	DumpDir string
 	// EndWithParent ends everything when the parent of this program does, as tests should when go test is killed.
 	EndWithParent bool

@@ -26,7 +26,7 @@ const platformGroup = "platform.gov.vn"
 const dumpTimeout = 30 * time.Second
 
 // Main runs the tests of a package beside a cluster and exits. It is called by TestMain, and use is told the cluster
-// before the tests run. When a test fails, logs, events and objects are kept in the environment's DumpDir.
+// before the tests run. When a test fails, logs, events and objects are kept below the environment's DumpDir.
 func Main(tests interface{ Run() int }, e Environment, o Options, use func(*Cluster)) {
 	e.EndWithParent = true
 	Enter(e)
@@ -56,11 +56,17 @@ func runTests(tests interface{ Run() int }, e Environment, o Options, use func(*
 	return code
 }
 
-// Dump writes what explains a failure into a folder: the objects of the platform and what it makes, events, and how the
-// node filters packets. The logs of components and pods come too. It writes what it can and returns what it could not.
+// dumpFolder is where a cluster with its data in a folder is dumped: a folder of its own, since another failure may have
+// left its files there.
+func dumpFolder(dumpDir, data string) string { return filepath.Join(dumpDir, filepath.Base(data)) }
+
+// Dump writes what explains a failure into a new folder in dir: the objects of the platform and what it makes, events, and
+// how the node filters packets. The logs of components and pods come too. It writes what it can and returns what it could
+// not.
 func (c *Cluster) Dump(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, dumpTimeout)
 	defer cancel()
+	dir = dumpFolder(dir, c.dir)
 	errs := []error{c.dumpObjects(ctx, filepath.Join(dir, "objects")), c.dumpEvents(ctx, filepath.Join(dir, "events.txt"))}
 	node := filepath.Join(dir, "node")
 	if err := os.MkdirAll(node, 0o755); err != nil {

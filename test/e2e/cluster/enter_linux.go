@@ -112,10 +112,11 @@ func runOutside(e Environment) error {
 		close(ended)
 	}
 	if err != nil && e.DumpDir != "" {
-		if copyErr := copyLogs(dir, e.DumpDir); copyErr != nil {
+		folder := dumpFolder(e.DumpDir, dir)
+		if copyErr := copyLogs(dir, folder); copyErr != nil {
 			fmt.Fprintln(os.Stderr, "cluster: keep the logs:", copyErr)
 		} else {
-			fmt.Fprintln(os.Stderr, "cluster: logs are in", e.DumpDir)
+			fmt.Fprintln(os.Stderr, "cluster: what explains the failure is in", folder)
 		}
 	}
 	if closeErr := lock.Close(); closeErr != nil {

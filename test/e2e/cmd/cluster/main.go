@@ -35,7 +35,7 @@ func main() {
 		return nil
 	})
 	flag.StringVar(&samples, "samples", "", "run portal-backend as every image that the portals in this folder name")
-	flag.StringVar(&environment.DumpDir, "dump", "", "keep logs, events and objects in this folder when the command fails")
+	flag.StringVar(&environment.DumpDir, "dump", "", "keep logs, events and objects in a new folder in this one when the command fails")
 	flag.BoolVar(&options.WithoutEnforcer, "without-enforcer", false, "leave NetworkPolicies without effect")
 	flag.IntVar(&options.Processors, "processors", 0, "processors that the node claims to have (default those of the machine)")
 	flag.BoolVar(&quiet, "quiet", false, "do not print the steps of the start")

@@ -91,7 +91,7 @@ func TestFailureIsKept(t *testing.T) {
 		t.Errorf("kubectl does not show the node:\n%s", out)
 	}
 	for _, name := range []string{"objects/pods.yaml", "events.txt", "logs/kubelet.log", "logs/kube-apiserver.log", "node/iptables.txt", "logs/pods/kube-system_coredns-*/coredns/0.log"} {
-		if paths, err := filepath.Glob(filepath.Join(dump, name)); err != nil || len(paths) == 0 {
+		if paths, err := filepath.Glob(filepath.Join(dump, "*", name)); err != nil || len(paths) == 0 {
 			t.Errorf("the dump lacks %s", name)
 		}
 	}
