@@ -2,6 +2,7 @@ package datasharinglink
 
 import (
 	"context"
+	"slices"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -11,6 +12,7 @@ import (
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
 )
 
 func linkOfApproval(_ context.Context, o client.Object) []ctrl.Request {
@@ -64,10 +66,20 @@ func (r *Reconciler) linksOfPolicy(ctx context.Context, o client.Object) []ctrl.
 	return out
 }
 
-// linksOverPlatform maps a sharing platform to every link that takes it.
+// linksOverPlatform maps a sharing platform, or one that a sharing platform may
+// be a duplicate of, to every link that takes it.
 func (r *Reconciler) linksOverPlatform(ctx context.Context, o client.Object) []ctrl.Request {
 	p, ok := o.(*v1alpha1.SharedPlatform)
-	if !ok || p.Spec.Type != v1alpha1.PlatformDataSharing {
+	if !ok {
+		return nil
+	}
+	var same v1alpha1.SharedPlatformList
+	if err := r.Client.List(ctx, &same, client.MatchingFields{gather.IndexPlatformFingerprint: policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)}, client.DisableReadYourWritesConsistency); err != nil {
+		log.FromContext(ctx).Error(err, "Could not list platforms with the same capability")
+	}
+	// The platform itself may be gone from the list.
+	shares := func(p v1alpha1.SharedPlatform) bool { return p.Spec.Type == v1alpha1.PlatformDataSharing }
+	if !shares(*p) && !slices.ContainsFunc(same.Items, shares) {
 		return nil
 	}
 	return r.list(ctx, client.MatchingFields{gather.IndexLinkRoute: string(v1alpha1.RoutePlatform)})

@@ -159,7 +159,7 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 }
 
 // sharingPlatform returns the portal of the oldest sharing platform in the
-// cluster that is no duplicate.
+// cluster that is no duplicate; nothing when there is none.
 func sharingPlatform(ctx context.Context, r client.Reader) (desired.PortalWithAgency, error) {
 	var list v1alpha1.SharedPlatformList
 	if err := r.List(ctx, &list, client.MatchingFields{IndexPlatformType: string(v1alpha1.PlatformDataSharing)}); err != nil {
@@ -168,11 +168,19 @@ func sharingPlatform(ctx context.Context, r client.Reader) (desired.PortalWithAg
 	candidates := slices.DeleteFunc(ptrs(list.Items), func(p *v1alpha1.SharedPlatform) bool {
 		return p.Spec.Endpoint.Portal == nil || p.DeletionTimestamp != nil
 	})
-	if len(candidates) == 0 {
-		return desired.PortalWithAgency{}, nil
+	slices.SortFunc(candidates, func(a, b *v1alpha1.SharedPlatform) int {
+		if precedes(a, b) {
+			return -1
+		}
+		return 1
+	})
+	for _, p := range candidates {
+		ref, err := referenced(ctx, r, p)
+		if err != nil || ref.DuplicateOf == "" {
+			return ref.Endpoint, err
+		}
 	}
-	ref, err := referenced(ctx, r, oldest(candidates[0], candidates))
-	return ref.Endpoint, err
+	return desired.PortalWithAgency{}, nil
 }
 
 func portalWithAgency(ctx context.Context, r client.Reader, namespace, name string) (desired.PortalWithAgency, error) {

@@ -541,6 +541,31 @@ func TestLinkOverThePlatform(t *testing.T) {
 		merge(t, platform, `{"spec":{"endpoint":{"portal":{"name":"axis"}}}}`)
 		wantPolicies(t, link, 4)
 	})
+	t.Run("a duplicate carries nothing", func(t *testing.T) {
+		original := sharedPlatform("via-hub", "original", "Exchange", "exchange of papers", func(s *v1alpha1.SharedPlatform) {
+			s.Spec.Endpoint = v1alpha1.PlatformEndpoint{External: &v1alpha1.ExternalEndpoint{CIDRs: []v1alpha1.CIDR{"192.0.2.8/32"}, Port: 443}}
+		})
+		env.Create(t, original)
+		env.WaitReady(t, original)
+		// Only a platform that is older than the original is none of its duplicates.
+		remove(t, platform)
+		env.WaitGone(t, platform)
+		wantPolicies(t, link, 0)
+		time.Sleep(time.Second) // The age is in seconds.
+		platform.ResourceVersion, platform.UID, platform.Spec.Capability = "", "", original.Spec.Capability
+		if err := env.Admin.Create(t.Context(), platform); err != nil {
+			t.Fatal(err)
+		}
+		env.WaitCondition(t, platform, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonDuplicateOf)
+		reason(t, link, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonRouteNotAvailable)
+		// When the original becomes another platform, this one is a duplicate no more.
+		merge(t, original, `{"spec":{"capability":"exchange of letters"}}`)
+		wantPolicies(t, link, 4)
+		merge(t, original, `{"spec":{"capability":"exchange of papers"}}`)
+		wantPolicies(t, link, 0)
+		remove(t, original)
+		wantPolicies(t, link, 4)
+	})
 	t.Run("the platform goes", func(t *testing.T) {
 		merge(t, hub, `{"spec":{"suspended":true}}`)
 		wantPolicies(t, link, 0)
