@@ -1,10 +1,12 @@
 package threats
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -14,6 +16,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -144,4 +147,76 @@ func TestThreat25_TenantNetworkPolicies(t *testing.T) {
 	for i := range before {
 		untouched(t, &before[i])
 	}
+}
+
+// TestThreat25_KindsOfNetworkPlugins tries to get around the guards with the
+// kinds of the usual network plug-ins and gateways: their policies are read
+// before those of Kubernetes or next to them, and redirections, routes and
+// further networks lead around them.
+// Fails when a kind or its group is left out of agency-namespace-objects.
+func TestThreat25_KindsOfNetworkPlugins(t *testing.T) {
+	operate(t)
+	newAgency(t, "u25")
+	attacker := fullRights(t, "u25")
+	kinds := []struct{ group, version, kind, plural string }{
+		{"cilium.io", "v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies"},
+		{"cilium.io", "v2", "CiliumLocalRedirectPolicy", "ciliumlocalredirectpolicies"},
+		{"cilium.io", "v2", "CiliumEnvoyConfig", "ciliumenvoyconfigs"},
+		{"crd.antrea.io", "v1beta1", "NetworkPolicy", "networkpolicies"},
+		{"crd.projectcalico.org", "v1", "NetworkPolicy", "networkpolicies"},
+		{"crd.projectcalico.org", "v1", "NetworkSet", "networksets"},
+		{"projectcalico.org", "v3", "NetworkPolicy", "networkpolicies"},
+		{"k8s.ovn.org", "v1", "EgressFirewall", "egressfirewalls"},
+		{"k8s.ovn.org", "v1", "EgressService", "egressservices"},
+		{"k8s.ovn.org", "v1", "UserDefinedNetwork", "userdefinednetworks"},
+		{"k8s.cni.cncf.io", "v1", "NetworkAttachmentDefinition", "network-attachment-definitions"},
+		{"k8s.cni.cncf.io", "v1beta1", "MultiNetworkPolicy", "multi-networkpolicies"},
+		{"gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"},
+		{"gateway.networking.k8s.io", "v1beta1", "ReferenceGrant", "referencegrants"},
+		{"gateway.networking.x-k8s.io", "v1alpha1", "XListenerSet", "xlistenersets"},
+	}
+	for _, k := range kinds {
+		define(t, k.group, k.version, k.kind, k.plural)
+	}
+	for _, k := range kinds {
+		t.Run(k.kind+"."+k.group, func(t *testing.T) {
+			o := &unstructured.Unstructured{}
+			o.SetAPIVersion(k.group + "/" + k.version)
+			o.SetKind(k.kind)
+			o.SetNamespace(names.Namespace("u25"))
+			o.SetName("hole")
+			// Whoever is exempt can write it, so what refuses mallory is the policy and not the kind.
+			harness.Eventually(t, func() error { return env.Admin.Create(t.Context(), o.DeepCopy(), client.DryRunAll) })
+			refused(t, "create", attacker.Create(t.Context(), o), byObjectPolicy)
+		})
+	}
+}
+
+// define adds a kind to the API server for the duration of a test, which it may
+// take a moment to serve.
+func define(t *testing.T, group, version, kind, plural string) {
+	t.Helper()
+	crd := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+		"metadata": map[string]any{"name": plural + "." + group, "annotations": map[string]any{"api-approved.kubernetes.io": "unapproved, for a test"}},
+		"spec": map[string]any{
+			"group": group, "scope": "Namespaced", "names": map[string]any{"kind": kind, "listKind": kind + "List", "plural": plural, "singular": strings.ToLower(kind)},
+			"versions": []any{map[string]any{
+				"name": version, "served": true, "storage": true,
+				"schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+			}},
+		},
+	}}
+	env.Create(t, crd)
+	t.Cleanup(func() {
+		// Other tests list all kinds, and one that is going can't be listed.
+		for range 100 {
+			_ = env.Admin.Delete(context.Background(), crd)
+			if err := env.Admin.Get(context.Background(), client.ObjectKeyFromObject(crd), crd.DeepCopy()); apierrors.IsNotFound(err) {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		t.Error("the definition does not go")
+	})
 }
