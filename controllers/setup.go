@@ -101,8 +101,12 @@ func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings, now fu
 	if err := gather.RegisterIndexes(ctx, mgr.GetFieldIndexer(), s); err != nil {
 		return fmt.Errorf("register indexes: %w", err)
 	}
+	foreign, err := foreignPolicies(mgr)
+	if err != nil {
+		return err
+	}
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}
-	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Settings: s}).SetupWithManager(mgr); err != nil {
+	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Foreign: foreign, Applier: applier, Settings: s}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up agency controller: %w", err)
 	}
 	if err := (&securitypolicy.Reconciler{Client: mgr.GetClient(), Applier: applier}).SetupWithManager(mgr); err != nil {
@@ -125,4 +129,24 @@ func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings, now fu
 	}
 	// +kubebuilder:scaffold:builder
 	return nil
+}
+
+// foreignPolicies adds a cache to the manager that holds the network policies
+// which the manager's own leaves out, because the operator did not write them.
+func foreignPolicies(mgr ctrl.Manager) (cache.Cache, error) {
+	foreign, err := labels.NewRequirement(names.LabelManagedBy, selection.NotEquals, []string{names.ManagedBy})
+	if err != nil {
+		return nil, fmt.Errorf("select foreign network policies: %w", err)
+	}
+	c, err := cache.New(mgr.GetConfig(), cache.Options{
+		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{&networkingv1.NetworkPolicy{}: {Label: labels.NewSelector().Add(*foreign)}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create cache of foreign network policies: %w", err)
+	}
+	if err := mgr.Add(c); err != nil {
+		return nil, fmt.Errorf("add cache of foreign network policies: %w", err)
+	}
+	return c, nil
 }

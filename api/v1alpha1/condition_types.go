@@ -20,7 +20,8 @@ const (
 
 	// ConditionPolicyCompliant is true when a portal meets every enforced policy that selects it.
 	ConditionPolicyCompliant = "PolicyCompliant"
-	// ConditionNetworkIsolated is true when the portal's network policies exist.
+	// ConditionNetworkIsolated is true when the portal's network policies exist, and
+	// no network policy of somebody else opens its agency's namespace.
 	ConditionNetworkIsolated = "NetworkIsolated"
 	// ConditionWorkloadAvailable is true when the portal's pods serve.
 	ConditionWorkloadAvailable = "WorkloadAvailable"
@@ -93,6 +94,8 @@ const (
 	ReasonPortalsExist = "PortalsExist"
 	// ReasonOffboarding: the agency is being removed, workloads first.
 	ReasonOffboarding = "Offboarding"
+	// ReasonForeignPolicies: network policies that the operator did not write open the namespace.
+	ReasonForeignPolicies = "ForeignPolicies"
 	// ReasonForeignWorkloads: deletion waits for pods that the operator did not create.
 	ReasonForeignWorkloads = "ForeignWorkloads"
 )
@@ -127,7 +130,7 @@ const (
 	ReasonDuplicateOneStop = "DuplicateOneStop"
 	// ReasonPortalQuota: the agency has as many portals as it may have.
 	ReasonPortalQuota = "PortalQuotaExceeded"
-	// ReasonIsolated: deny-all and the base rules exist.
+	// ReasonIsolated: deny-all and the base rules exist, or nothing but the operator's policies opens a namespace.
 	ReasonIsolated = "Isolated"
 	// ReasonWorkloadBlocked: nothing runs, because another condition forbids it.
 	ReasonWorkloadBlocked = "WorkloadBlocked"

@@ -10,8 +10,10 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -26,8 +28,10 @@ import (
 
 // Reconciler reconciles agencies.
 type Reconciler struct {
-	Client   client.Client
-	Live     client.Reader
+	Client client.Client
+	Live   client.Reader
+	// Foreign holds the network policies that are not the operator's.
+	Foreign  cache.Cache
 	Applier  *apply.Applier
 	Settings settings.Settings
 }
@@ -60,13 +64,15 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.LimitRange{}, byOwner).
 		Watches(&rbacv1.RoleBinding{}, byOwner).
 		Watches(&networkingv1.NetworkPolicy{}, byOwner).
+		Watches(&networkingv1.NetworkPolicy{}, watches.Map(agencyOfForeign)).
+		WatchesRawSource(source.Kind(r.Foreign, client.Object(&networkingv1.NetworkPolicy{}), watches.Map(agencyOfForeign))).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(agencyOfPortal), builder.WithPredicates(watches.CreatedOrDeleted())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
 		Complete(loop)
 }
 
 func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, error) {
-	in, err := gather.Agency(ctx, r.Client, r.Settings, a)
+	in, err := gather.Agency(ctx, r.Client, r.Foreign, r.Settings, a)
 	if err != nil {
 		status.LookupFailed(a.GetStatusBase(), a.Generation)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)

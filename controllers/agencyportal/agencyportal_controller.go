@@ -76,7 +76,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&policyv1.PodDisruptionBudget{}, byOwner, notStatus).
 		Watches(&networkingv1.NetworkPolicy{}, byOwner).
 		WatchesMetadata(&corev1.Pod{}, byOwner, builder.WithPredicates(watches.Deleted())).
-		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsOfAgency), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsOfAgency), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionNetworkIsolated))).
 		Watches(&networkingv1.NetworkPolicy{}, watches.MapLow(r.portalsOfGuard)).
 		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard)).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.portalsOfPolicy), builder.WithPredicates(watches.SpecChanged())).

@@ -18,6 +18,9 @@ type AgencyInput struct {
 	CodeHolder string
 	// Portals are the names of the portals in the agency's namespace, sorted.
 	Portals []string
+	// ForeignPolicies are the names of the network policies in the namespace that
+	// the operator did not write and that open something, sorted.
+	ForeignPolicies []string
 }
 
 // AgencyOutput is what should exist for an agency.

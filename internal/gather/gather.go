@@ -20,8 +20,9 @@ import (
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
-// Agency reads what decides about an agency.
-func Agency(ctx context.Context, r client.Reader, s settings.Settings, a *v1alpha1.Agency) (desired.AgencyInput, error) {
+// Agency reads what decides about an agency. Network policies that are not the
+// operator's are also looked for in foreign.
+func Agency(ctx context.Context, r, foreign client.Reader, s settings.Settings, a *v1alpha1.Agency) (desired.AgencyInput, error) {
 	in := desired.AgencyInput{Settings: s, Agency: a}
 	var err error
 	if ref := a.Spec.ParentRef; ref != nil {
@@ -36,8 +37,37 @@ func Agency(ctx context.Context, r client.Reader, s settings.Settings, a *v1alph
 	if holder := oldest(a, ptrs(same.Items)); holder != a {
 		in.CodeHolder = holder.Name
 	}
+	if in.ForeignPolicies, err = foreignPolicies(ctx, names.Namespace(a.Name), r, foreign); err != nil {
+		return in, err
+	}
 	in.Portals, err = PortalNames(ctx, r, names.Namespace(a.Name))
 	return in, err
+}
+
+// foreignPolicies names the network policies in a namespace that the operator
+// did not write and that open something, sorted.
+func foreignPolicies(ctx context.Context, namespace string, readers ...client.Reader) ([]string, error) {
+	var out []string
+	for _, r := range readers {
+		var list networkingv1.NetworkPolicyList
+		if err := r.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("list network policies: %w", err)
+		}
+		for i := range list.Items {
+			if p := &list.Items[i]; names.Foreign(p) && opens(&p.Spec) {
+				out = append(out, p.Name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// opens tells whether a network policy allows anything. Policies add up, so one
+// without rules only closes.
+func opens(spec *networkingv1.NetworkPolicySpec) bool {
+	return len(spec.Ingress) > 0 && slices.Contains(spec.PolicyTypes, networkingv1.PolicyTypeIngress) ||
+		len(spec.Egress) > 0 && slices.Contains(spec.PolicyTypes, networkingv1.PolicyTypeEgress)
 }
 
 // PortalNames lists the portals of a namespace, sorted.

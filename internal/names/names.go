@@ -165,6 +165,12 @@ func OwnerKeys(o metav1.Object) []string {
 	return []string{Owner{Kind: l[LabelOwnerKind], Namespace: l[LabelOwnerNamespace], Name: l[LabelOwnerName]}.Key()}
 }
 
+// Foreign tells whether an object's labels do not say that the operator made it.
+func Foreign(o metav1.Object) bool {
+	l := o.GetLabels()
+	return l[LabelManagedBy] != ManagedBy || l[LabelOwnerUID] == ""
+}
+
 // Reference returns the owner reference for objects in the owner's own scope.
 func (o Owner) Reference() metav1.OwnerReference {
 	yes := true

@@ -37,11 +37,22 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 		a.Status.Namespace = names.Namespace(a.Name)
 		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist.")
 	}
+	switch {
+	case len(in.ForeignPolicies) > 0:
+		set.False(v1alpha1.ConditionNetworkIsolated, v1alpha1.ReasonForeignPolicies, fmt.Sprintf(
+			"Network policies in namespace %s open what nobody approved, and the operator did not write them: %s. Whoever made them must remove them: kubectl -n %s delete networkpolicy %s.",
+			names.Namespace(a.Name), strings.Join(clipList(in.ForeignPolicies, 10), ", "), names.Namespace(a.Name), in.ForeignPolicies[0]))
+		how = stalled
+	case a.Status.Namespace == "":
+		set.Unknown(v1alpha1.ConditionNetworkIsolated, v1alpha1.ReasonPending, "There is no namespace yet.")
+	default:
+		set.True(v1alpha1.ConditionNetworkIsolated, v1alpha1.ReasonIsolated, "Nothing but the operator's network policies opens the namespace.")
+	}
 	if a.Spec.Suspended && set.Get(v1alpha1.ConditionNamespaceReady).Reason == v1alpha1.ReasonNamespaceReady {
 		set.False(v1alpha1.ConditionReady, v1alpha1.ReasonSuspended, "spec.suspended is true: workloads are stopped and traffic is closed; nothing is lost. Set it to false to resume.")
 		how = resting
 	} else {
-		set.Summarise(v1alpha1.ConditionParentResolved, v1alpha1.ConditionNamespaceReady)
+		set.Summarise(v1alpha1.ConditionParentResolved, v1alpha1.ConditionNamespaceReady, v1alpha1.ConditionNetworkIsolated)
 	}
 	if err == nil && len(res.Conflicts) > 0 {
 		how = stalled

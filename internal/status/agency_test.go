@@ -38,25 +38,29 @@ func TestAgency(t *testing.T) {
 		want summary
 	}{
 		{"top level", desired.AgencyInput{Agency: agency("G12")}, apply.Result{}, nil,
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "Ready": "True Ready"}, kstatus.CurrentStatus}},
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "True Ready"}, kstatus.CurrentStatus}},
 		{"child", desired.AgencyInput{Agency: agency("G12.1", child), Parent: parent("G12")}, apply.Result{}, nil,
-			summary{map[string]string{"ParentResolved": "True ParentResolved", "NamespaceReady": "True NamespaceReady", "Ready": "True Ready"}, kstatus.CurrentStatus}},
+			summary{map[string]string{"ParentResolved": "True ParentResolved", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "True Ready"}, kstatus.CurrentStatus}},
 		{"parent missing", desired.AgencyInput{Agency: agency("G12.1", child)}, apply.Result{}, nil,
-			summary{map[string]string{"ParentResolved": "False ParentNotFound", "NamespaceReady": "Unknown Pending", "Ready": "False ParentNotFound", "Reconciling": "True ParentNotFound"}, kstatus.InProgressStatus}},
+			summary{map[string]string{"ParentResolved": "False ParentNotFound", "NamespaceReady": "Unknown Pending", "NetworkIsolated": "Unknown Pending", "Ready": "False ParentNotFound", "Reconciling": "True ParentNotFound"}, kstatus.InProgressStatus}},
 		{"parent missing later", desired.AgencyInput{Agency: agency("G12.1", child, admitted)}, apply.Result{}, nil,
-			summary{map[string]string{"ParentResolved": "False ParentNotFound", "NamespaceReady": "True NamespaceReady", "Ready": "False ParentNotFound", "Reconciling": "True ParentNotFound"}, kstatus.InProgressStatus}},
+			summary{map[string]string{"ParentResolved": "False ParentNotFound", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False ParentNotFound", "Reconciling": "True ParentNotFound"}, kstatus.InProgressStatus}},
 		{"parent of another code", desired.AgencyInput{Agency: agency("G12.1", child), Parent: parent("G13")}, apply.Result{}, nil,
-			summary{map[string]string{"ParentResolved": "False ParentCodeMismatch", "NamespaceReady": "Unknown Pending", "Ready": "False ParentCodeMismatch", "Stalled": "True ParentCodeMismatch"}, kstatus.FailedStatus}},
+			summary{map[string]string{"ParentResolved": "False ParentCodeMismatch", "NamespaceReady": "Unknown Pending", "NetworkIsolated": "Unknown Pending", "Ready": "False ParentCodeMismatch", "Stalled": "True ParentCodeMismatch"}, kstatus.FailedStatus}},
 		{"code taken", desired.AgencyInput{Agency: agency("G12"), CodeHolder: "old"}, apply.Result{}, nil,
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False CodeTaken", "Ready": "False CodeTaken", "Stalled": "True CodeTaken"}, kstatus.FailedStatus}},
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False CodeTaken", "NetworkIsolated": "Unknown Pending", "Ready": "False CodeTaken", "Stalled": "True CodeTaken"}, kstatus.FailedStatus}},
 		{"suspended", desired.AgencyInput{Agency: agency("G12", suspend)}, apply.Result{}, nil,
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "Ready": "False Suspended"}, kstatus.InProgressStatus}},
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False Suspended"}, kstatus.InProgressStatus}},
 		{"suspended, not written", desired.AgencyInput{Agency: agency("G12", suspend)}, apply.Result{}, fmt.Errorf("timeout"),
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False ApplyFailed", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}, kstatus.InProgressStatus}},
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False ApplyFailed", "NetworkIsolated": "Unknown Pending", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}, kstatus.InProgressStatus}},
 		{"foreign namespace", desired.AgencyInput{Agency: agency("G12")}, conflict, nil,
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False Conflict", "Ready": "False Conflict", "Stalled": "True Conflict"}, kstatus.FailedStatus}},
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False Conflict", "NetworkIsolated": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}, kstatus.FailedStatus}},
 		{"foreign namespace, suspended", desired.AgencyInput{Agency: agency("G12", suspend)}, conflict, nil,
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False Conflict", "Ready": "False Conflict", "Stalled": "True Conflict"}, kstatus.FailedStatus}},
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False Conflict", "NetworkIsolated": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}, kstatus.FailedStatus}},
+		{"opened by others", desired.AgencyInput{Agency: agency("G12"), ForeignPolicies: []string{"a", "b"}}, apply.Result{}, nil,
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "False ForeignPolicies", "Ready": "False ForeignPolicies", "Stalled": "True ForeignPolicies"}, kstatus.FailedStatus}},
+		{"opened by others, suspended", desired.AgencyInput{Agency: agency("G12", suspend), ForeignPolicies: []string{"a"}}, apply.Result{}, nil,
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "False ForeignPolicies", "Ready": "False Suspended"}, kstatus.InProgressStatus}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -92,13 +96,13 @@ func TestAgencyDeletion(t *testing.T) {
 		says []string
 	}{
 		{"refused", func(a *v1alpha1.Agency) { AgencyDeletionRefused(a, many) },
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "Ready": "False PortalsExist", "Stalled": "True PortalsExist"}, kstatus.FailedStatus},
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False PortalsExist", "Stalled": "True PortalsExist"}, kstatus.FailedStatus},
 			[]string{"portal-00, ", "portal-09, and 2 more", "spec.deletionPolicy to DeletePortals"}},
 		{"under way", func(a *v1alpha1.Agency) { AgencyOffboarding(a, "Removing the namespace.") },
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
 			[]string{"Removing the namespace."}},
 		{"foreign pods", func(a *v1alpha1.Agency) { AgencyForeignWorkloads(a, []string{"stray"}) },
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "Ready": "False ForeignWorkloads", "Stalled": "True ForeignWorkloads"}, kstatus.FailedStatus},
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False ForeignWorkloads", "Stalled": "True ForeignWorkloads"}, kstatus.FailedStatus},
 			[]string{"stray", "Whoever created them must remove them."}},
 	}
 	for _, tt := range tests {

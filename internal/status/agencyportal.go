@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/apply"
@@ -42,11 +43,7 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 	}
 
 	compliance(set, out)
-	if len(out.Objects) == 0 {
-		set.Unknown(v1alpha1.ConditionNetworkIsolated, v1alpha1.ReasonPending, "Nothing runs that would need isolation.")
-	} else if applied(set, v1alpha1.ConditionNetworkIsolated, res, err) {
-		set.True(v1alpha1.ConditionNetworkIsolated, v1alpha1.ReasonIsolated, "Deny-all and the declared rules exist.")
-	}
+	isolation(set, in, out, res, err)
 	workload(set, in, out, res, err)
 	exposure(set, out)
 	platforms(set, in, out)
@@ -57,6 +54,25 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 		st.PublicServices.Verified = st.PublicServices.Declared
 	}
 	finish(&st.StatusBase, set, portalProgress(in, out, res, err))
+}
+
+func isolation(set *conditions.Set, in desired.PortalInput, out desired.PortalOutput, res apply.Result, err error) {
+	const c = v1alpha1.ConditionNetworkIsolated
+	switch {
+	case len(out.Objects) == 0:
+		set.Unknown(c, v1alpha1.ReasonPending, "Nothing runs that would need isolation.")
+	case !applied(set, c, res, err):
+	case opened(in):
+		set.False(c, v1alpha1.ReasonForeignPolicies, fmt.Sprintf("Network policies that the operator did not write open the namespace; Agency %q names them (NetworkIsolated).", in.Agency.Name))
+	default:
+		set.True(c, v1alpha1.ReasonIsolated, "Deny-all and the declared rules exist.")
+	}
+}
+
+// opened tells whether the agency reports network policies that are not the
+// operator's.
+func opened(in desired.PortalInput) bool {
+	return in.Agency != nil && meta.IsStatusConditionFalse(in.Agency.Status.Conditions, v1alpha1.ConditionNetworkIsolated)
 }
 
 func platforms(set *conditions.Set, in desired.PortalInput, out desired.PortalOutput) {
@@ -214,6 +230,8 @@ func portalProgress(in desired.PortalInput, out desired.PortalOutput, res apply.
 		return stalled
 	case suspended(in) && err == nil && res.Complete() && stopped(in, res):
 		return resting
+	case opened(in):
+		return stalled
 	default:
 		return moving
 	}

@@ -50,6 +50,10 @@ func lastCompliant(in *desired.PortalInput) {
 	in.Portal.Status.LastCompliant = spec
 }
 
+func openedByOthers(in *desired.PortalInput) {
+	in.Agency.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionNetworkIsolated, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonForeignPolicies}}
+}
+
 func suspendedWith(pods int32) func(*desired.PortalInput) {
 	return func(in *desired.PortalInput) {
 		in.Agency.Spec.Suspended = true
@@ -142,6 +146,13 @@ func TestAgencyPortal(t *testing.T) {
 		{"foreign object", portal(), foreign, nil,
 			summary{good(conditions{"NetworkIsolated": "False Conflict", "WorkloadAvailable": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}), kstatus.FailedStatus},
 			[]string{"Deployment agency-finance/tax-filing exists", "left alone", "Remove or rename it."}},
+		{"opened by others", portal(openedByOthers), apply.Result{}, nil,
+			summary{good(conditions{"NetworkIsolated": "False ForeignPolicies", "Ready": "False ForeignPolicies", "Stalled": "True ForeignPolicies"}), kstatus.FailedStatus},
+			[]string{`Agency "finance" names them`}},
+		{"opened by others, a foreign object", portal(openedByOthers), foreign, nil,
+			summary{good(conditions{"NetworkIsolated": "False Conflict", "WorkloadAvailable": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}), kstatus.FailedStatus}, nil},
+		{"opened by others, suspended", portal(openedByOthers, suspendedWith(0)), apply.Result{}, nil,
+			summary{good(conditions{"NetworkIsolated": "False ForeignPolicies", "WorkloadAvailable": "False Suspended", "Ready": "False Suspended"}), kstatus.InProgressStatus}, nil},
 		{"write failed", portal(), apply.Result{}, errors.New("timeout"),
 			summary{good(conditions{"NetworkIsolated": "False ApplyFailed", "WorkloadAvailable": "Unknown Pending", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, nil},
 		{"just written", portal(), apply.Result{Changed: []string{"Deployment"}}, nil,

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/test/harness"
 )
@@ -119,6 +120,7 @@ func TestTamper(t *testing.T) {
 	if err := env.Admin.Create(t.Context(), foreign); err != nil {
 		t.Fatal(err)
 	}
+	env.WaitCondition(t, agency, v1alpha1.ConditionNetworkIsolated, metav1.ConditionFalse, v1alpha1.ReasonForeignPolicies)
 	time.Sleep(2 * time.Second)
 	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(foreign), foreign); err != nil {
 		t.Errorf("the operator removed a policy that is not its own: %v", err)
@@ -127,7 +129,7 @@ func TestTamper(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.waitClosed(t, target, quiet)
-	phases = append(phases, phase{name: "allow-all added by system:masters for 2 s", from: from, to: time.Now(), note: "not the operator's to delete; it passes until whoever made it removes it"})
+	phases = append(phases, phase{name: "allow-all added by system:masters for 2 s", from: from, to: time.Now(), note: "not the operator's to delete; the agency reports it, and it passes until whoever made it removes it"})
 
 	l.finish(t)
 	var report strings.Builder
