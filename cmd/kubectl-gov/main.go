@@ -13,11 +13,16 @@ import (
 	"github.com/govplatform/govplatform/internal/cli"
 )
 
+// version of this build, set by the linker.
+var version = "development"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	if err := cli.NewCommand(streams).ExecuteContext(ctx); err != nil {
+	command := cli.NewCommand(streams)
+	command.Version = version
+	if err := command.ExecuteContext(ctx); err != nil {
 		if message := err.Error(); message != "" {
 			fmt.Fprintln(os.Stderr, "error: "+message)
 		}

@@ -22,6 +22,9 @@ import (
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
+// version of this build, set by the linker.
+var version = "development"
+
 func main() {
 	if err := run(ctrl.SetupSignalHandler()); err != nil {
 		fmt.Fprintln(os.Stderr, "govplatform:", err)
@@ -40,6 +43,7 @@ func run(ctx context.Context) error {
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	ctrl.Log.WithName("govplatform").Info("Starting", "version", version)
 
 	s, err := readSettings(config)
 	if err != nil {
