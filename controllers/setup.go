@@ -69,7 +69,7 @@ func NewManager(cfg *rest.Config, opts ctrl.Options) (ctrl.Manager, error) {
 	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
 	yes := true
 	opts.Scheme = s
-	opts.Cache.DefaultTransform = cache.TransformStripManagedFields()
+	opts.Cache.DefaultTransform = transform()
 	opts.Cache.ByObject = map[client.Object]cache.ByObject{
 		&corev1.Namespace{}:                             managed,
 		&corev1.ResourceQuota{}:                         managed,

@@ -1,0 +1,91 @@
+package controllers
+
+import (
+	"maps"
+	"reflect"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+func labelled(uid string, more map[string]string) *corev1.Service {
+	l := map[string]string{names.LabelManagedBy: names.ManagedBy, names.LabelOwnerUID: uid}
+	maps.Copy(l, more)
+	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Labels: l, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "somebody"}}}}
+}
+
+// TestTransformKeepsWhatItShares: labels are shared where they are equal, and
+// never become another object's.
+func TestTransformKeepsWhatItShares(t *testing.T) {
+	f := transform()
+	keep := func(s *corev1.Service) *corev1.Service {
+		t.Helper()
+		want := maps.Clone(s.Labels)
+		out, err := f(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := out.(*corev1.Service)
+		if !maps.Equal(got.Labels, want) || len(got.ManagedFields) > 0 {
+			t.Errorf("labels %v with %d managed fields, want %v without", got.Labels, len(got.ManagedFields), want)
+		}
+		return got
+	}
+	same := func(a, b *corev1.Service) bool {
+		return reflect.ValueOf(a.Labels).Pointer() == reflect.ValueOf(b.Labels).Pointer()
+	}
+	first, second := keep(labelled("1", nil)), keep(labelled("1", nil))
+	if !same(first, second) {
+		t.Error("equal labels are not shared")
+	}
+	for name, other := range map[string]*corev1.Service{
+		"another owner": keep(labelled("2", nil)),
+		"one more":      keep(labelled("1", map[string]string{"a": "b"})),
+		"other value":   keep(labelled("1", map[string]string{names.LabelManagedBy: "mallory"})),
+		"no owner":      keep(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"a": "b"}}}),
+		"no labels":     keep(&corev1.Service{}),
+	} {
+		if same(first, other) {
+			t.Errorf("%s: labels are shared", name)
+		}
+	}
+	// A reader changes its copy and nothing else.
+	first.DeepCopy().Labels["a"] = "b"
+	if len(second.Labels) != 2 {
+		t.Errorf("a change of a copy shows in the cache: %v", second.Labels)
+	}
+	if out, err := f(toolscache.DeletedFinalStateUnknown{Key: "a/b"}); err != nil || out != (toolscache.DeletedFinalStateUnknown{Key: "a/b"}) {
+		t.Errorf("a tombstone becomes %v, %v", out, err)
+	}
+}
+
+// TestTransformKeepsTheLastCompliantSpec: it is held once while it is the spec,
+// and readers get two.
+func TestTransformKeepsTheLastCompliantSpec(t *testing.T) {
+	spec := v1alpha1.AgencyPortalSpec{Image: "a", Hostnames: []v1alpha1.DNSName{"a.example.gov.vn"}}
+	equal := &v1alpha1.AgencyPortal{Spec: *spec.DeepCopy(), Status: v1alpha1.AgencyPortalStatus{LastCompliant: spec.DeepCopy()}}
+	older := equal.DeepCopy()
+	older.Spec.Image = "b"
+	for _, p := range []*v1alpha1.AgencyPortal{equal, older, {Spec: spec}} {
+		want := p.DeepCopy()
+		if _, err := transform()(p); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(p, want) {
+			t.Errorf("%+v became %+v", want, p)
+		}
+	}
+	if equal.Status.LastCompliant != &equal.Spec || older.Status.LastCompliant == &older.Spec {
+		t.Error("the spec is held twice while it is equal, or once while it is not")
+	}
+	reader := equal.DeepCopy()
+	reader.Spec.Hostnames[0], reader.Spec.Image = "b.example.gov.vn", "c"
+	if !reflect.DeepEqual(*reader.Status.LastCompliant, spec) || !reflect.DeepEqual(equal.Spec, spec) {
+		t.Error("a change of a reader's spec shows elsewhere")
+	}
+}
