@@ -32,7 +32,9 @@ func transform() func(any) (any, error) {
 		if err != nil {
 			return in, nil //nolint:nilerr // A tombstone, for which there is nothing to do.
 		}
-		o.SetManagedFields(nil)
+		if o.GetManagedFields() != nil {
+			o.SetManagedFields(nil)
+		}
 		labels := o.GetLabels()
 		if owner := labels[names.LabelOwnerUID]; owner != "" {
 			key := labelKey{owner, len(labels)}
@@ -42,7 +44,7 @@ func transform() func(any) (any, error) {
 				seen.Add(key, labels)
 			}
 		}
-		if p, ok := in.(*v1alpha1.AgencyPortal); ok && p.Status.LastCompliant != nil && equality.Semantic.DeepEqual(p.Spec, *p.Status.LastCompliant) {
+		if p, ok := in.(*v1alpha1.AgencyPortal); ok && p.Status.LastCompliant != nil && p.Status.LastCompliant != &p.Spec && equality.Semantic.DeepEqual(p.Spec, *p.Status.LastCompliant) {
 			p.Status.LastCompliant = &p.Spec
 		}
 		return in, nil

@@ -64,8 +64,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.LimitRange{}, byOwner).
 		Watches(&rbacv1.RoleBinding{}, byOwner).
 		Watches(&networkingv1.NetworkPolicy{}, byOwner).
-		Watches(&networkingv1.NetworkPolicy{}, watches.Map(agencyOfForeign)).
-		WatchesRawSource(source.Kind(r.Foreign, client.Object(&networkingv1.NetworkPolicy{}), watches.Map(agencyOfForeign))).
+		// Whether a policy is foreign is a matter of its owner too. Later: one that has lost its mark is repaired first.
+		Watches(&networkingv1.NetworkPolicy{}, watches.MapLater(agencyOfNamespace)).
+		WatchesRawSource(source.Kind(r.Foreign, client.Object(&networkingv1.NetworkPolicy{}), watches.MapLater(agencyOfNamespace))).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
 		Complete(loop)
@@ -78,7 +79,7 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
 	}
 	if a.DeletionTimestamp != nil && (len(in.Portals) == 0 || a.Spec.DeletionPolicy == v1alpha1.DeletionDeletePortals) {
-		return r.offboard(ctx, a, in.Portals)
+		return r.offboard(ctx, in)
 	}
 	out := desired.Agency(in)
 	var res apply.Result
@@ -87,7 +88,7 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 	}
 	status.Agency(in, out, res, err)
 	if a.DeletionTimestamp != nil {
-		status.AgencyDeletionRefused(a, in.Portals)
+		status.AgencyDeletionRefused(in)
 	}
 	return ctrl.Result{RequeueAfter: res.RetryAfter()}, err
 }

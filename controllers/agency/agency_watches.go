@@ -35,15 +35,6 @@ func (r *Reconciler) relatedAgencies(ctx context.Context, o client.Object) []ctr
 	return out
 }
 
-// agencyOfForeign maps a network policy that is not the operator's to the agency
-// whose namespace it is in.
-func agencyOfForeign(ctx context.Context, o client.Object) []ctrl.Request {
-	if !names.Foreign(o) {
-		return nil
-	}
-	return agencyOfNamespace(ctx, o)
-}
-
 // agencyOfNamespace maps an object to the agency whose namespace it is in.
 func agencyOfNamespace(_ context.Context, o client.Object) []ctrl.Request {
 	name, ok := names.AgencyOf(o.GetNamespace())

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/status"
@@ -24,7 +25,8 @@ const offboardingPoll = 2 * time.Second
 
 // offboard removes an agency in the safe order: portals, their pods, then the
 // namespace with the guards, and the finalizer last.
-func (r *Reconciler) offboard(ctx context.Context, a *v1alpha1.Agency, portals []string) (ctrl.Result, error) {
+func (r *Reconciler) offboard(ctx context.Context, in desired.AgencyInput) (ctrl.Result, error) {
+	a, portals := in.Agency, in.Portals
 	owner := names.OwnerOf("Agency", a)
 	namespace := names.Namespace(a.Name)
 	var ns corev1.Namespace
@@ -38,7 +40,7 @@ func (r *Reconciler) offboard(ctx context.Context, a *v1alpha1.Agency, portals [
 		return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, a, names.AgencyFinalizer)
 	}
 	if len(portals) > 0 {
-		status.AgencyOffboarding(a, fmt.Sprintf("Removing %d portals; the namespace follows when their pods are gone.", len(portals)))
+		status.AgencyOffboarding(in, fmt.Sprintf("Removing %d portals; the namespace follows when their pods are gone.", len(portals)))
 		return ctrl.Result{}, r.deletePortals(ctx, namespace, portals)
 	}
 	ours, foreign, err := r.pods(ctx, namespace)
@@ -48,13 +50,13 @@ func (r *Reconciler) offboard(ctx context.Context, a *v1alpha1.Agency, portals [
 	}
 	switch {
 	case ours > 0:
-		status.AgencyOffboarding(a, "Waiting for the pods of removed portals; the guards go after them.")
+		status.AgencyOffboarding(in, "Waiting for the pods of removed portals; the guards go after them.")
 		return ctrl.Result{RequeueAfter: offboardingPoll}, nil
 	case len(foreign) > 0:
-		status.AgencyForeignWorkloads(a, foreign)
+		status.AgencyForeignWorkloads(in, foreign)
 		return ctrl.Result{RequeueAfter: offboardingPoll}, nil
 	}
-	status.AgencyOffboarding(a, "Removing the namespace.")
+	status.AgencyOffboarding(in, "Removing the namespace.")
 	if ns.DeletionTimestamp == nil {
 		uid := ns.UID
 		if err := r.Client.Delete(ctx, &ns, client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {

@@ -74,12 +74,13 @@ func (r *Reconciler) linksOverPlatform(ctx context.Context, o client.Object) []c
 		return nil
 	}
 	var same v1alpha1.SharedPlatformList
-	if err := r.Client.List(ctx, &same, client.MatchingFields{gather.IndexPlatformFingerprint: policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)}, client.DisableReadYourWritesConsistency); err != nil {
+	err := r.Client.List(ctx, &same, client.MatchingFields{gather.IndexPlatformFingerprint: policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)}, client.DisableReadYourWritesConsistency)
+	if err != nil {
 		log.FromContext(ctx).Error(err, "Could not list platforms with the same capability")
 	}
 	// The platform itself may be gone from the list.
 	shares := func(p v1alpha1.SharedPlatform) bool { return p.Spec.Type == v1alpha1.PlatformDataSharing }
-	if !shares(*p) && !slices.ContainsFunc(same.Items, shares) {
+	if err == nil && !shares(*p) && !slices.ContainsFunc(same.Items, shares) {
 		return nil
 	}
 	return r.list(ctx, client.MatchingFields{gather.IndexLinkRoute: string(v1alpha1.RoutePlatform)})

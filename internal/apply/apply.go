@@ -119,7 +119,7 @@ func stage(o desired.Object) int {
 // opens tells a policy that lets traffic pass from one that only denies.
 func opens(o desired.Object) bool {
 	p, ok := o.(*networkingv1.NetworkPolicy)
-	return ok && (len(p.Spec.Egress) > 0 || len(p.Spec.Ingress) > 0)
+	return ok && desired.Opens(p)
 }
 
 // Apply makes the desired objects of an owner exist exactly as given and

@@ -441,7 +441,7 @@ func blocks(p *networkingv1.NetworkPolicy) []*networkingv1.IPBlock {
 func (a *auditor) policies() {
 	for i := range a.in.Snapshot.Policies {
 		p := &a.in.Snapshot.Policies[i]
-		if _, ok := names.AgencyOf(p.Namespace); !ok || len(p.Spec.Ingress)+len(p.Spec.Egress) == 0 {
+		if _, ok := names.AgencyOf(p.Namespace); !ok || !desired.Opens(p) {
 			continue
 		}
 		key := types.NamespacedName{Namespace: p.Namespace, Name: p.Name}
@@ -463,9 +463,8 @@ func (a *auditor) policies() {
 // owned tells whether a policy carries the mark of the operator and of an owner
 // that exists.
 func (a *auditor) owned(p *networkingv1.NetworkPolicy) bool {
-	l := p.Labels
-	owner := names.Owner{Kind: l[names.LabelOwnerKind], Namespace: l[names.LabelOwnerNamespace], Name: l[names.LabelOwnerName], UID: types.UID(l[names.LabelOwnerUID])}
-	return l[names.LabelManagedBy] == names.ManagedBy && owner.UID != "" && a.owners[owner]
+	owner, marked := names.MarkedOwner(p)
+	return marked && a.owners[owner]
 }
 
 func opens(p *networkingv1.NetworkPolicy) string {

@@ -95,3 +95,8 @@ func port(protocol corev1.Protocol, number int32) networkingv1.NetworkPolicyPort
 func peerOf(namespace string, podLabels map[string]string) settings.Peer {
 	return settings.Peer{Namespace: namespace, PodLabels: podLabels}
 }
+
+// Opens tells a network policy that lets traffic pass from one that only denies.
+func Opens(p *networkingv1.NetworkPolicy) bool {
+	return len(p.Spec.Egress)+len(p.Spec.Ingress) > 0
+}

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -37,24 +38,32 @@ func Agency(ctx context.Context, r, foreign client.Reader, s settings.Settings, 
 	if holder := oldest(a, ptrs(same.Items)); holder != a {
 		in.CodeHolder = holder.Name
 	}
-	if in.ForeignPolicies, err = foreignPolicies(ctx, names.Namespace(a.Name), r, foreign); err != nil {
+	if in.ForeignPolicies, err = foreignPolicies(ctx, a, r, foreign); err != nil {
 		return in, err
 	}
 	in.Portals, err = PortalNames(ctx, r, names.Namespace(a.Name))
 	return in, err
 }
 
-// foreignPolicies names the network policies in a namespace that the operator
-// did not write and that open something, sorted.
-func foreignPolicies(ctx context.Context, namespace string, readers ...client.Reader) ([]string, error) {
+// foreignPolicies names the network policies in an agency's namespace that open
+// something and have no living owner for whom the operator wrote them, sorted.
+func foreignPolicies(ctx context.Context, a *v1alpha1.Agency, r, foreign client.Reader) ([]string, error) {
 	var out []string
-	for _, r := range readers {
+	for _, reader := range []client.Reader{r, foreign} {
 		var list networkingv1.NetworkPolicyList
-		if err := r.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		if err := reader.List(ctx, &list, client.InNamespace(names.Namespace(a.Name)), client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("list network policies: %w", err)
 		}
 		for i := range list.Items {
-			if p := &list.Items[i]; names.Foreign(p) && opens(&p.Spec) {
+			p := &list.Items[i]
+			if !desired.Opens(p) {
+				continue
+			}
+			owned, err := owned(ctx, r, a, p)
+			if err != nil {
+				return nil, err
+			}
+			if !owned {
 				out = append(out, p.Name)
 			}
 		}
@@ -63,11 +72,41 @@ func foreignPolicies(ctx context.Context, namespace string, readers ...client.Re
 	return slices.Compact(out), nil
 }
 
-// opens tells whether a network policy allows anything. Policies add up, so one
-// without rules only closes.
-func opens(spec *networkingv1.NetworkPolicySpec) bool {
-	return len(spec.Ingress) > 0 && slices.Contains(spec.PolicyTypes, networkingv1.PolicyTypeIngress) ||
-		len(spec.Egress) > 0 && slices.Contains(spec.PolicyTypes, networkingv1.PolicyTypeEgress)
+// owned tells whether a network policy carries the mark of the operator and of
+// an owner that lives, or goes with one that does not live any more.
+func owned(ctx context.Context, r client.Reader, a *v1alpha1.Agency, p *networkingv1.NetworkPolicy) (bool, error) {
+	owner, marked := names.MarkedOwner(p)
+	if !marked {
+		return false, nil
+	}
+	if slices.ContainsFunc(p.OwnerReferences, func(ref metav1.OwnerReference) bool { return ref.UID == owner.UID }) {
+		// The garbage collector removes the policy if there is no such owner.
+		return true, nil
+	}
+	key := client.ObjectKey{Namespace: owner.Namespace, Name: owner.Name}
+	var living client.Object
+	switch owner.Kind {
+	case "Agency":
+		living = a
+		if owner.Name != a.Name || owner.Namespace != "" {
+			return false, nil
+		}
+	case "AgencyPortal":
+		portal, err := get[v1alpha1.AgencyPortal](ctx, r, key)
+		if err != nil || portal == nil {
+			return false, wrap("read owner of network policy", err)
+		}
+		living = portal
+	case "DataSharingLink":
+		link, err := get[v1alpha1.DataSharingLink](ctx, r, key)
+		if err != nil || link == nil {
+			return false, wrap("read owner of network policy", err)
+		}
+		living = link
+	default:
+		return false, nil
+	}
+	return living.GetUID() == owner.UID, nil
 }
 
 // PortalNames lists the portals of a namespace, sorted.

@@ -165,10 +165,12 @@ func OwnerKeys(o metav1.Object) []string {
 	return []string{Owner{Kind: l[LabelOwnerKind], Namespace: l[LabelOwnerNamespace], Name: l[LabelOwnerName]}.Key()}
 }
 
-// Foreign tells whether an object's labels do not say that the operator made it.
-func Foreign(o metav1.Object) bool {
+// MarkedOwner returns the owner that an object's labels name; ok is false when
+// they do not say that the operator made it.
+func MarkedOwner(o metav1.Object) (owner Owner, ok bool) {
 	l := o.GetLabels()
-	return l[LabelManagedBy] != ManagedBy || l[LabelOwnerUID] == ""
+	owner = Owner{Kind: l[LabelOwnerKind], Namespace: l[LabelOwnerNamespace], Name: l[LabelOwnerName], UID: types.UID(l[LabelOwnerUID])}
+	return owner, l[LabelManagedBy] == ManagedBy && owner.UID != ""
 }
 
 // Reference returns the owner reference for objects in the owner's own scope.

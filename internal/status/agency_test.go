@@ -59,6 +59,12 @@ func TestAgency(t *testing.T) {
 			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False Conflict", "NetworkIsolated": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}, kstatus.FailedStatus}},
 		{"opened by others", desired.AgencyInput{Agency: agency("G12"), ForeignPolicies: []string{"a", "b"}}, apply.Result{}, nil,
 			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "False ForeignPolicies", "Ready": "False ForeignPolicies", "Stalled": "True ForeignPolicies"}, kstatus.FailedStatus}},
+		{"opened by others, parent missing", desired.AgencyInput{Agency: agency("G12.1", child, admitted), ForeignPolicies: []string{"a"}}, apply.Result{}, nil,
+			summary{map[string]string{"ParentResolved": "False ParentNotFound", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "False ForeignPolicies", "Ready": "False ParentNotFound", "Reconciling": "True ParentNotFound"}, kstatus.InProgressStatus}},
+		{"opened by others, not written", desired.AgencyInput{Agency: agency("G12", admitted), ForeignPolicies: []string{"a"}}, apply.Result{}, fmt.Errorf("timeout"),
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False ApplyFailed", "NetworkIsolated": "False ForeignPolicies", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}, kstatus.InProgressStatus}},
+		{"somebody else's namespace", desired.AgencyInput{Agency: agency("G12"), ForeignPolicies: []string{"a"}}, conflict, nil,
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "False Conflict", "NetworkIsolated": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}, kstatus.FailedStatus}},
 		{"opened by others, suspended", desired.AgencyInput{Agency: agency("G12", suspend), ForeignPolicies: []string{"a"}}, apply.Result{}, nil,
 			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "False ForeignPolicies", "Ready": "False Suspended"}, kstatus.InProgressStatus}},
 	}
@@ -91,25 +97,31 @@ func TestAgencyDeletion(t *testing.T) {
 	}
 	tests := []struct {
 		name string
-		set  func(*v1alpha1.Agency)
+		set  func(desired.AgencyInput)
 		want summary
 		says []string
 	}{
-		{"refused", func(a *v1alpha1.Agency) { AgencyDeletionRefused(a, many) },
+		{"refused", func(in desired.AgencyInput) { in.Portals = many; AgencyDeletionRefused(in) },
 			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False PortalsExist", "Stalled": "True PortalsExist"}, kstatus.FailedStatus},
 			[]string{"portal-00, ", "portal-09, and 2 more", "spec.deletionPolicy to DeletePortals"}},
-		{"under way", func(a *v1alpha1.Agency) { AgencyOffboarding(a, "Removing the namespace.") },
+		{"under way", func(in desired.AgencyInput) { AgencyOffboarding(in, "Removing the namespace.") },
 			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
 			[]string{"Removing the namespace."}},
-		{"foreign pods", func(a *v1alpha1.Agency) { AgencyForeignWorkloads(a, []string{"stray"}) },
+		{"foreign pods", func(in desired.AgencyInput) { AgencyForeignWorkloads(in, []string{"stray"}) },
 			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False ForeignWorkloads", "Stalled": "True ForeignWorkloads"}, kstatus.FailedStatus},
 			[]string{"stray", "Whoever created them must remove them."}},
+		{"under way, opened by others", func(in desired.AgencyInput) {
+			in.ForeignPolicies = []string{"a"}
+			AgencyOffboarding(in, "Removing the namespace.")
+		},
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "False ForeignPolicies", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
+			nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			in := desired.AgencyInput{Settings: settings.Default(), Agency: agency("G12")}
 			Agency(in, desired.Agency(in), apply.Result{}, nil)
-			tt.set(in.Agency)
+			tt.set(in)
 			assertStatus(t, in.Agency, tt.want)
 			assertMessage(t, in.Agency, v1alpha1.ConditionReady, tt.says...)
 		})

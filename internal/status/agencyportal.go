@@ -53,7 +53,11 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 	if ready := set.Get(v1alpha1.ConditionReady); ready.Status == "True" {
 		st.PublicServices.Verified = st.PublicServices.Declared
 	}
-	finish(&st.StatusBase, set, portalProgress(in, out, res, err))
+	how := portalProgress(in, out, res, err)
+	if set.Get(v1alpha1.ConditionReady).Reason == v1alpha1.ReasonForeignPolicies {
+		how = stalled
+	}
+	finish(&st.StatusBase, set, how)
 }
 
 func isolation(set *conditions.Set, in desired.PortalInput, out desired.PortalOutput, res apply.Result, err error) {
@@ -217,7 +221,7 @@ func summarisePortal(set *conditions.Set, out desired.PortalOutput) {
 		}
 	}
 	if w := set.Get(v1alpha1.ConditionWorkloadAvailable); w.Reason == v1alpha1.ReasonSuspended {
-		set.False(v1alpha1.ConditionReady, w.Reason, w.Message+" Its traffic is closed; nothing is lost.")
+		set.False(v1alpha1.ConditionReady, w.Reason, w.Message+" The operator's policies are closed; nothing is lost.")
 		return
 	}
 	set.Summarise(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionNetworkIsolated, v1alpha1.ConditionWorkloadAvailable, v1alpha1.ConditionPlatformsResolved, v1alpha1.ConditionExposed)
@@ -230,8 +234,6 @@ func portalProgress(in desired.PortalInput, out desired.PortalOutput, res apply.
 		return stalled
 	case suspended(in) && err == nil && res.Complete() && stopped(in, res):
 		return resting
-	case opened(in):
-		return stalled
 	default:
 		return moving
 	}

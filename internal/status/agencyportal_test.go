@@ -151,6 +151,8 @@ func TestAgencyPortal(t *testing.T) {
 			[]string{`Agency "finance" names them`}},
 		{"opened by others, a foreign object", portal(openedByOthers), foreign, nil,
 			summary{good(conditions{"NetworkIsolated": "False Conflict", "WorkloadAvailable": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}), kstatus.FailedStatus}, nil},
+		{"opened by others, being suspended", portal(openedByOthers, suspendedWith(1)), apply.Result{}, nil,
+			summary{good(conditions{"NetworkIsolated": "False ForeignPolicies", "WorkloadAvailable": "False Suspended", "Ready": "False Suspended", "Reconciling": "True Suspended"}), kstatus.InProgressStatus}, nil},
 		{"opened by others, suspended", portal(openedByOthers, suspendedWith(0)), apply.Result{}, nil,
 			summary{good(conditions{"NetworkIsolated": "False ForeignPolicies", "WorkloadAvailable": "False Suspended", "Ready": "False Suspended"}), kstatus.InProgressStatus}, nil},
 		{"write failed", portal(), apply.Result{}, errors.New("timeout"),

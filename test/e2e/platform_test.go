@@ -101,6 +101,7 @@ func bringUp(root string) {
 				calm = calm[1:]
 			}
 			if err := git.Apply(ctx); err != nil {
+				cancel() // It can never be accepted.
 				return err
 			}
 			if len(git.Pending) == 0 {

@@ -31,6 +31,9 @@ func TestForeignPolicies(t *testing.T) {
 	way := networkingv1.NetworkPolicySpec{PolicyTypes: []networkingv1.PolicyType{"Egress"}, Egress: []networkingv1.NetworkPolicyEgressRule{{}}}
 	dressed := map[string]string{names.LabelManagedBy: names.ManagedBy, names.LabelOwnerKind: "AgencyPortal", names.LabelOwnerName: "portal"}
 	marked := map[string]string{names.LabelOwnerUID: string(portal.UID)}
+	claiming := func(kind, name, namespace, uid string) map[string]string {
+		return map[string]string{names.LabelManagedBy: names.ManagedBy, names.LabelOwnerKind: kind, names.LabelOwnerName: name, names.LabelOwnerNamespace: namespace, names.LabelOwnerUID: uid}
+	}
 	for _, c := range []struct {
 		name   string
 		labels map[string]string
@@ -40,6 +43,9 @@ func TestForeignPolicies(t *testing.T) {
 		{"egress", nil, way},
 		{"disguised", dressed, hole},
 		{"half-disguised", marked, hole},
+		{"nobodys", claiming("", "", "", "x"), hole},
+		{"policys", claiming("SecurityPolicy", "any", "", "x"), hole},
+		{"false-agencys", claiming("Agency", "opened", "", "x"), hole},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: portal.Namespace, Name: c.name, Labels: c.labels}, Spec: c.spec}
@@ -61,12 +67,18 @@ func TestForeignPolicies(t *testing.T) {
 		})
 	}
 
+	t.Run("with the full mark of a living owner", func(t *testing.T) {
+		p := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: portal.Namespace, Name: "forged", Labels: claiming("Agency", "not-opened", "", string(other.UID))}, Spec: hole}
+		env.Create(t, p)
+		env.WaitGone(t, p) // It says that it is the operator's, who would not write it.
+		env.WaitReady(t, agency, portal)
+	})
 	t.Run("one that only closes", func(t *testing.T) {
 		p := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: portal.Namespace, Name: "closes"}, Spec: networkingv1.NetworkPolicySpec{
 			PolicyTypes: []networkingv1.PolicyType{"Ingress", "Egress"},
 		}}
 		env.Create(t, p)
-		time.Sleep(time.Second)
+		op.WaitQuiet(t, 3*time.Second)
 		env.WaitReady(t, agency, portal)
 		p.Spec.Ingress = hole.Ingress
 		if err := env.Admin.Update(t.Context(), p); err != nil {

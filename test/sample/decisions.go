@@ -53,7 +53,9 @@ func (o *Officers) Decide(ctx context.Context) {
 				delete(o.refused, d)
 				continue
 			}
-			o.refused[d] = err
+			if ctx.Err() == nil { // An answer that came too late says nothing.
+				o.refused[d] = err
+			}
 		}
 		held[d.Link] = true
 		later = append(later, d)

@@ -50,7 +50,9 @@ func (g *Gitops) Apply(ctx context.Context) error {
 		case apierrors.IsInvalid(err):
 			return fmt.Errorf("apply %s: %w", ID(o), err)
 		default:
-			g.refused[ID(o)] = err
+			if ctx.Err() == nil { // An answer that came too late says nothing.
+				g.refused[ID(o)] = err
+			}
 			later = append(later, o)
 		}
 	}

@@ -210,7 +210,7 @@ func define(t *testing.T, group, version, kind, plural string) {
 	env.Create(t, crd)
 	t.Cleanup(func() {
 		// Other tests list all kinds, and one that is going can't be listed.
-		for range 100 {
+		for range 1200 {
 			_ = env.Admin.Delete(context.Background(), crd)
 			if err := env.Admin.Get(context.Background(), client.ObjectKeyFromObject(crd), crd.DeepCopy()); apierrors.IsNotFound(err) {
 				return
