@@ -256,19 +256,14 @@ func (c *Cluster) startNode() error {
 			return fmt.Errorf("pretend to have %d processors: %w", c.options.Processors, err)
 		}
 	}
-	kubeconfig := func(name, user string, groups ...string) (string, error) {
-		config, err := c.control.UserConfig(user, groups...)
-		if err != nil {
-			return "", err
-		}
-		path := filepath.Join(c.dir, name+".kubeconfig")
-		return path, c.control.WriteKubeconfig(path, config)
-	}
-	node, err := kubeconfig("kubelet", "system:node:"+NodeName, "system:nodes")
-	if err != nil {
+	if err := c.startKubelet(); err != nil {
 		return err
 	}
-	proxy, err := kubeconfig("kube-proxy", "system:kube-proxy")
+	return c.startProxy()
+}
+
+func (c *Cluster) startKubelet() error {
+	node, err := c.writeKubeconfig("kubelet", "system:node:"+NodeName, "system:nodes")
 	if err != nil {
 		return err
 	}
@@ -318,6 +313,20 @@ func (c *Cluster) startNode() error {
 	if err != nil {
 		return err
 	}
+	kubelet, err := startProcess(c.dir, "kubelet", filepath.Join(c.assets, "kubelet"),
+		"--config="+kubeletConfig, "--kubeconfig="+node, "--hostname-override="+NodeName, "--node-ip="+NodeIP, "--root-dir="+file("kubelet"))
+	if err != nil {
+		return err
+	}
+	c.set(&c.kubelet, kubelet)
+	return nil
+}
+
+func (c *Cluster) startProxy() error {
+	proxy, err := c.writeKubeconfig("kube-proxy", "system:kube-proxy")
+	if err != nil {
+		return err
+	}
 	proxyConfig, err := c.writeJSON("kube-proxy.config", object{
 		"apiVersion":         "kubeproxy.config.k8s.io/v1alpha1",
 		"kind":               "KubeProxyConfiguration",
@@ -333,18 +342,22 @@ func (c *Cluster) startNode() error {
 	if err != nil {
 		return err
 	}
-	kubelet, err := startProcess(c.dir, "kubelet", filepath.Join(c.assets, "kubelet"),
-		"--config="+kubeletConfig, "--kubeconfig="+node, "--hostname-override="+NodeName, "--node-ip="+NodeIP, "--root-dir="+file("kubelet"))
-	if err != nil {
-		return err
-	}
-	c.set(&c.kubelet, kubelet)
 	kubeProxy, err := startProcess(c.dir, "kube-proxy", filepath.Join(c.assets, "kube-proxy"), "--config="+proxyConfig, "--hostname-override="+NodeName)
 	if err != nil {
 		return err
 	}
 	c.set(&c.proxy, kubeProxy)
 	return nil
+}
+
+// writeKubeconfig writes a kubeconfig of a user in groups, for a component of the node.
+func (c *Cluster) writeKubeconfig(name, user string, groups ...string) (string, error) {
+	config, err := c.control.UserConfig(user, groups...)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(c.dir, name+".kubeconfig")
+	return path, c.control.WriteKubeconfig(path, config)
 }
 
 // object is a piece of a configuration file.
