@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,9 +59,9 @@ func connect(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // connectLoop begins an attempt at every target in every interval, whether or not the ones before have ended, so that a
-// closed stretch does not make the measurement coarser. The lines come in the order in which the attempts end. With
-// --keep, one connection to each target is opened, as soon as one can be, every attempt is a request on it, and none begins
-// before the one before has ended.
+// closed stretch does not make the measurement coarser. The lines come in the order in which the attempts end. To a target
+// of --keep one connection is opened, as soon as one can be, every attempt is a request on it, and none begins before the
+// one before has ended.
 func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("connect-loop", flag.ContinueOnError)
 	interval := flags.Duration("interval", 50*time.Millisecond, "")
@@ -68,15 +69,19 @@ func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 	timeout := flags.Duration("timeout", 500*time.Millisecond, "")
 	length := flags.Duration("for", 0, "")
 	tcp := flags.Bool("tcp", false, "")
-	keep := flags.Bool("keep", false, "")
+	var kept []string
+	flags.Func("keep", "", func(target string) error {
+		kept = append(kept, target)
+		return nil
+	})
 	targets, err := parse(flags, args)
 	if err != nil {
 		return err
 	}
-	if *interval <= 0 || *keep && *tcp {
+	if *interval <= 0 || len(kept) > 0 && *tcp {
 		return fmt.Errorf("connect-loop needs a positive interval, and --keep sends requests\n%s", usage)
 	}
-	if err := checkTargets(targets); err != nil {
+	if err := checkTargets(slices.Concat(targets, kept)); err != nil {
 		return err
 	}
 	if *length > 0 {
@@ -103,29 +108,29 @@ func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 			}
 		}
 	}
-	begin := func(target string) { group.Go(func() { attempt(nil, target) }) }
-	if *keep {
-		// On one connection, requests that wait for each other would look late; so a request waits for the one before.
-		clients, busy := map[string]*http.Client{}, map[string]*atomic.Bool{}
-		for _, target := range targets {
-			clients[target], busy[target] = keptClient(*timeout), &atomic.Bool{}
-		}
-		begin = func(target string) {
-			if busy[target].Swap(true) {
+	var begin []func()
+	for _, target := range targets {
+		begin = append(begin, func() { group.Go(func() { attempt(nil, target) }) })
+	}
+	for _, target := range kept {
+		client, busy := keptClient(*timeout), &atomic.Bool{}
+		begin = append(begin, func() {
+			// On one connection, requests that wait for each other would look late; so a request waits for the one before.
+			if busy.Swap(true) {
 				return
 			}
 			group.Go(func() {
-				defer busy[target].Store(false)
-				attempt(clients[target], target)
+				defer busy.Store(false)
+				attempt(client, target)
 			})
-		}
+		})
 	}
 	ticker := time.NewTicker(*interval)
 	defer ticker.Stop()
 	defer group.Wait()
 	for {
-		for _, target := range targets {
-			begin(target)
+		for _, f := range begin {
+			f()
 		}
 		select {
 		case <-ctx.Done():

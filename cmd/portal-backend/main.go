@@ -21,7 +21,7 @@ const usage = `usage: portal-backend [COMMAND]
   serve                            answer HTTP on $PORT (the default)
   connect HOST:PORT...             exit 0 when all are open, 1 otherwise (--timeout 2s, --tcp)
   connect-loop HOST:PORT...        try again and again, one JSON line per attempt (--interval 50ms, --timeout 500ms, --for 0s, --tcp,
-                                   --keep: one connection each, and a request on it per attempt)
+                                   --keep=HOST:PORT: one connection, and a request on it per attempt)
   lookup NAME                      exit 0 when the name has an address (--timeout 2s)
 `
 

@@ -219,7 +219,7 @@ func TestKeptConnection(t *testing.T) {
 	defer web.Close()
 	time.AfterFunc(100*time.Millisecond, func() { (<-connections).Close() })
 	var out bytes.Buffer
-	if err := run(t.Context(), []string{"connect-loop", web.Listener.Addr().String(), "--keep", "--interval", "10ms", "--for", "200ms"}, environment(nil), &out); err != nil {
+	if err := run(t.Context(), []string{"connect-loop", "--keep", web.Listener.Addr().String(), "--interval", "10ms", "--for", "200ms"}, environment(nil), &out); err != nil {
 		t.Fatal(err)
 	}
 	open, closed := 0, 0
@@ -265,7 +265,7 @@ func TestKeptConnectionWaits(t *testing.T) {
 		started <- err
 	})
 	var out bytes.Buffer
-	if err := run(t.Context(), []string{"connect-loop", address, "--keep", "--interval", "10ms", "--for", "300ms"}, environment(nil), &out); err != nil {
+	if err := run(t.Context(), []string{"connect-loop", "--keep=" + address, "--interval", "10ms", "--for", "300ms"}, environment(nil), &out); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-started; err != nil {
@@ -292,7 +292,7 @@ func TestLookup(t *testing.T) {
 func TestUsageErrors(t *testing.T) {
 	for _, args := range [][]string{
 		{"other"}, {"connect"}, {"connect", "host"}, {"connect", "host:80", "--unknown"}, {"connect-loop"},
-		{"connect-loop", "a:1", "--tcp", "--keep"}, {"connect-loop", "a:1", "--interval=0s"}, {"lookup"}, {"lookup", "a", "b"},
+		{"connect-loop", "--tcp", "--keep=a:1"}, {"connect-loop", "--keep=a"}, {"connect-loop", "a:1", "--keep"}, {"connect-loop", "a:1", "--interval=0s"}, {"lookup"}, {"lookup", "a", "b"},
 	} {
 		if err := run(t.Context(), args, environment(nil), io.Discard); err == nil || errors.Is(err, errNegative) {
 			t.Errorf("%v: %v, want a usage error", args, err)

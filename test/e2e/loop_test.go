@@ -71,7 +71,9 @@ func withControl(t *testing.T, client *kubernetes.Clientset, namespace string) s
 	return permanent[namespace]
 }
 
-// startLoop starts a loop and returns when it reaches the control. With keep it holds one connection to each target.
+// startLoop starts a loop and returns when it reaches the control. With keep it holds one connection to each target; those
+// to the control are fresh all the same, since they tell whether anything was tried, and a connection that has ended does
+// not come back.
 func startLoop(t *testing.T, client *kubernetes.Clientset, namespace, name string, interval time.Duration, keep bool, targets ...string) *loop {
 	t.Helper()
 	control := withControl(t, client, namespace)
@@ -79,10 +81,16 @@ func startLoop(t *testing.T, client *kubernetes.Clientset, namespace, name strin
 	containers[0].ReadinessProbe = nil
 	containers[0].Args = []string{"connect-loop", "--interval=" + interval.String(), "--for=" + loopLimit.String()}
 	if keep {
-		// An answer that is late must not end the connection.
-		containers[0].Args = append(containers[0].Args, "--keep", "--timeout=3s")
+		// An answer that is late must not end the connection, however busy the machine may be.
+		containers[0].Args = append(containers[0].Args, "--timeout="+longestPause.String())
 	}
-	containers[0].Args = append(append(containers[0].Args, control), targets...)
+	containers[0].Args = append(containers[0].Args, control)
+	for _, target := range targets {
+		if keep {
+			target = "--keep=" + target
+		}
+		containers[0].Args = append(containers[0].Args, target)
+	}
 	startPod(t, client, namespace, name, containers)
 	l := &loop{client: client, namespace: namespace, pod: name, control: control, interval: interval}
 	eventually(t, patience, func() error {
