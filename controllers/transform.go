@@ -22,7 +22,7 @@ type labelKey struct {
 	size  int
 }
 
-// transform returns what the caches do to an object before they keep it: half
+// transform returns what the caches do to an object before they keep it: a fifth
 // of what a portal would cost is said more than once. Objects in a cache are
 // never changed, and whoever reads one gets a copy, so parts may be shared.
 func transform() func(any) (any, error) {

@@ -30,7 +30,8 @@ import (
 type Reconciler struct {
 	Client client.Client
 	Live   client.Reader
-	// Foreign holds the network policies that are not the operator's.
+	// Foreign holds the network policies without the operator's label, which the
+	// client's cache leaves out.
 	Foreign  cache.Cache
 	Applier  *apply.Applier
 	Settings settings.Settings
