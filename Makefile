@@ -79,6 +79,19 @@ e2e: controlplane image ## Test on a real node: real pods and packets (Linux, ro
 	$(say) "e2e: test/e2e"
 	@hack/scripts/e2e.sh
 
+# CASES=A01,F03 runs only these.
+CASES ?=
+
+.PHONY: threats
+threats: controlplane ## Run the attacks and inputs that broke the platform once, and print what holds (CASES=A01,…).
+	$(say) "threats: test/cases"
+	@go run ./hack/cases threats $(if $(CASES),-run $(CASES))
+
+.PHONY: fault
+fault: controlplane ## Run the fault matrix and print what holds (CASES=F01,…).
+	$(say) "fault: test/cases"
+	@go run ./hack/cases fault $(if $(CASES),-run $(CASES))
+
 .PHONY: bench
 bench: controlplane ## Measure many portals on the control plane; nothing else should run meanwhile.
 	$(say) "bench: test/bench"

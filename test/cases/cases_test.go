@@ -1,0 +1,54 @@
+package cases
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestRowsNameTests fails for a row whose test does not exist.
+func TestRowsNameTests(t *testing.T) {
+	rows, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := map[string]map[string]bool{}
+	for _, c := range rows {
+		if declared[c.Suite] == nil {
+			declared[c.Suite] = testsOf(t, filepath.Join("..", "..", filepath.FromSlash(c.Suite)))
+		}
+		name, _, _ := strings.Cut(c.Test, "/")
+		if !declared[c.Suite][name] {
+			t.Errorf("case %s: %s has no test %s", c.ID, c.Suite, name)
+		}
+	}
+}
+
+// testsOf returns the names of the test functions of a folder.
+func testsOf(t *testing.T, folder string) map[string]bool {
+	t.Helper()
+	out := map[string]bool{}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(folder, e.Name()), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Test") {
+				out[f.Name.Name] = true
+			}
+		}
+	}
+	return out
+}
