@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
@@ -70,7 +71,7 @@ type PortalOutput struct {
 func AgencyPortal(in PortalInput) PortalOutput {
 	spec := &in.Portal.Spec
 	s := portalScope(in)
-	rendered := render(s, in, spec)
+	rendered := render(s, in, spec, policiesFor(in))
 	out := PortalOutput{Level: rendered.subject.Level, Criteria: rendered.criteria, Findings: rendered.findings}
 	for i := range rendered.selected {
 		out.Policies = append(out.Policies, rendered.selected[i].Name)
@@ -120,11 +121,20 @@ type rendering struct {
 	objects  []Object
 }
 
-func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec) rendering {
+// policiesFor returns what the portal's spec is judged by: the policies in force
+// while it is the one that runs, and whatever is held besides when it is new.
+func policiesFor(in PortalInput) []v1alpha1.SecurityPolicy {
+	if last := in.Portal.Status.LastCompliant; last != nil && equality.Semantic.DeepEqual(&in.Portal.Spec, last) {
+		return policy.InForce(in.Policies)
+	}
+	return policy.ForNew(in.Policies)
+}
+
+func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, policies []v1alpha1.SecurityPolicy) rendering {
 	var r rendering
 	r.subject = policy.Subject{Agency: s.agency, Exposure: spec.Exposure}
 	r.subject.Level, r.criteria = policy.SecurityLevel(spec, in.Settings.SecurityLevels)
-	r.selected = policy.Selecting(in.Policies, r.subject)
+	r.selected = policy.Selecting(policies, r.subject)
 	workload := deployment(s, in, spec, r.subject, policy.EffectiveFloor(r.selected))
 	base := baseNetworkPolicy(s, in, spec)
 	budget := podDisruptionBudget(s, spec.Replicas.Min)
@@ -154,7 +164,7 @@ func lastCompliant(s scope, in PortalInput) (*v1alpha1.AgencyPortalSpec, renderi
 	if spec == nil {
 		return nil, rendering{}
 	}
-	r := render(s, in, spec)
+	r := render(s, in, spec, policy.InForce(in.Policies))
 	if len(policy.Blocking(r.findings)) > 0 {
 		return nil, rendering{}
 	}
