@@ -33,6 +33,7 @@ import (
 	"github.com/govplatform/govplatform/controllers/securitypolicy"
 	"github.com/govplatform/govplatform/controllers/sharedplatform"
 	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -105,6 +106,10 @@ func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings, now fu
 	if err != nil {
 		return err
 	}
+	recorder, err := eventRecorder(mgr)
+	if err != nil {
+		return err
+	}
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}
 	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Foreign: foreign, Applier: applier, Settings: s}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up agency controller: %w", err)
@@ -121,7 +126,7 @@ func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings, now fu
 	if err := (&sharedplatform.Reconciler{Client: mgr.GetClient()}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up shared platform controller: %w", err)
 	}
-	if err := (&datasharinglink.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
+	if err := (&datasharinglink.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up link controller: %w", err)
 	}
 	if err := (&datasharingapproval.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {
@@ -129,6 +134,23 @@ func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings, now fu
 	}
 	// +kubebuilder:scaffold:builder
 	return nil
+}
+
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
+
+// eventRecorder adds a writer of Events to the manager, which any controller may
+// hand to its loop (reconcile.Loop.Events). It has a client of its own, since
+// Events are never read.
+func eventRecorder(mgr ctrl.Manager) (events.Recorder, error) {
+	c, err := client.New(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return nil, fmt.Errorf("create client for events: %w", err)
+	}
+	w := events.NewWriter(c)
+	if err := mgr.Add(w); err != nil {
+		return nil, fmt.Errorf("add writer of events: %w", err)
+	}
+	return w, nil
 }
 
 // foreignPolicies adds a cache to the manager that holds the network policies

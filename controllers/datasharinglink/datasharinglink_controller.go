@@ -17,6 +17,7 @@ import (
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/reconcile"
@@ -31,6 +32,8 @@ type Reconciler struct {
 	Settings settings.Settings
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
+	// Events takes what happens to links; nil for none.
+	Events events.Recorder
 	// Concurrency is the number of links that are worked on at once; 0 means 8.
 	Concurrency int
 }
@@ -49,6 +52,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Finalizer: names.FlowFinalizer,
 		Run:       r.run,
 		Gone:      r.gone,
+		Events:    r.Events,
+		Announce:  announce,
 	}
 	concurrency := r.Concurrency
 	if concurrency == 0 {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -36,6 +37,12 @@ type Loop[T Object] struct {
 	// Run does the work and leaves what it found in the object's status. It
 	// also runs for objects that are being deleted.
 	Run func(ctx context.Context, obj T) (ctrl.Result, error)
+	// Events takes what Announce returns; nil for none.
+	Events events.Recorder
+	// Announce compares what a round found with the object as it was before, and
+	// returns what is worth telling people. It is asked only when the status was
+	// written, so a converged object announces nothing. May be nil.
+	Announce func(before, after T) []events.Event
 	// Gone handles the key of an object that no longer exists; may be nil.
 	Gone func(ctx context.Context, key client.ObjectKey) (ctrl.Result, error)
 }
@@ -72,11 +79,21 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		if err := l.Client.Status().Patch(ctx, obj, patch, client.FieldOwner(names.FieldOwner)); client.IgnoreNotFound(err) != nil {
 			return conflictIsRetry(errors.Join(runErr, fmt.Errorf("patch status: %w", err)))
 		}
+		l.announce(before, obj)
 	}
 	if runErr != nil {
 		return conflictIsRetry(runErr)
 	}
 	return result, nil
+}
+
+func (l Loop[T]) announce(before, after T) {
+	if l.Events == nil || l.Announce == nil {
+		return
+	}
+	for _, e := range l.Announce(before, after) {
+		l.Events.Record(after, e)
+	}
 }
 
 // Finalize removes a finalizer, and with it the object.
