@@ -27,6 +27,7 @@ import (
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
+	texts "github.com/govplatform/govplatform/internal/text"
 )
 
 // Decision is what somebody decides about a link.
@@ -74,7 +75,7 @@ type Prepared struct {
 
 // Prepare reads what the decision is about and who decides, and writes nothing.
 func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error) {
-	if d.Decision != v1alpha1.DecisionApprove && strings.TrimSpace(d.Reason) == "" {
+	if d.Decision != v1alpha1.DecisionApprove && texts.Normalise(d.Reason) == "" {
 		return Prepared{}, errors.New("--reason is required: whoever rejects or suspends says why (Decree 47/2020, article 35)")
 	}
 	var link v1alpha1.DataSharingLink
@@ -110,7 +111,7 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	}
 	p.Approval.Spec = v1alpha1.DataSharingApprovalSpec{
 		LinkRef:  v1alpha1.LinkReference{Namespace: v1alpha1.ObjectName(link.Namespace), Name: v1alpha1.ObjectName(link.Name)},
-		SpecHash: scope.Hash, Decision: d.Decision, Reason: strings.TrimSpace(d.Reason), Approver: self.Status.UserInfo.Username,
+		SpecHash: scope.Hash, Decision: d.Decision, Reason: texts.Normalise(d.Reason), Approver: self.Status.UserInfo.Username,
 	}
 	return p, nil
 }

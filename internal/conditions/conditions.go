@@ -9,10 +9,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
-// maxMessage bounds messages below the API's limit of 32 KiB; longer ones are
-// of no use to a reader.
+// maxMessage bounds the bytes of a message below the API's limit of 32 KiB;
+// longer ones are of no use to a reader.
 const maxMessage = 4096
 
 // Set builds the conditions of one status. The zero value is not usable; use New.
@@ -44,11 +45,8 @@ func (s *Set) Unknown(conditionType, reason, message string) {
 }
 
 func (s *Set) set(conditionType string, status metav1.ConditionStatus, reason, message string) {
-	if len(message) > maxMessage {
-		message = strings.ToValidUTF8(message[:maxMessage-3], "") + "..."
-	}
 	meta.SetStatusCondition(&s.next, metav1.Condition{
-		Type: conditionType, Status: status, Reason: reason, Message: message, ObservedGeneration: s.generation,
+		Type: conditionType, Status: status, Reason: reason, Message: text.Clip(text.Line(message), maxMessage), ObservedGeneration: s.generation,
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // PortalWithAgency is a portal and the agency that it belongs to; nil where
@@ -137,7 +138,7 @@ func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
 	if slices.Contains([]v1alpha1.DataClassification{in.Service.Spec.Classification, in.Consumer.Portal.Spec.DataClassification, in.Provider.Portal.Spec.DataClassification}, v1alpha1.ClassificationStateSecret) {
 		add(Terminal, v1alpha1.ReasonStateSecret, "spec.provider.service: one of the ends holds state secrets, which are never linked; remove the link.")
 	}
-	if in.Service.Spec.Classification == v1alpha1.ClassificationPersonal && strings.TrimSpace(spec.LegalBasis) == "" {
+	if in.Service.Spec.Classification == v1alpha1.ClassificationPersonal && text.Fold(spec.LegalBasis) == "" {
 		add(Terminal, v1alpha1.ReasonLegalBasisMissing, "spec.legalBasis: service %q shares personal data, which needs a legal basis; name the provision that allows it.", spec.Provider.Service)
 	}
 	out = append(out, routeBlockers(in, floor)...)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // Workload is what would run, as the operator would write it. Evaluating this
@@ -61,6 +62,12 @@ func Blocking(findings []v1alpha1.PolicyFinding) []v1alpha1.PolicyFinding {
 	return out
 }
 
+// The schema bounds what a finding says, in characters; these bounds are bytes.
+const (
+	maxFound  = 1024
+	maxWanted = 2048
+)
+
 type evaluation struct {
 	policy   string
 	mode     v1alpha1.PolicyMode
@@ -69,7 +76,7 @@ type evaluation struct {
 
 func (e *evaluation) report(control, found, wanted string) {
 	e.findings = append(e.findings, v1alpha1.PolicyFinding{
-		Policy: e.policy, Mode: e.mode, Control: control, Found: clip(found, 1024), Wanted: clip(wanted, 2048),
+		Policy: e.policy, Mode: e.mode, Control: control, Found: text.Clip(text.Line(found), maxFound), Wanted: text.Clip(text.Line(wanted), maxWanted),
 	})
 }
 
@@ -214,11 +221,4 @@ func joinRegistries(rs []v1alpha1.RegistryPrefix) string {
 	}
 	slices.Sort(out)
 	return strings.Join(out, ", ")
-}
-
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n-3], "") + "..."
 }

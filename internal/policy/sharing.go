@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // SharingFloor is the strictest of all enforced policies that select one end of
@@ -89,9 +90,10 @@ type End struct {
 	UID    types.UID `json:"uid"`
 }
 
-// Hash returns "sha256:" and the hash of the scope. The order in which
-// operations are listed does not matter.
+// Hash returns "sha256:" and the hash of the scope. Neither the order in which
+// operations are listed matters nor how an editor writes the same words.
 func (s Scope) Hash() string {
+	s.Purpose, s.LegalBasis = text.Normalise(s.Purpose), text.Normalise(s.LegalBasis)
 	s.Operations = slices.Clone(s.Operations)
 	slices.SortFunc(s.Operations, func(a, b v1alpha1.Operation) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Method, b.Method), strings.Compare(a.Path, b.Path))
@@ -157,9 +159,8 @@ func judge(a *v1alpha1.DataSharingApproval, hash string) (rank int, v Verdict) {
 }
 
 // Fingerprint says which platforms are duplicates: capability and scope, letter
-// case and white space aside.
+// case, white space and the way in which accents are written aside.
 func Fingerprint(capability, scope string) string {
-	normal := func(s string) string { return strings.Join(strings.Fields(strings.ToLower(s)), " ") }
-	sum := sha256.Sum256([]byte(normal(capability) + "\x00" + normal(scope)))
+	sum := sha256.Sum256([]byte(text.Fold(capability) + "\x00" + text.Fold(scope)))
 	return hex.EncodeToString(sum[:])[:16]
 }

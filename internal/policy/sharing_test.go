@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/unicode/norm"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -100,6 +101,30 @@ func leavesOf(v reflect.Value, path string) []leaf {
 		return out
 	default:
 		return []leaf{{path, v}}
+	}
+}
+
+// TestHashIgnoresHowTextIsWritten: macOS writes accents apart (NFD), others
+// composed (NFC), and editors leave a space at the end; what people read and
+// approved is the same. Without text.Normalise in Hash every line fails.
+func TestHashIgnoresHowTextIsWritten(t *testing.T) {
+	for name, change := range map[string]func(string) string{
+		"apart":    norm.NFD.String,
+		"space":    func(s string) string { return s + " " },
+		"two":      func(s string) string { return strings.ReplaceAll(s, " ", "  ") },
+		"no-break": func(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") },
+		"folded":   func(s string) string { return strings.ReplaceAll(s, " ", "\n") },
+	} {
+		a, b := fullScope(), fullScope()
+		a.Purpose, a.LegalBasis = "Xác nhận cư trú của người nộp thuế", "Nghị định 47/2020/NĐ-CP, điều 27"
+		b.Purpose, b.LegalBasis = change(a.Purpose), change(a.LegalBasis)
+		if a.Hash() != b.Hash() {
+			t.Errorf("%s: %q hashes unlike %q", name, b.Purpose, a.Purpose)
+		}
+		a.Purpose += "."
+		if a.Hash() == b.Hash() {
+			t.Errorf("%s: other words hash alike", name)
+		}
 	}
 }
 
@@ -270,9 +295,12 @@ func TestEffectiveSharingFloor(t *testing.T) {
 }
 
 func TestFingerprint(t *testing.T) {
-	same := []string{Fingerprint("Identify citizens", "National"), Fingerprint(" identify  CITIZENS ", "national"), Fingerprint("identify\tcitizens", "National\n")}
+	same := []string{Fingerprint("Identify citizens", "National"), Fingerprint(" identify  CITIZENS ", "national"), Fingerprint("identify\tcitizens", "National\n"), Fingerprint("Identify cit\u200bizens", "National")}
 	if len(slices.Compact(same)) != 1 {
 		t.Errorf("case and space tell apart: %v", same)
+	}
+	if Fingerprint("Định danh công dân", "Toàn quốc") != Fingerprint(norm.NFD.String("ĐỊNH DANH CÔNG DÂN"), norm.NFD.String("toàn quốc ")) {
+		t.Error("the way in which accents are written tells apart")
 	}
 	if Fingerprint("a b", "c") == Fingerprint("a", "b c") || strings.Contains(Fingerprint("a", ""), " ") {
 		t.Error("what is capability and what is scope does not count")
