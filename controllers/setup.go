@@ -117,7 +117,7 @@ func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings, now fu
 	if err := (&securitypolicy.Reconciler{Client: mgr.GetClient(), Applier: applier}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up security policy controller: %w", err)
 	}
-	if err := (&agencyportal.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s}).SetupWithManager(mgr); err != nil {
+	if err := (&agencyportal.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up portal controller: %w", err)
 	}
 	if err := (&dataservice.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {

@@ -207,6 +207,12 @@ type AgencyPortalSpec struct {
 	// +optional
 	// +kubebuilder:default={}
 	Probes Probes `json:"probes,omitempty"`
+	// restart is any word of up to 64 letters, digits and -_.:+, such as the time at
+	// which a Secret was rotated; another one replaces the pods one after the other.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-A-Za-z0-9_.:+]+$')",message="restart must be 1 to 64 letters, digits and -_.:+, e.g. 2026-01-02T15:04:05Z; leave it out for none"
+	Restart string `json:"restart,omitempty"`
 	// hostnames under which the portal is published; each must lie inside a
 	// zone of the agency's domains.
 	// +optional
@@ -296,6 +302,13 @@ type AgencyPortalStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	URL string `json:"url,omitempty"`
+	// ports on which the portal's pods listen, the oldest first: that of the spec
+	// that runs, and those from before while a rollout has not replaced every pod.
+	// Policies, Service and links open exactly these.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=8
+	Ports []int32 `json:"ports,omitempty"`
 	// publicServices compares declared and verified services.
 	// +optional
 	PublicServices ServiceCounts `json:"publicServices,omitempty"`

@@ -27,6 +27,9 @@ const (
 	ConditionWorkloadAvailable = "WorkloadAvailable"
 	// ConditionExposed is true when the portal is reachable as its exposure asks.
 	ConditionExposed = "Exposed"
+	// ConditionObjectsHealthy is true while the objects that scale and protect the
+	// portal's pods report no failure that lasts.
+	ConditionObjectsHealthy = "ObjectsHealthy"
 	// ConditionPlatformsResolved is true when every platform that the portal
 	// references or must reference is available to it.
 	ConditionPlatformsResolved = "PlatformsResolved"
@@ -138,6 +141,16 @@ const (
 	ReasonAvailable = "Available"
 	// ReasonUnavailable: fewer pods are available than needed.
 	ReasonUnavailable = "Unavailable"
+	// ReasonQuotaExceeded: pods can't be made, because the agency's quota is used up.
+	ReasonQuotaExceeded = "QuotaExceeded"
+	// ReasonForeignPods: pods that the portal's Deployment did not make carry its label.
+	ReasonForeignPods = "ForeignPods"
+	// ReasonHealthy: neither autoscaler nor disruption budget reports a lasting failure.
+	ReasonHealthy = "Healthy"
+	// ReasonAutoscalerInactive: the autoscaler says that it can't scale.
+	ReasonAutoscalerInactive = "AutoscalerInactive"
+	// ReasonBudgetInactive: the disruption budget is not computed.
+	ReasonBudgetInactive = "DisruptionBudgetInactive"
 	// ReasonInternalOnly: the portal asks for no exposure beyond the platform.
 	ReasonInternalOnly = "InternalOnly"
 	// ReasonWaitingForRoutes: the platform can't publish this exposure yet.

@@ -191,6 +191,11 @@ func (in *AgencyPortalSpec) DeepCopy() *AgencyPortalSpec {
 func (in *AgencyPortalStatus) DeepCopyInto(out *AgencyPortalStatus) {
 	*out = *in
 	in.StatusBase.DeepCopyInto(&out.StatusBase)
+	if in.Ports != nil {
+		in, out := &in.Ports, &out.Ports
+		*out = make([]int32, len(*in))
+		copy(*out, *in)
+	}
 	out.PublicServices = in.PublicServices
 	if in.Policies != nil {
 		in, out := &in.Policies, &out.Policies

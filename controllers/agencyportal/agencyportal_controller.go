@@ -4,6 +4,7 @@ package agencyportal
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -34,6 +36,23 @@ type Reconciler struct {
 	Settings settings.Settings
 	// Concurrency is the number of portals that are worked on at once; 0 means 8.
 	Concurrency int
+	// Now is the clock; the real one when nil.
+	Now func() time.Time
+}
+
+func (r *Reconciler) now() time.Time {
+	if r.Now == nil {
+		return time.Now()
+	}
+	return r.Now()
+}
+
+// sooner returns the shorter of two delays, of which 0 is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies;securitypolicies,verbs=get;list;watch
@@ -64,7 +83,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		concurrency = 8
 	}
 	byOwner := watches.ByOwnerLabel("AgencyPortal")
-	notStatus := builder.WithPredicates(watches.NotStatus())
+	reported := builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.ReportChanged()))
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("agencyportal").
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
@@ -72,10 +91,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&appsv1.Deployment{}, byOwner).
 		Watches(&corev1.ServiceAccount{}, byOwner).
 		Watches(&corev1.Service{}, byOwner).
-		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, byOwner, notStatus).
-		Watches(&policyv1.PodDisruptionBudget{}, byOwner, notStatus).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, byOwner, reported).
+		Watches(&policyv1.PodDisruptionBudget{}, byOwner, reported).
 		Watches(&networkingv1.NetworkPolicy{}, byOwner).
 		WatchesMetadata(&corev1.Pod{}, byOwner, builder.WithPredicates(watches.Deleted())).
+		WatchesMetadata(&corev1.Pod{}, watches.Map(portalOfForeignPod)).
 		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsOfAgency), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionNetworkIsolated))).
 		Watches(&networkingv1.NetworkPolicy{}, watches.MapLow(r.portalsOfGuard)).
 		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard)).
@@ -101,6 +121,7 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		status.LookupFailed(p.GetStatusBase(), p.Generation)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
 	}
+	in.Now = r.now()
 	out := desired.AgencyPortal(in)
 	if p.DeletionTimestamp != nil {
 		inventory, err := r.Applier.Teardown(ctx, owner, p.Status.Inventory, out.Objects[:min(1, len(out.Objects))])
@@ -121,5 +142,5 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		res, err = r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
 	}
 	status.AgencyPortal(in, out, res, err)
-	return ctrl.Result{RequeueAfter: res.RetryAfter()}, err
+	return ctrl.Result{RequeueAfter: sooner(res.RetryAfter(), status.RecheckAfter(in, out))}, err
 }

@@ -28,6 +28,16 @@ func (r *Reconciler) portalsOfGuard(ctx context.Context, o client.Object) []ctrl
 	return r.list(ctx, client.InNamespace(names.Namespace(l[names.LabelOwnerName])))
 }
 
+// portalOfForeignPod maps a pod that the portal's own ReplicaSet did not make to
+// the portal whose label it carries.
+func portalOfForeignPod(_ context.Context, o client.Object) []ctrl.Request {
+	portal := o.GetLabels()[names.LabelPortal]
+	if portal == "" || names.PodOfDeployment(o, portal) {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: o.GetNamespace(), Name: portal}}}
+}
+
 // portalsOfPolicy maps a policy to the portals that it selected or selects.
 func (r *Reconciler) portalsOfPolicy(ctx context.Context, o client.Object) []ctrl.Request {
 	return watches.PortalsOfPolicy(ctx, r.Client, o)

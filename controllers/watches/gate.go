@@ -1,6 +1,8 @@
 package watches
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -49,7 +51,14 @@ func same(a, b *metav1.Condition) bool {
 	return a.Status == b.Status && a.Reason == b.Reason
 }
 
-// PortalGate passes changes of a portal that links, services and platforms rest on.
+// PortalGate passes changes of a portal that links, services and platforms rest
+// on, the ports of its pods among them.
 func PortalGate() predicate.Predicate {
-	return GateChanged(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionReady)
+	return predicate.Or(GateChanged(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionReady), predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok1 := e.ObjectOld.(*v1alpha1.AgencyPortal)
+			after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
+			return ok1 && ok2 && !slices.Equal(before.Status.Ports, after.Status.Ports)
+		},
+	})
 }

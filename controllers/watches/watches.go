@@ -8,6 +8,9 @@ import (
 	"slices"
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -93,6 +96,37 @@ func NotStatus() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		return specOf(e.ObjectOld, e.ObjectNew) || metaChanged(e.ObjectOld, e.ObjectNew)
 	}}
+}
+
+// ReportChanged passes what an autoscaler or a disruption budget says about
+// itself: the status and reason of its conditions. Counts do not pass.
+func ReportChanged() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+		UpdateFunc:  func(e event.UpdateEvent) bool { return !maps.Equal(reports(e.ObjectOld), reports(e.ObjectNew)) },
+	}
+}
+
+func reports(o client.Object) map[string]string {
+	out := map[string]string{}
+	switch o := o.(type) {
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		for _, c := range o.Status.Conditions {
+			// Whether it is at one of its bounds is no failure.
+			if c.Type != autoscalingv2.ScalingLimited && c.Status != corev1.ConditionTrue {
+				out[string(c.Type)] = c.Reason
+			}
+		}
+	case *policyv1.PodDisruptionBudget:
+		for _, c := range o.Status.Conditions {
+			// Whether a pod may go just now changes with every pod.
+			if c.Reason == policyv1.SyncFailedReason {
+				out[c.Type] = c.Reason
+			}
+		}
+	}
+	return out
 }
 
 // CreatedOrDeleted passes creations, deletions and the start of a deletion.

@@ -107,6 +107,9 @@ func (p *platform) start(ctx context.Context) error {
 	if err := p.install(ctx, in); err != nil {
 		return err
 	}
+	if err := sample.Metrics(ctx, p.admin); err != nil {
+		return err
+	}
 	if p.settings, err = settings.Parse([]byte(in.settings)); err != nil {
 		return err
 	}

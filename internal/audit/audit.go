@@ -158,6 +158,7 @@ func newAuditor(in Input) *auditor {
 		out := desired.AgencyPortal(i)
 		a.owners[names.OwnerOf("AgencyPortal", i.Portal)] = true
 		a.write(out.Objects)
+		a.nameServers(i, out)
 		for _, f := range desired.PlatformFlows(i, out) {
 			a.expected.add(f, "platformRefs of "+f.From.String())
 		}
@@ -173,6 +174,23 @@ func newAuditor(in Input) *auditor {
 	a.endpoints()
 	a.evaluator = reach.New(a.in.Snapshot)
 	return a
+}
+
+// nameServers are expected to be open to what runs, where they have addresses.
+func (a *auditor) nameServers(in desired.PortalInput, out desired.PortalOutput) {
+	if out.Running == nil || in.Agency == nil || in.Agency.Spec.Suspended {
+		return
+	}
+	for _, c := range in.Settings.ClusterDNS.Addresses {
+		block, err := netip.ParsePrefix(c)
+		if err != nil {
+			continue
+		}
+		for _, protocol := range []corev1.Protocol{corev1.ProtocolUDP, corev1.ProtocolTCP} {
+			k := edge{from: types.NamespacedName{Namespace: in.Portal.Namespace, Name: in.Portal.Name}, block: block.Masked(), port: reach.Port{Protocol: protocol, Number: 53}}
+			a.expected[k] = append(a.expected[k], "clusterDNS of the installation")
+		}
+	}
 }
 
 func (a *auditor) write(objects []desired.Object) {

@@ -32,7 +32,7 @@ Shell completion:
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	root.AddCommand(newStatusCommand(streams, flags), newRenderCommand(streams), newReachCommand(streams, flags), newAuditCommand(streams, flags))
+	root.AddCommand(newStatusCommand(streams, flags), newRenderCommand(streams), newReachCommand(streams, flags), newAuditCommand(streams, flags), newRestartCommand(streams, flags))
 	for _, d := range []v1alpha1.Decision{v1alpha1.DecisionApprove, v1alpha1.DecisionReject, v1alpha1.DecisionSuspend} {
 		root.AddCommand(newDecideCommand(streams, flags, d))
 	}

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -36,8 +39,17 @@ type PortalInput struct {
 	Platforms map[string]ReferencedPlatform
 	// OlderSiblings is the number of older portals of the agency.
 	OlderSiblings int
-	// Deployment as observed; nil when there is none. It enters the status only.
+	// Deployment as observed; nil when there is none. It decides which ports stay
+	// open during a rollout, and otherwise enters the status only.
 	Deployment *appsv1.Deployment
+	// Autoscaler and Budget as observed; nil when there is none. They enter the
+	// status only.
+	Autoscaler *autoscalingv2.HorizontalPodAutoscaler
+	Budget     *policyv1.PodDisruptionBudget
+	// ForeignPods carry the portal's label and are not of its Deployment, sorted.
+	ForeignPods []string
+	// Now is the time at which the portal is looked at. It enters the status only.
+	Now time.Time
 }
 
 // PortalOutput is what should exist for a portal, and why not more.
@@ -58,6 +70,9 @@ type PortalOutput struct {
 	// Running is the spec whose workload is written: the portal's own, the last
 	// compliant one, or nil for none.
 	Running *v1alpha1.AgencyPortalSpec
+	// Ports on which the pods listen, the oldest first: that of Running, and those
+	// from before while pods still have them.
+	Ports []int32
 	// Hold keeps the present workload as it is: what it rests on is being
 	// repaired, and neither creating nor removing would be right.
 	Hold bool
@@ -97,6 +112,7 @@ func AgencyPortal(in PortalInput) PortalOutput {
 	}
 	out.Objects = []Object{denyAllNetworkPolicy(s, names.Child(s.portal, "deny"), portalLabels(s.portal))}
 	if out.Running != nil {
+		out.Ports = rendered.ports
 		out.Objects = append(out.Objects, rendered.objects...)
 	}
 	return out
@@ -118,6 +134,7 @@ type rendering struct {
 	criteria []string
 	selected []v1alpha1.SecurityPolicy
 	findings []v1alpha1.PolicyFinding
+	ports    []int32
 	objects  []Object
 }
 
@@ -136,14 +153,15 @@ func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, policies [
 	r.subject.Level, r.criteria = policy.SecurityLevel(spec, in.Settings.SecurityLevels)
 	r.selected = policy.Selecting(policies, r.subject)
 	workload := deployment(s, in, spec, r.subject, policy.EffectiveFloor(r.selected))
-	base := baseNetworkPolicy(s, in, spec)
-	budget := podDisruptionBudget(s, spec.Replicas.Min)
+	r.ports = servedPorts(in, spec)
+	base := baseNetworkPolicy(s, in, spec, r.ports)
+	budget := podDisruptionBudget(s, spec.Replicas)
 	r.findings = policy.Evaluate(r.selected, policy.Workload{
 		Template: workload.Spec.Template, MinReplicas: spec.Replicas.Min,
-		HasDisruptionBudget: budget != nil, Policies: []*networkingv1.NetworkPolicy{base},
+		HasDisruptionBudget: budget != nil, Policies: []*networkingv1.NetworkPolicy{base}, NameServers: in.Settings.ClusterDNS.Addresses,
 	})
 	r.findings = append(requiredPlatforms(in, spec), r.findings...)
-	r.objects = append(r.objects, serviceAccount(s), workload, service(s, spec))
+	r.objects = append(r.objects, serviceAccount(s), workload, service(s, spec, r.ports))
 	if budget != nil {
 		r.objects = append(r.objects, budget)
 	}

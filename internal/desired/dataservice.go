@@ -2,6 +2,7 @@ package desired
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -47,8 +48,8 @@ func DataService(in ServiceInput) ServiceOutput {
 		return out
 	case p.Portal == nil:
 		out.Published = &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPortalNotFound, Message: fmt.Sprintf("spec.portalRef.name: the namespace has no AgencyPortal %q; create it or correct the name.", spec.PortalRef.Name)}
-	case p.Portal.Spec.Port != spec.Port:
-		out.Published = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPortMismatch, Message: fmt.Sprintf("spec.port: %d is not the portal's port %d; use the portal's port.", spec.Port, p.Portal.Spec.Port)}
+	case !slices.Contains(Ports(p.Portal), spec.Port):
+		out.Published = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPortMismatch, Message: fmt.Sprintf("spec.port: %d is not the portal's port %s; use the portal's port.", spec.Port, joinPorts(Ports(p.Portal)))}
 	case !meta.IsStatusConditionTrue(p.Portal.Status.Conditions, v1alpha1.ConditionReady):
 		out.Published = &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPortalNotReady, Message: fmt.Sprintf("spec.portalRef.name: portal %q is not Ready (see its conditions); the service is published when it is.", spec.PortalRef.Name)}
 	}

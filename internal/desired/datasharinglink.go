@@ -129,8 +129,8 @@ func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
 	if !meta.IsStatusConditionTrue(in.Service.Status.Conditions, v1alpha1.ConditionDatasetOwned) {
 		add(Waiting, v1alpha1.ReasonServiceNotFound, "spec.provider.service: %q does not own its dataset %q (see its conditions); nothing is shared until it does.", spec.Provider.Service, in.Service.Spec.Dataset)
 	}
-	if in.Service.Spec.Port != in.Provider.Portal.Spec.Port {
-		add(Waiting, v1alpha1.ReasonServiceNotFound, "spec.provider.service: port %d of the service is not the portal's port %d; the provider must correct it.", in.Service.Spec.Port, in.Provider.Portal.Spec.Port)
+	if !slices.Contains(Ports(in.Provider.Portal), in.Service.Spec.Port) {
+		add(Waiting, v1alpha1.ReasonServiceNotFound, "spec.provider.service: port %d of the service is not the portal's port %s; the provider must correct it.", in.Service.Spec.Port, joinPorts(Ports(in.Provider.Portal)))
 	}
 	if missing := missingOperations(in); len(missing) > 0 {
 		add(Terminal, v1alpha1.ReasonOperationNotFound, "spec.operations: service %q has no operation %s; it has %s.", spec.Provider.Service, strings.Join(missing, ", "), strings.Join(operationNames(in.Service.Spec.Operations), ", "))
@@ -262,18 +262,18 @@ func end(p PortalWithAgency) policy.End {
 // platform, which then is the only one that the provider lets in.
 func linkPolicies(in LinkInput) []Object {
 	s := scope{owner: names.OwnerOf("DataSharingLink", in.Link)}
-	from, to, number := flowEnd(in.Consumer), flowEnd(in.Provider), in.Service.Spec.Port
+	from, to, ports := flowEnd(in.Consumer), flowEnd(in.Provider), Ports(in.Provider.Portal)
 	id := names.Link(in.Link.Namespace, in.Link.Name)
 	if in.Link.Spec.Route == v1alpha1.RouteDirect {
-		return policyPair(s, id, from, to, number)
+		return policyPair(s, id, from, to, ports)
 	}
 	via := flowEnd(in.Via)
 	var out []Object
 	if via != from {
-		out = append(out, policyPair(s, id+"-in", from, via, in.Via.Portal.Spec.Port)...)
+		out = append(out, policyPair(s, id+"-in", from, via, Ports(in.Via.Portal))...)
 	}
 	if via != to {
-		out = append(out, policyPair(s, id+"-out", via, to, number)...)
+		out = append(out, policyPair(s, id+"-out", via, to, ports)...)
 	}
 	return out
 }

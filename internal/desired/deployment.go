@@ -29,6 +29,7 @@ const (
 const runAs = 65532
 
 const (
+	containerName     = "portal"
 	portName          = "http"
 	terminationGrace  = 30
 	probePeriod       = 5
@@ -108,8 +109,15 @@ func podTemplate(s scope, spec *v1alpha1.AgencyPortalSpec, subject policy.Subjec
 		t.Spec.NodeSelector = map[string]string{names.LabelNodePool: floor.NodePool}
 		t.Spec.Tolerations = []corev1.Toleration{{Key: names.LabelNodePool, Operator: corev1.TolerationOpEqual, Value: floor.NodePool}}
 	}
+	annotations := map[string]string{}
 	if floor.RetentionMonths > 0 {
-		t.Annotations = map[string]string{names.AnnotationLogRetention: strconv.Itoa(int(floor.RetentionMonths))}
+		annotations[names.AnnotationLogRetention] = strconv.Itoa(int(floor.RetentionMonths))
+	}
+	if spec.Restart != "" {
+		annotations[names.AnnotationRestart] = spec.Restart
+	}
+	if len(annotations) > 0 {
+		t.Annotations = annotations
 	}
 	return t
 }
@@ -129,7 +137,7 @@ func spread(portal string) []corev1.TopologySpreadConstraint {
 
 func portalContainer(s scope, spec *v1alpha1.AgencyPortalSpec) corev1.Container {
 	return corev1.Container{
-		Name:                     "portal",
+		Name:                     containerName,
 		Image:                    spec.Image,
 		ImagePullPolicy:          corev1.PullIfNotPresent,
 		Env:                      environment(s, spec),

@@ -27,10 +27,10 @@ func denyAllNetworkPolicy(s scope, name string, podLabels map[string]string) *ne
 // baseNetworkPolicy opens what every running portal needs: names from the
 // cluster's DNS, over UDP and TCP, and the monitoring that scrapes it; and, for
 // an exposed portal whose host names are its own, the gateways of its exposure.
-func baseNetworkPolicy(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec) *networkingv1.NetworkPolicy {
+func baseNetworkPolicy(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, ports []int32) *networkingv1.NetworkPolicy {
 	p := networkPolicy(s, names.Child(s.portal, "base"), portalLabels(s.portal), networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress)
 	p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{
-		To:    []networkingv1.NetworkPolicyPeer{peer(in.Settings.ClusterDNS)},
+		To:    nameServers(in.Settings.ClusterDNS),
 		Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolUDP, dnsPort), port(corev1.ProtocolTCP, dnsPort)},
 	}}
 	var from []networkingv1.NetworkPolicyPeer
@@ -50,10 +50,23 @@ func baseNetworkPolicy(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec)
 		})
 		p.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{
 			From:  from,
-			Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, spec.Port)},
+			Ports: tcpPorts(ports),
 		}}
 	}
 	return p
+}
+
+// nameServers are the peers that answer DNS: pods, addresses or both, never none,
+// which would mean everybody.
+func nameServers(n settings.NameServers) []networkingv1.NetworkPolicyPeer {
+	var out []networkingv1.NetworkPolicyPeer
+	if n.Namespace != "" || len(n.Addresses) == 0 {
+		out = append(out, peer(n.Peer))
+	}
+	for _, a := range sortedStrings(n.Addresses) {
+		out = append(out, networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: a}})
+	}
+	return out
 }
 
 // exposable tells whether gateways may reach a portal that runs this spec. Only

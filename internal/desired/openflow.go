@@ -24,15 +24,15 @@ func LinkFlows(in LinkInput, out LinkOutput) []OpenFlow {
 	}
 	from, to := keyOf(in.Consumer.Portal), keyOf(in.Provider.Portal)
 	if in.Link.Spec.Route == v1alpha1.RouteDirect {
-		return []OpenFlow{{From: from, To: to, Port: in.Service.Spec.Port}}
+		return portFlows(from, to, in.Provider.Portal)
 	}
 	via := keyOf(in.Via.Portal)
 	var flows []OpenFlow
 	if via != from {
-		flows = append(flows, OpenFlow{From: from, To: via, Port: in.Via.Portal.Spec.Port})
+		flows = append(flows, portFlows(from, via, in.Via.Portal)...)
 	}
 	if via != to {
-		flows = append(flows, OpenFlow{From: via, To: to, Port: in.Service.Spec.Port})
+		flows = append(flows, portFlows(via, to, in.Provider.Portal)...)
 	}
 	return flows
 }
@@ -56,10 +56,19 @@ func PlatformFlows(in PortalInput, out PortalOutput) []OpenFlow {
 			continue
 		}
 		if to := keyOf(p.Endpoint.Portal); to != from {
-			flows = append(flows, OpenFlow{From: from, To: to, Port: p.Endpoint.Portal.Spec.Port})
+			flows = append(flows, portFlows(from, to, p.Endpoint.Portal)...)
 		}
 	}
 	return flows
+}
+
+// portFlows are the flows to a portal, one for each port that its pods listen on.
+func portFlows(from, to types.NamespacedName, p *v1alpha1.AgencyPortal) []OpenFlow {
+	var out []OpenFlow
+	for _, number := range Ports(p) {
+		out = append(out, OpenFlow{From: from, To: to, Port: number})
+	}
+	return out
 }
 
 func keyOf(p *v1alpha1.AgencyPortal) types.NamespacedName {

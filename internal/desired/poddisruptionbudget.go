@@ -4,12 +4,15 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
-// podDisruptionBudget lets maintenance take one pod at a time. With a single
-// pod it would block maintenance for good, so there is none.
-func podDisruptionBudget(s scope, minReplicas int32) *policyv1.PodDisruptionBudget {
-	if minReplicas < 2 {
+// podDisruptionBudget lets maintenance take one pod at a time wherever more than
+// one may run, also if the autoscaler made them. A portal that never has more
+// than one pod has no budget, since maintenance must be able to take that one.
+func podDisruptionBudget(s scope, r v1alpha1.Replicas) *policyv1.PodDisruptionBudget {
+	if r.Min < 2 && !autoscales(r) {
 		return nil
 	}
 	return &policyv1.PodDisruptionBudget{

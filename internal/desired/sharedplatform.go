@@ -129,7 +129,7 @@ func platformFlows(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec) (ob
 			continue
 		}
 		if to := flowEnd(p.Endpoint); to != from {
-			objects = append(objects, policyPair(s, id, from, to, p.Endpoint.Portal.Spec.Port)...)
+			objects = append(objects, policyPair(s, id, from, to, Ports(p.Endpoint.Portal))...)
 		}
 	}
 	return objects, blocked

@@ -9,8 +9,10 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -164,7 +166,33 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 	if err != nil {
 		return in, fmt.Errorf("read deployment: %w", err)
 	}
-	return in, nil
+	if in.Autoscaler, err = get[autoscalingv2.HorizontalPodAutoscaler](ctx, r, client.ObjectKeyFromObject(p)); err != nil {
+		return in, fmt.Errorf("read autoscaler: %w", err)
+	}
+	if in.Budget, err = get[policyv1.PodDisruptionBudget](ctx, r, client.ObjectKeyFromObject(p)); err != nil {
+		return in, fmt.Errorf("read disruption budget: %w", err)
+	}
+	in.ForeignPods, err = foreignPods(ctx, r, p)
+	return in, err
+}
+
+// foreignPods names the pods with a portal's label that no ReplicaSet of the
+// portal's Deployment made, sorted. They are in the portal's Service and
+// policies. Those that end are left out.
+func foreignPods(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) ([]string, error) {
+	pods := &metav1.PartialObjectMetadataList{}
+	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
+	if err := r.List(ctx, pods, client.InNamespace(p.Namespace), client.MatchingLabels{names.LabelPortal: p.Name}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list pods: %w", err)
+	}
+	var out []string
+	for i := range pods.Items {
+		if pod := &pods.Items[i]; pod.DeletionTimestamp == nil && !names.PodOfDeployment(pod, p.Name) {
+			out = append(out, pod.Name)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
 }
 
 // guarded tells whether the namespace is the agency's own, stays, and its

@@ -47,6 +47,8 @@ const (
 	// LabelNodePool is the node label and taint key of node pools.
 	LabelNodePool = "platform.gov.vn/node-pool"
 
+	// AnnotationRestart on a pod template holds the portal's spec.restart.
+	AnnotationRestart = "platform.gov.vn/restart"
 	// AnnotationLogRetention is how many months a pod's logs are kept.
 	AnnotationLogRetention = "platform.gov.vn/log-retention-months"
 	// AnnotationAutoscaled is on a Deployment whose pods above the stated number

@@ -23,6 +23,9 @@ type Workload struct {
 	MinReplicas         int32
 	HasDisruptionBudget bool
 	Policies            []*networkingv1.NetworkPolicy
+	// NameServers are the addresses of the installation's name servers, which are
+	// no way out of the platform.
+	NameServers []string
 }
 
 // Evaluate returns what the workload does not meet, sorted by policy and
@@ -146,7 +149,7 @@ func (e *evaluation) availability(c *v1alpha1.AvailabilityControl, w Workload) {
 		e.report("availability.minReplicas", fmt.Sprintf("replicas.min %d", w.MinReplicas), fmt.Sprintf("at least %d", c.MinReplicas))
 	}
 	if c.RequireDisruptionBudget && !w.HasDisruptionBudget {
-		e.report("availability.requireDisruptionBudget", fmt.Sprintf("replicas.min %d", w.MinReplicas), "at least 2, so that a disruption budget can hold")
+		e.report("availability.requireDisruptionBudget", "one pod at most", "more than one, by replicas.min or replicas.max, so that a disruption budget can hold")
 	}
 }
 
@@ -183,7 +186,9 @@ func (e *evaluation) network(c *v1alpha1.NetworkControl, w Workload) {
 	}
 	for _, p := range w.Policies {
 		for _, rule := range p.Spec.Egress {
-			if len(rule.To) == 0 || slices.ContainsFunc(rule.To, func(peer networkingv1.NetworkPolicyPeer) bool { return peer.IPBlock != nil }) {
+			if len(rule.To) == 0 || slices.ContainsFunc(rule.To, func(peer networkingv1.NetworkPolicyPeer) bool {
+				return peer.IPBlock != nil && !slices.Contains(w.NameServers, peer.IPBlock.CIDR)
+			}) {
 				e.report("network.denyInternetEgress", "NetworkPolicy "+p.Name+" opens egress to addresses", "egress to pods of the platform only")
 			}
 		}

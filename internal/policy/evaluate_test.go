@@ -118,7 +118,7 @@ func TestEvaluate(t *testing.T) {
 			[]finding{{Control: "podSecurity", Found: "host namespaces: hostNetwork=true", Wanted: "Baseline"}}},
 		{"too few pods", replicas, func(w *Workload) { w.MinReplicas = 1 }, []finding{{Control: "availability.minReplicas", Found: "replicas.min 1", Wanted: "at least 2"}}},
 		{"no disruption budget", budget, func(w *Workload) { w.HasDisruptionBudget, w.MinReplicas = false, 1 },
-			[]finding{{Control: "availability.requireDisruptionBudget", Found: "replicas.min 1", Wanted: "at least 2, so that a disruption budget can hold"}}},
+			[]finding{{Control: "availability.requireDisruptionBudget", Found: "one pod at most", Wanted: "more than one, by replicas.min or replicas.max, so that a disruption budget can hold"}}},
 		{"no limit", limits, func(w *Workload) { delete(w.Template.Spec.Containers[0].Resources.Limits, corev1.ResourceCPU) },
 			[]finding{{Control: "resources.requireLimits", Found: "container portal without cpu limit", Wanted: "a limit for cpu and memory"}}},
 		{"limit of zero", limits, limit(corev1.ResourceMemory, "0"), []finding{{Control: "resources.requireLimits", Found: "container portal without memory limit", Wanted: "a limit for cpu and memory"}}},

@@ -60,7 +60,7 @@ type Settings struct {
 	// IdentifierPrefix begins the identifiers of data services, e.g. VN/GOV.
 	IdentifierPrefix string `json:"identifierPrefix"`
 	// ClusterDNS are the only name servers that portals reach.
-	ClusterDNS Peer `json:"clusterDNS"`
+	ClusterDNS NameServers `json:"clusterDNS"`
 	// Monitoring may scrape portals.
 	Monitoring []Peer `json:"monitoring,omitempty"`
 	// Gateways may reach exposed portals.
@@ -105,9 +105,6 @@ func (s Settings) validate() error {
 	}
 	if err := s.ClusterDNS.validate("clusterDNS"); err != nil {
 		return err
-	}
-	if len(s.ClusterDNS.PodLabels) == 0 {
-		return fmt.Errorf("clusterDNS.podLabels is empty: it would open DNS ports of the whole namespace; name the labels of the DNS pods")
 	}
 	for i, p := range s.Monitoring {
 		if err := p.validate(fmt.Sprintf("monitoring[%d]", i)); err != nil {

@@ -26,6 +26,13 @@ func TestParseErrors(t *testing.T) {
 		{"DNS namespace invalid", "namespace: kube-system", "namespace: Kube_System", []string{"clusterDNS.namespace", `"Kube_System"`, "must consist of"}},
 		{"DNS pods unnamed", "  podLabels:\n    k8s-app: kube-dns\n", "", []string{"clusterDNS.podLabels", "empty", "name the labels"}},
 		{"DNS pod label invalid", "k8s-app: kube-dns", "k8s-app: -kube-dns", []string{`clusterDNS.podLabels["k8s-app"]`, `"-kube-dns"`, "must"}},
+		{"DNS address without a length", "  namespace: kube-system\n", "  addresses: [169.254.20.10]\n  namespace: kube-system\n", []string{"clusterDNS.addresses[0]", `"169.254.20.10"`, "169.254.20.10/32"}},
+		{"DNS address inside a block", "  namespace: kube-system\n", "  addresses: [10.0.0.9/29]\n  namespace: kube-system\n", []string{"clusterDNS.addresses[0]", "write 10.0.0.8/29"}},
+		{"DNS block too large", "  namespace: kube-system\n", "  addresses: [10.0.0.0/24]\n  namespace: kube-system\n", []string{"clusterDNS.addresses[0]", "larger than 8", "name the name servers"}},
+		{"DNS everywhere", "  namespace: kube-system\n", "  addresses: [0.0.0.0/0]\n  namespace: kube-system\n", []string{"clusterDNS.addresses[0]", "larger than 8"}},
+		{"DNS at the metadata address", "  namespace: kube-system\n", "  addresses: [169.254.169.248/29]\n  namespace: kube-system\n", []string{"clusterDNS.addresses[0]", "credentials"}},
+		{"DNS at a loopback address", "  namespace: kube-system\n", "  addresses: [\"::1/128\"]\n  namespace: kube-system\n", []string{"clusterDNS.addresses[0]", "no name server"}},
+		{"DNS labels without a namespace", "  namespace: kube-system\n", "  addresses: [169.254.20.10/32]\n", []string{"clusterDNS.namespace", "must consist of"}},
 		{"monitoring namespace invalid", "- namespace: monitoring", "- namespace: monitoring.", []string{"monitoring[0].namespace", `"monitoring."`, "must consist of"}},
 		{"gateway namespace missing", "  namespace: gateway-internet\n", "", []string{"gateways[1].namespace", `""`, "must consist of"}},
 		{"gateway for internal portals", "exposure: Internet", "exposure: Internal", []string{"gateways[1].exposure", `"Internal"`, "use DedicatedNetwork or Internet"}},
@@ -55,6 +62,14 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// TestNameServersByAddress: a cache on every node needs no pods.
+func TestNameServersByAddress(t *testing.T) {
+	s, err := Parse(replace(t, "  namespace: kube-system\n  podLabels:\n    k8s-app: kube-dns\n", "  addresses: [169.254.20.10/32, \"fd00::a/128\"]\n"))
+	if err != nil || len(s.ClusterDNS.Addresses) != 2 {
+		t.Errorf("addresses alone: %v, %+v", err, s.ClusterDNS)
+	}
+}
+
 func TestParseNoLevels(t *testing.T) {
 	data, _, _ := strings.Cut(string(defaults), "securityLevels:")
 	_, err := Parse([]byte(data))
@@ -76,7 +91,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("clusterDNS: {namespace: a}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := Parse(data)
-		if err == nil && (len(s.ClusterDNS.PodLabels) == 0 || len(s.SecurityLevels) == 0) {
+		if err == nil && (len(s.ClusterDNS.PodLabels)+len(s.ClusterDNS.Addresses) == 0 || len(s.SecurityLevels) == 0) {
 			t.Errorf("accepted with a gap: %+v", s)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -36,7 +37,7 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 		st.LastCompliant = nil
 	}
 	if !out.Hold {
-		st.URL = ""
+		st.URL, st.Ports = "", out.Ports
 	}
 	if out.Running != nil {
 		st.URL = fmt.Sprintf("http://%s.%s.svc:%d", p.Name, p.Namespace, out.Running.Port)
@@ -45,6 +46,7 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 	compliance(set, out)
 	isolation(set, in, out, res, err)
 	workload(set, in, out, res, err)
+	objects(set, in, out)
 	exposure(set, out)
 	platforms(set, in, out)
 	summarisePortal(set, out)
@@ -54,8 +56,14 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 		st.PublicServices.Verified = st.PublicServices.Declared
 	}
 	how := portalProgress(in, out, res, err)
-	if set.Get(v1alpha1.ConditionReady).Reason == v1alpha1.ReasonForeignPolicies {
+	switch set.Get(v1alpha1.ConditionReady).Reason {
+	case v1alpha1.ReasonForeignPolicies, v1alpha1.ReasonForeignPods, v1alpha1.ReasonQuotaExceeded:
+		// Only a person can help.
 		how = stalled
+	case v1alpha1.ReasonUnavailable:
+		if overdue(in) {
+			how = stalled
+		}
 	}
 	finish(&st.StatusBase, set, how)
 }
@@ -65,12 +73,28 @@ func isolation(set *conditions.Set, in desired.PortalInput, out desired.PortalOu
 	switch {
 	case len(out.Objects) == 0:
 		set.Unknown(c, v1alpha1.ReasonPending, "Nothing runs that would need isolation.")
-	case !applied(set, c, res, err):
+	case !networkApplied(set, c, res, err):
+	case len(in.ForeignPods) > 0:
+		set.False(c, v1alpha1.ReasonForeignPods, foreignPodsMessage(in))
 	case opened(in):
 		set.False(c, v1alpha1.ReasonForeignPolicies, fmt.Sprintf("Network policies that the operator did not write open the namespace; Agency %q names them (NetworkIsolated).", in.Agency.Name))
 	default:
 		set.True(c, v1alpha1.ReasonIsolated, "Deny-all and the declared rules exist.")
 	}
+}
+
+// maxNamed is how many pods a message names.
+const maxNamed = 5
+
+func foreignPodsMessage(in desired.PortalInput) string {
+	named := in.ForeignPods
+	more := ""
+	if len(named) > maxNamed {
+		more = fmt.Sprintf(" and %d more", len(named)-maxNamed)
+		named = named[:maxNamed]
+	}
+	return fmt.Sprintf("Pods that the portal's Deployment did not make carry its label, so they are in its Service and its policies: %s%s. Find out who made them, then: kubectl -n %s delete pod %s",
+		strings.Join(named, ", "), more, in.Portal.Namespace, strings.Join(named, " "))
 }
 
 // opened tells whether the agency reports network policies that are not the
@@ -139,8 +163,9 @@ func workload(set *conditions.Set, in desired.PortalInput, out desired.PortalOut
 	case out.Running == nil && len(out.Blockers) > 0:
 		b := out.Blockers[0]
 		set.False(c, v1alpha1.ReasonWorkloadBlocked, "Nothing runs: "+b.Message)
-	case err != nil || !res.Complete():
-		set.Unknown(c, v1alpha1.ReasonPending, "The objects are not all in place.")
+	case !networkInPlace(res, err):
+		set.Unknown(c, v1alpha1.ReasonPending, "The network policies are not all in place; nothing is started before they are.")
+	case !restApplied(set, c, res, err):
 	case suspended(in) && stopped(in, res):
 		set.False(c, v1alpha1.ReasonSuspended, fmt.Sprintf("Agency %q is suspended: the pods are stopped.", in.Agency.Name))
 	case suspended(in):
@@ -148,7 +173,7 @@ func workload(set *conditions.Set, in desired.PortalInput, out desired.PortalOut
 	case !observed(in, res):
 		set.False(c, v1alpha1.ReasonProgressing, "The workload was written; its pods are not observed yet.")
 	default:
-		available(set, in.Deployment, out.Running)
+		available(set, in, out.Running)
 	}
 }
 
@@ -168,9 +193,9 @@ func stopped(in desired.PortalInput, res apply.Result) bool {
 // every attempt.
 var podName = regexp.MustCompile(`pods? "[^"]*"`)
 
-func available(set *conditions.Set, d *appsv1.Deployment, spec *v1alpha1.AgencyPortalSpec) {
+func available(set *conditions.Set, in desired.PortalInput, spec *v1alpha1.AgencyPortalSpec) {
 	const c = v1alpha1.ConditionWorkloadAvailable
-	st := d.Status
+	st := in.Deployment.Status
 	enough := st.AvailableReplicas >= spec.Replicas.Min && st.UpdatedReplicas >= spec.Replicas.Min
 	old := st.Replicas - st.UpdatedReplicas
 	if enough && old <= 0 {
@@ -179,7 +204,11 @@ func available(set *conditions.Set, d *appsv1.Deployment, spec *v1alpha1.AgencyP
 	}
 	// The order of the Deployment's conditions changes, so each is looked for.
 	if dc := deploymentCondition(st, appsv1.DeploymentReplicaFailure); dc.Status == corev1.ConditionTrue {
-		set.False(c, v1alpha1.ReasonUnavailable, "Pods can't be made: "+podName.ReplaceAllString(dc.Message, "pod"))
+		if m := quotaMessage(in, dc.Message); m != "" {
+			set.False(c, v1alpha1.ReasonQuotaExceeded, m)
+			return
+		}
+		set.False(c, v1alpha1.ReasonUnavailable, "Pods can't be made: "+strings.TrimSuffix(podName.ReplaceAllString(dc.Message, "pod"), ".")+".")
 		return
 	}
 	if dc := deploymentCondition(st, appsv1.DeploymentProgressing); dc.Reason == "ProgressDeadlineExceeded" {
@@ -192,6 +221,11 @@ func available(set *conditions.Set, d *appsv1.Deployment, spec *v1alpha1.AgencyP
 		return
 	}
 	set.False(c, v1alpha1.ReasonProgressing, fmt.Sprintf("Waiting for at least %d available pods.", spec.Replicas.Min))
+}
+
+// overdue reports whether the Deployment has stopped hoping.
+func overdue(in desired.PortalInput) bool {
+	return in.Deployment != nil && deploymentCondition(in.Deployment.Status, appsv1.DeploymentProgressing).Reason == "ProgressDeadlineExceeded"
 }
 
 func deploymentCondition(st appsv1.DeploymentStatus, t appsv1.DeploymentConditionType) appsv1.DeploymentCondition {
@@ -224,7 +258,7 @@ func summarisePortal(set *conditions.Set, out desired.PortalOutput) {
 		set.False(v1alpha1.ConditionReady, w.Reason, w.Message+" The operator's policies are closed; nothing is lost.")
 		return
 	}
-	set.Summarise(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionNetworkIsolated, v1alpha1.ConditionWorkloadAvailable, v1alpha1.ConditionPlatformsResolved, v1alpha1.ConditionExposed)
+	set.Summarise(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionNetworkIsolated, v1alpha1.ConditionWorkloadAvailable, v1alpha1.ConditionObjectsHealthy, v1alpha1.ConditionPlatformsResolved, v1alpha1.ConditionExposed)
 }
 
 func portalProgress(in desired.PortalInput, out desired.PortalOutput, res apply.Result, err error) progress {

@@ -71,23 +71,25 @@ func pods(available int32, conditions ...appsv1.DeploymentCondition) func(*desir
 func TestAgencyPortal(t *testing.T) {
 	late := appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded"}
 	quota := appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue,
-		Message: `pods "tax-filing-5d5bd88b4c-x7k2p" is forbidden: exceeded quota: agency-quota.`}
+		Message: `pods "tax-filing-5d5bd88b4c-x7k2p" is forbidden: exceeded quota: agency-quota, requested: pods=1,requests.cpu=100m, used: pods=2,requests.cpu=32, limited: pods=2,requests.cpu=32`}
+	refused := appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue,
+		Message: `pods "tax-filing-5d5bd88b4c-x7k2p" is forbidden: violates PodSecurity`}
 	foreign := apply.Result{Conflicts: []apply.Conflict{{Kind: "Deployment", Namespace: "agency-finance", Name: "tax-filing"}}}
 	type conditions = map[string]string
 	good := func(with conditions) conditions {
-		out := conditions{"PolicyCompliant": "True Compliant", "NetworkIsolated": "True Isolated", "WorkloadAvailable": "True Available", "Exposed": "True InternalOnly", "PlatformsResolved": "True PlatformsResolved"}
+		out := conditions{"PolicyCompliant": "True Compliant", "NetworkIsolated": "True Isolated", "WorkloadAvailable": "True Available", "ObjectsHealthy": "True Healthy", "Exposed": "True InternalOnly", "PlatformsResolved": "True PlatformsResolved"}
 		for k, v := range with {
 			out[k] = v
 		}
 		return out
 	}
 	idle := func(with conditions) conditions {
-		with["NetworkIsolated"] = "Unknown Pending"
+		with["NetworkIsolated"], with["ObjectsHealthy"] = "Unknown Pending", "Unknown Pending"
 		with["WorkloadAvailable"] = "False WorkloadBlocked"
 		return good(with)
 	}
 	blocked := func(with conditions) conditions {
-		with["WorkloadAvailable"] = "False WorkloadBlocked"
+		with["WorkloadAvailable"], with["ObjectsHealthy"] = "False WorkloadBlocked", "Unknown Pending"
 		return good(with)
 	}
 	tests := []struct {
@@ -122,7 +124,7 @@ func TestAgencyPortal(t *testing.T) {
 			in.NamespaceGuarded = false
 			in.Portal.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Deployment", Name: "tax-filing"}}
 		}), apply.Result{}, nil,
-			summary{good(conditions{"WorkloadAvailable": "False WorkloadBlocked", "Ready": "False AgencyNotReady", "Reconciling": "True AgencyNotReady"}), kstatus.InProgressStatus}, nil},
+			summary{blocked(conditions{"Ready": "False AgencyNotReady", "Reconciling": "True AgencyNotReady"}), kstatus.InProgressStatus}, nil},
 		{"quota", portal(func(in *desired.PortalInput) { in.OlderSiblings = 20 }), apply.Result{}, nil,
 			summary{blocked(conditions{"Ready": "False PortalQuotaExceeded", "Stalled": "True PortalQuotaExceeded"}), kstatus.FailedStatus},
 			[]string{"spec.quota.portals", "20", "remove one"}},
@@ -144,17 +146,17 @@ func TestAgencyPortal(t *testing.T) {
 		{"no routes yet", portal(func(in *desired.PortalInput) { in.Portal.Spec.Exposure = v1alpha1.ExposureDedicatedNetwork }), apply.Result{}, nil,
 			summary{good(conditions{"Exposed": "False WaitingForRoutes", "Ready": "False WaitingForRoutes", "Reconciling": "True WaitingForRoutes"}), kstatus.InProgressStatus}, nil},
 		{"foreign object", portal(), foreign, nil,
-			summary{good(conditions{"NetworkIsolated": "False Conflict", "WorkloadAvailable": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}), kstatus.FailedStatus},
+			summary{good(conditions{"WorkloadAvailable": "False Conflict", "Ready": "False Conflict", "Stalled": "True Conflict"}), kstatus.FailedStatus},
 			[]string{"Deployment agency-finance/tax-filing exists", "left alone", "Remove or rename it."}},
 		{"opened by others", portal(openedByOthers), apply.Result{}, nil,
 			summary{good(conditions{"NetworkIsolated": "False ForeignPolicies", "Ready": "False ForeignPolicies", "Stalled": "True ForeignPolicies"}), kstatus.FailedStatus},
 			[]string{`Agency "finance" names them`}},
 		{"opened by others, a foreign object", portal(openedByOthers), foreign, nil,
-			summary{good(conditions{"NetworkIsolated": "False Conflict", "WorkloadAvailable": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}), kstatus.FailedStatus}, nil},
+			summary{good(conditions{"NetworkIsolated": "False ForeignPolicies", "WorkloadAvailable": "False Conflict", "Ready": "False ForeignPolicies", "Stalled": "True ForeignPolicies"}), kstatus.FailedStatus}, nil},
 		{"opened by others, being suspended", portal(openedByOthers, suspendedWith(1)), apply.Result{}, nil,
-			summary{good(conditions{"NetworkIsolated": "False ForeignPolicies", "WorkloadAvailable": "False Suspended", "Ready": "False Suspended", "Reconciling": "True Suspended"}), kstatus.InProgressStatus}, nil},
+			summary{good(conditions{"ObjectsHealthy": "Unknown Pending", "NetworkIsolated": "False ForeignPolicies", "WorkloadAvailable": "False Suspended", "Ready": "False Suspended", "Reconciling": "True Suspended"}), kstatus.InProgressStatus}, nil},
 		{"opened by others, suspended", portal(openedByOthers, suspendedWith(0)), apply.Result{}, nil,
-			summary{good(conditions{"NetworkIsolated": "False ForeignPolicies", "WorkloadAvailable": "False Suspended", "Ready": "False Suspended"}), kstatus.InProgressStatus}, nil},
+			summary{good(conditions{"ObjectsHealthy": "Unknown Pending", "NetworkIsolated": "False ForeignPolicies", "WorkloadAvailable": "False Suspended", "Ready": "False Suspended"}), kstatus.InProgressStatus}, nil},
 		{"write failed", portal(), apply.Result{}, errors.New("timeout"),
 			summary{good(conditions{"NetworkIsolated": "False ApplyFailed", "WorkloadAvailable": "Unknown Pending", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, nil},
 		{"just written", portal(), apply.Result{Changed: []string{"Deployment"}}, nil,
@@ -172,19 +174,23 @@ func TestAgencyPortal(t *testing.T) {
 			summary{good(conditions{"WorkloadAvailable": "False Progressing", "Ready": "False Progressing", "Reconciling": "True Progressing"}), kstatus.InProgressStatus},
 			[]string{"of the spec before"}},
 		{"pods late", portal(pods(0, late)), apply.Result{}, nil,
-			summary{good(conditions{"WorkloadAvailable": "False Unavailable", "Ready": "False Unavailable", "Reconciling": "True Unavailable"}), kstatus.InProgressStatus},
+			summary{good(conditions{"WorkloadAvailable": "False Unavailable", "Ready": "False Unavailable", "Stalled": "True Unavailable"}), kstatus.FailedStatus},
 			[]string{"do not become ready in time", "See the events and logs"}},
 		{"pods refused, whatever the order", portal(pods(0, late, quota)), apply.Result{}, nil,
+			summary{good(conditions{"WorkloadAvailable": "False QuotaExceeded", "Ready": "False QuotaExceeded", "Stalled": "True QuotaExceeded"}), kstatus.FailedStatus},
+			[]string{`Pods can't be made: ResourceQuota "agency-quota" is used up (pods: 2 of 2 used, 1 more asked; requests.cpu: 32 of 32 used, 100m more asked)`,
+				"Lower spec.replicas or spec.resources", `raise spec.quota.pods and spec.quota.cpu of Agency "finance"`}},
+		{"pods refused for another reason", portal(pods(0, refused)), apply.Result{}, nil,
 			summary{good(conditions{"WorkloadAvailable": "False Unavailable", "Ready": "False Unavailable", "Reconciling": "True Unavailable"}), kstatus.InProgressStatus},
-			[]string{"Pods can't be made: pod is forbidden: exceeded quota: agency-quota"}},
+			[]string{"Pods can't be made: pod is forbidden: violates PodSecurity"}},
 		{"suspended", portal(suspendedWith(0)), apply.Result{}, nil,
-			summary{good(conditions{"WorkloadAvailable": "False Suspended", "Ready": "False Suspended"}), kstatus.InProgressStatus},
+			summary{good(conditions{"ObjectsHealthy": "Unknown Pending", "WorkloadAvailable": "False Suspended", "Ready": "False Suspended"}), kstatus.InProgressStatus},
 			[]string{`Agency "finance" is suspended: the pods are stopped.`}},
 		{"suspended, pods still there", portal(suspendedWith(1)), apply.Result{}, nil,
-			summary{good(conditions{"WorkloadAvailable": "False Suspended", "Ready": "False Suspended", "Reconciling": "True Suspended"}), kstatus.InProgressStatus},
+			summary{good(conditions{"ObjectsHealthy": "Unknown Pending", "WorkloadAvailable": "False Suspended", "Ready": "False Suspended", "Reconciling": "True Suspended"}), kstatus.InProgressStatus},
 			[]string{"the pods are being stopped."}},
 		{"suspended, not written", portal(suspendedWith(2)), apply.Result{}, errors.New("timeout"),
-			summary{good(conditions{"NetworkIsolated": "False ApplyFailed", "WorkloadAvailable": "Unknown Pending", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, nil},
+			summary{good(conditions{"ObjectsHealthy": "Unknown Pending", "NetworkIsolated": "False ApplyFailed", "WorkloadAvailable": "Unknown Pending", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

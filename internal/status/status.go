@@ -3,6 +3,9 @@ package status
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -68,7 +71,42 @@ func applied(set *conditions.Set, condition string, res apply.Result, err error)
 	return false
 }
 
+// failedKind finds the kind of the object that a write failed for.
+var failedKind = regexp.MustCompile(`(?:^|: )(?:apply|create|update|remove|delete|replace) ([A-Z][A-Za-z]+)/`)
+
+// about keeps of a result what concerns the network policies of a portal, or
+// else the rest. A failure of which the object is not known concerns both.
+func about(res apply.Result, err error, network bool) (apply.Result, error) {
+	is := func(kind string) bool { return (kind == "NetworkPolicy") == network }
+	res.Conflicts = slices.DeleteFunc(slices.Clone(res.Conflicts), func(c apply.Conflict) bool { return !is(c.Kind) })
+	res.Terminating = slices.DeleteFunc(slices.Clone(res.Terminating), func(t string) bool {
+		kind, _, named := strings.Cut(t, "/")
+		return named && !is(kind)
+	})
+	if err != nil {
+		if m := failedKind.FindStringSubmatch(err.Error()); m != nil && !is(m[1]) {
+			err = nil
+		}
+	}
+	return res, err
+}
+
 // setBlocker puts a blocker into a condition.
 func setBlocker(set *conditions.Set, condition string, b *desired.Blocker) {
 	set.False(condition, b.Reason, b.Message)
+}
+
+func networkApplied(set *conditions.Set, condition string, res apply.Result, err error) bool {
+	res, err = about(res, err, true)
+	return applied(set, condition, res, err)
+}
+
+func restApplied(set *conditions.Set, condition string, res apply.Result, err error) bool {
+	res, err = about(res, err, false)
+	return applied(set, condition, res, err)
+}
+
+func networkInPlace(res apply.Result, err error) bool {
+	res, err = about(res, err, true)
+	return err == nil && res.Complete()
 }

@@ -74,6 +74,10 @@ func bringUp(root string) {
 			return err
 		}
 		step("kubectl apply -k config/default")
+		// It ends with the test's process.
+		if err := sample.Metrics(context.Background(), admin); err != nil {
+			return err
+		}
 		for _, binding := range sample.Bindings() {
 			if err := admin.Create(ctx, binding); err != nil {
 				return err

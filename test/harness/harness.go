@@ -49,6 +49,10 @@ func Start(ctx context.Context, o controlplane.Options) (*Env, error) {
 	if e.Admin, err = NewClient(cp.AdminConfig()); err == nil {
 		err = e.install(ctx)
 	}
+	if err == nil && o.ControllerManager {
+		// It ends with the test's process.
+		err = sample.Metrics(context.Background(), e.Admin)
+	}
 	if err != nil {
 		_ = cp.Stop()
 		return nil, err
