@@ -217,6 +217,10 @@ const (
 	ReasonApprovalMissing = "ApprovalMissing"
 	// ReasonApprovalStale: an approval exists, for another scope.
 	ReasonApprovalStale = "ApprovalStale"
+	// ReasonRequesterMissing: personal data needs to know who asks.
+	ReasonRequesterMissing = "RequesterMissing"
+	// ReasonSameApprover: one person decided for more than one side.
+	ReasonSameApprover = "SameApprover"
 	// ReasonRejected: the scope was rejected.
 	ReasonRejected = "Rejected"
 	// ReasonLinkSuspended: the link is suspended.

@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // LinkRoute says which way a link's traffic takes.
@@ -77,6 +78,143 @@ type DataSharingLinkSpec struct {
 	// +optional
 	// +kubebuilder:default=Platform
 	Route LinkRoute `json:"route,omitempty"`
+	// requestedBy is the user who asks. The API server accepts only the
+	// requesting user here. A link to personal data needs it, and that user can
+	// then approve for no side.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	RequestedBy string `json:"requestedBy,omitempty"`
+}
+
+// LinkScopeEnd is a portal as an approval approves it. Its identity counts, and
+// of what it is like that which an approver looks at: what runs there, how far
+// it is exposed, how it is secured and what data it holds.
+type LinkScopeEnd struct {
+	// agency of the portal.
+	Agency AgencyName `json:"agency"`
+	// name of the portal.
+	Name string `json:"name"`
+	// uid of the portal.
+	UID types.UID `json:"uid"`
+	// exposure of the portal.
+	// +optional
+	Exposure Exposure `json:"exposure,omitempty"`
+	// securityLevel that is computed for the portal.
+	// +optional
+	SecurityLevel SecurityLevel `json:"securityLevel,omitempty"`
+	// dataClassification of the portal.
+	// +optional
+	DataClassification DataClassification `json:"dataClassification,omitempty"`
+	// image is the repository of the portal's image, without tag and digest.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Image string `json:"image,omitempty"`
+}
+
+// LinkScopeService is a data service as an approval approves it.
+type LinkScopeService struct {
+	// agency that provides the service.
+	Agency AgencyName `json:"agency"`
+	// name of the service.
+	Name string `json:"name"`
+	// uid of the service.
+	UID types.UID `json:"uid"`
+}
+
+// LinkScope is exactly what an approval approves: specHash is its hash. Objects
+// carry their UID, so one that is made anew needs a new approval; the link also
+// carries its generation, which the API server counts up with every change, so
+// a request that changes and changes back needs a new approval too.
+type LinkScope struct {
+	// linkUID is the uid of the link.
+	LinkUID types.UID `json:"linkUID"`
+	// linkGeneration is the generation of the link.
+	LinkGeneration int64 `json:"linkGeneration"`
+	// consumer is the portal that asks.
+	Consumer LinkScopeEnd `json:"consumer"`
+	// provider is the portal that serves the data.
+	Provider LinkScopeEnd `json:"provider"`
+	// via is the sharing platform's portal for the route Platform.
+	// +optional
+	Via *LinkScopeEnd `json:"via,omitempty"`
+	// service that is asked for.
+	Service LinkScopeService `json:"service"`
+	// operations that are asked for.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Operations []Operation `json:"operations"`
+	// port of the service.
+	Port int32 `json:"port"`
+	// classification is the strictest of the service's, its portal's, and those
+	// of the agency's other services of the same portal or dataset.
+	Classification DataClassification `json:"classification"`
+	// purpose for which the data is used.
+	// +kubebuilder:validation:MaxLength=500
+	Purpose string `json:"purpose"`
+	// legalBasis is the provision that allows it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=500
+	LegalBasis string `json:"legalBasis,omitempty"`
+	// validUntil is when the link closes.
+	ValidUntil metav1.Time `json:"validUntil"`
+	// requestsPerSecond bounds the requests; 0 for no bound.
+	// +optional
+	RequestsPerSecond int32 `json:"requestsPerSecond,omitempty"`
+	// route of the traffic.
+	Route LinkRoute `json:"route"`
+	// requestedBy is the user who asks.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	RequestedBy string `json:"requestedBy,omitempty"`
+}
+
+// LinkSide is one of those who decide about a link.
+//
+// +kubebuilder:validation:Enum=Provider;Authority
+type LinkSide string
+
+const (
+	// SideProvider is the agency that provides the service.
+	SideProvider LinkSide = "Provider"
+	// SideAuthority is the coordinating authority.
+	SideAuthority LinkSide = "Authority"
+)
+
+// DecisionRevoked stands on the record of a link for an approval that was deleted.
+const DecisionRevoked Decision = "Revoked"
+
+// LinkDecision is a decision about a link as it was observed. It stays on the
+// record when the approval is changed or deleted.
+type LinkDecision struct {
+	// side that decided.
+	Side LinkSide `json:"side"`
+	// decision that was taken: Approve, Reject, Suspend, or Revoked for an
+	// approval that was deleted.
+	// +kubebuilder:validation:MaxLength=20
+	Decision string `json:"decision"`
+	// approver is the user who decided; of a revocation, whose decision it was.
+	// +kubebuilder:validation:MaxLength=253
+	Approver string `json:"approver"`
+	// specHash of the scope that was decided about.
+	// +optional
+	// +kubebuilder:validation:MaxLength=71
+	SpecHash string `json:"specHash,omitempty"`
+	// time at which it was decided, or at which a later change was observed.
+	Time metav1.Time `json:"time"`
+	// namespace of the approval.
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace"`
+	// name of the approval.
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// uid of the approval.
+	UID types.UID `json:"uid"`
+	// reason that the approver gave.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1000
+	Reason string `json:"reason,omitempty"`
 }
 
 // DataSharingLinkStatus is what the operator observed.
@@ -94,6 +232,14 @@ type DataSharingLinkStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Identifier string `json:"identifier,omitempty"`
+	// scope is exactly what an approval of the link approves.
+	// +optional
+	Scope *LinkScope `json:"scope,omitempty"`
+	// decisions are the newest decisions about the link, oldest first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	Decisions []LinkDecision `json:"decisions,omitempty"`
 }
 
 // DataSharingLink is a consumer's request for data. Traffic passes only while
@@ -107,7 +253,7 @@ type DataSharingLinkStatus struct {
 // +kubebuilder:printcolumn:name="Service",type=string,JSONPath=`.spec.provider.service`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
-// +kubebuilder:printcolumn:name="Valid-Until",type=date,JSONPath=`.spec.validUntil`
+// +kubebuilder:printcolumn:name="Valid-Until",type=string,JSONPath=`.spec.validUntil`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,priority=1
 // +kubebuilder:printcolumn:name="Hash",type=string,JSONPath=`.status.specHash`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

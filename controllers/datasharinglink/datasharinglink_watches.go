@@ -23,8 +23,20 @@ func linkOfApproval(_ context.Context, o client.Object) []ctrl.Request {
 	return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: string(a.Spec.LinkRef.Namespace), Name: string(a.Spec.LinkRef.Name)}}}
 }
 
+// linksOfService maps a service to the links to it, and to those to the agency's
+// services of the same portal or dataset, whose classification it has a say in.
 func (r *Reconciler) linksOfService(ctx context.Context, o client.Object) []ctrl.Request {
-	return r.linksTo(ctx, client.ObjectKeyFromObject(o))
+	out := r.linksTo(ctx, client.ObjectKeyFromObject(o))
+	s, ok := o.(*v1alpha1.DataService)
+	if !ok {
+		return out
+	}
+	for _, by := range []client.MatchingFields{{gather.IndexServicePortal: string(s.Spec.PortalRef.Name)}, {gather.IndexServiceDataset: string(s.Spec.Dataset)}} {
+		for _, sibling := range watches.List(ctx, r.Client, &v1alpha1.DataServiceList{}, client.InNamespace(s.Namespace), by) {
+			out = append(out, r.linksTo(ctx, sibling.NamespacedName)...)
+		}
+	}
+	return out
 }
 
 func (r *Reconciler) linksTo(ctx context.Context, service client.ObjectKey) []ctrl.Request {

@@ -26,6 +26,7 @@ import (
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
 	texts "github.com/govplatform/govplatform/internal/text"
 )
@@ -47,18 +48,11 @@ type Decision struct {
 
 // ScopeShown is what an approval approves, as the user sees it before he decides.
 type ScopeShown struct {
-	Link           client.ObjectKey
-	Consumer       string
-	Provider       string
-	Identifier     string
-	Operations     []v1alpha1.Operation
-	ValidUntil     time.Time
-	RateLimit      *v1alpha1.RateLimit
-	Route          v1alpha1.LinkRoute
-	Classification v1alpha1.DataClassification
-	Purpose        string
-	LegalBasis     string
-	Hash           string
+	Link       client.ObjectKey
+	Identifier string
+	// Scope as the link's status has it; nil for a suspension of a link without one.
+	Scope *v1alpha1.LinkScope
+	Hash  string
 	// Checked is true when the hash was computed here from what is shown, and not
 	// only read from the link's status.
 	Checked bool
@@ -146,15 +140,10 @@ func explainLinkRead(err error, link client.ObjectKey) error {
 	return fmt.Errorf("read DataSharingLink %s: %w", link, err)
 }
 
-// readScope reads what the user will see. The link comes first: if the service
-// changes afterwards, the hash is for the older scope and opens nothing.
+// readScope reads what the user will see: the scope of the link's status, whose
+// hash the decision is bound to. What changes afterwards has another hash.
 func readScope(ctx context.Context, c client.Client, d Decision, link *v1alpha1.DataSharingLink) (ScopeShown, error) {
-	s := ScopeShown{
-		Link: d.Link, Consumer: link.Namespace + "/" + string(link.Spec.Consumer.PortalRef.Name),
-		Provider:   names.Namespace(string(link.Spec.Provider.Agency)) + "/" + string(link.Spec.Provider.Service),
-		Identifier: link.Status.Identifier, ValidUntil: link.Spec.ValidUntil.Time, RateLimit: link.Spec.RateLimit, Route: link.Spec.Route,
-		Purpose: link.Spec.Purpose, LegalBasis: link.Spec.LegalBasis, Hash: link.Status.SpecHash,
-	}
+	s := ScopeShown{Link: d.Link, Identifier: link.Status.Identifier, Scope: link.Status.Scope, Hash: link.Status.SpecHash}
 	if link.Status.ObservedGeneration != link.Generation && d.Decision != v1alpha1.DecisionSuspend {
 		return s, errors.New("the operator has not looked at the latest spec of the link yet: repeat the command in a moment")
 	}
@@ -165,18 +154,13 @@ func readScope(ctx context.Context, c client.Client, d Decision, link *v1alpha1.
 		}
 		return s, fmt.Errorf("the link has no scope that could be decided about yet: %s", why)
 	}
-	var service v1alpha1.DataService
-	err := c.Get(ctx, client.ObjectKey{Namespace: names.Namespace(string(link.Spec.Provider.Agency)), Name: string(link.Spec.Provider.Service)}, &service)
-	switch {
-	case err == nil:
-		s.Classification = service.Spec.Classification
-		s.Operations = desired.OperationsOf(link, &service)
-	case d.Decision == v1alpha1.DecisionSuspend:
-		s.Notes = append(s.Notes, "the service could not be read: "+err.Error())
-	default:
-		return s, fmt.Errorf("read DataService %s: %w", s.Provider, err)
+	if s.Hash != "" && (s.Scope == nil || policy.HashScope(*s.Scope) != s.Hash) {
+		if d.Decision != v1alpha1.DecisionSuspend {
+			return s, errors.New("the link's status.scope is not what its status.specHash stands for: repeat the command in a moment, and report it if it stays so")
+		}
+		s.Scope = nil
 	}
-	if d.Decision == v1alpha1.DecisionApprove && !time.Now().Before(s.ValidUntil) {
+	if d.Decision == v1alpha1.DecisionApprove && !time.Now().Before(link.Spec.ValidUntil.Time) {
 		s.Notes = append(s.Notes, "the link has expired, so an approval opens nothing")
 	}
 	return s, s.check(ctx, c, d, link)
@@ -199,7 +183,7 @@ func (s *ScopeShown) check(ctx context.Context, c client.Client, d Decision, lin
 		return err
 	}
 	scope, ok := desired.ScopeOf(in)
-	if ok && scope.Hash() != s.Hash && d.Decision != v1alpha1.DecisionSuspend {
+	if ok && policy.HashScope(scope) != s.Hash && d.Decision != v1alpha1.DecisionSuspend {
 		return errors.New("the scope is changing: the operator's hash is not the one of what is there now; repeat the command in a moment")
 	}
 	s.Checked = ok
@@ -245,33 +229,12 @@ func (s ScopeShown) Print(w io.Writer) {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "  %-15s %s\n", name, strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " "))
 	}
-	or := func(text, other string) string {
-		if text == "" {
-			return other
-		}
-		return text
-	}
 	fmt.Fprintf(w, "DataSharingLink %s\n", s.Link)
-	row("consumer", "%s", s.Consumer)
-	row("provider", "%s", s.Provider)
-	row("identifier", "%s", or(s.Identifier, "-"))
-	for i, o := range s.Operations {
-		name := "operations"
-		if i > 0 {
-			name = ""
-		}
-		row(name, "%s %s %s", o.Name, o.Method, o.Path)
+	if s.Scope == nil {
+		row("scope", "none yet")
+	} else {
+		s.printScope(row)
 	}
-	row("valid until", "%s", s.ValidUntil.UTC().Format(time.RFC3339))
-	rate := "no bound"
-	if s.RateLimit != nil {
-		rate = strconv.Itoa(int(s.RateLimit.RequestsPerSecond)) + " requests per second"
-	}
-	row("rate limit", "%s", rate)
-	row("route", "%s", s.Route)
-	row("classification", "%s", or(string(s.Classification), "-"))
-	row("purpose", "%s", s.Purpose)
-	row("legal basis", "%s", or(s.LegalBasis, "none"))
 	how := ""
 	if s.Hash != "" && !s.Checked {
 		how = " (as the operator states it)"
@@ -280,6 +243,47 @@ func (s ScopeShown) Print(w io.Writer) {
 	for _, n := range s.Notes {
 		fmt.Fprintln(w, "note: "+n)
 	}
+}
+
+func or(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}
+
+// endShown is an end of a link in one line.
+func endShown(e v1alpha1.LinkScopeEnd) string {
+	return fmt.Sprintf("%s/%s (security level %d, exposure %s, data %s, image %s)", names.Namespace(string(e.Agency)), e.Name, e.SecurityLevel, e.Exposure, e.DataClassification, e.Image)
+}
+
+func (s ScopeShown) printScope(row func(name, format string, args ...any)) {
+	c := s.Scope
+	row("consumer", "%s", endShown(c.Consumer))
+	row("requested by", "%s", or(c.RequestedBy, "not said"))
+	row("provider", "%s", endShown(c.Provider))
+	if c.Via != nil {
+		row("via", "%s", endShown(*c.Via))
+	}
+	row("service", "%s/%s", names.Namespace(string(c.Service.Agency)), c.Service.Name)
+	row("identifier", "%s", or(s.Identifier, "-"))
+	for i, o := range c.Operations {
+		name := "operations"
+		if i > 0 {
+			name = ""
+		}
+		row(name, "%s %s %s", o.Name, o.Method, o.Path)
+	}
+	row("valid until", "%s", c.ValidUntil.UTC().Format(time.RFC3339))
+	rate := "no bound"
+	if c.RequestsPerSecond > 0 {
+		rate = strconv.Itoa(int(c.RequestsPerSecond)) + " requests per second"
+	}
+	row("rate limit", "%s", rate)
+	row("route", "%s", c.Route)
+	row("classification", "%s", c.Classification)
+	row("purpose", "%s", c.Purpose)
+	row("legal basis", "%s", or(c.LegalBasis, "none"))
 }
 
 func newDecideCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags, decision v1alpha1.Decision) *cobra.Command {

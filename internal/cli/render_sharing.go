@@ -176,7 +176,8 @@ func (s *localSet) renderLink(ctx context.Context, c *platformState, l *v1alpha1
 			a := &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: names.Link(l.Namespace, l.Name), UID: types.UID("assumed-" + ns)}}
 			a.Spec = v1alpha1.DataSharingApprovalSpec{
 				LinkRef:  v1alpha1.LinkReference{Namespace: v1alpha1.ObjectName(l.Namespace), Name: v1alpha1.ObjectName(l.Name)},
-				SpecHash: scope.Hash(), Decision: v1alpha1.DecisionApprove,
+				SpecHash: policy.HashScope(scope), Decision: v1alpha1.DecisionApprove,
+				Approver: "assumed of " + ns,
 			}
 			in.Approvals = append(in.Approvals, *a)
 			c.store.add(a)

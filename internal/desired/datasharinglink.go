@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
@@ -32,6 +33,9 @@ type LinkInput struct {
 	Consumer PortalWithAgency
 	Service  *v1alpha1.DataService
 	Provider PortalWithAgency
+	// Siblings are the other services of the provider's portal, and those of its
+	// agency with the same dataset: the same data under other labels.
+	Siblings []v1alpha1.DataService
 	// Via is the portal of the sharing platform; nil when none is available.
 	Via PortalWithAgency
 	// Policies are all SecurityPolicies.
@@ -46,8 +50,10 @@ type LinkOutput struct {
 	References []Blocker
 	// Validity is why the term does not hold; nil while it does.
 	Validity *Blocker
-	// Hash of the scope; empty while the references are not resolved.
-	Hash string
+	// Scope is what an approval approves; nil while the references are not
+	// resolved. Hash is its hash.
+	Scope *v1alpha1.LinkScope
+	Hash  string
 	// Provider and Authority are the two sides' verdicts.
 	Provider, Authority policy.Verdict
 	// AuthorityRequired is true when the authority must approve too.
@@ -66,17 +72,61 @@ func DataSharingLink(in LinkInput) LinkOutput {
 	out.References = referenceBlockers(in, floor)
 	out.Validity = validityBlocker(in, floor)
 	if len(out.References) == 0 {
-		out.Hash = scopeOf(in).Hash()
+		scope := scopeOf(in)
+		out.Scope, out.Hash = &scope, policy.HashScope(scope)
 	}
-	authority := names.Namespace(in.Settings.AuthorityAgency)
-	out.Provider = policy.Decide(approvalsOf(in.Approvals, names.Namespace(string(in.Link.Spec.Provider.Agency))), out.Hash)
-	out.Authority = policy.Decide(approvalsOf(in.Approvals, authority), out.Hash)
-	out.AuthorityRequired = in.Service != nil && slices.Contains(floor.AuthorityApprovalFor, in.Service.Spec.Classification)
+	provider := approvalsOf(in.Approvals, names.Namespace(string(in.Link.Spec.Provider.Agency)))
+	authority := approvalsOf(in.Approvals, names.Namespace(in.Settings.AuthorityAgency))
+	out.Provider, out.Authority = policy.Decide(provider, out.Hash), policy.Decide(authority, out.Hash)
+	out.AuthorityRequired = in.Service != nil && floor.NeedsAuthority(Classification(in))
+	separateDuties(in, &out, policy.Approvers(provider, out.Hash), policy.Approvers(authority, out.Hash))
 	out.Open = out.Hash != "" && out.Validity == nil && out.Provider.Approved && authorityConsents(out) && in.Link.DeletionTimestamp == nil
 	if out.Open {
 		out.Objects = linkPolicies(in)
 	}
 	return out
+}
+
+// Classification of the data that a link asks for: the strictest label that the
+// provider itself gives to it.
+func Classification(in LinkInput) v1alpha1.DataClassification {
+	var labels []v1alpha1.DataClassification
+	if in.Service != nil {
+		labels = append(labels, in.Service.Spec.Classification)
+	}
+	if in.Provider.Portal != nil {
+		labels = append(labels, in.Provider.Portal.Spec.DataClassification)
+	}
+	for i := range in.Siblings {
+		labels = append(labels, in.Siblings[i].Spec.Classification)
+	}
+	return policy.Strictest(labels...)
+}
+
+// separateDuties takes back an approval that would have one person decide for
+// two sides. For personal data, who asks is a side too.
+func separateDuties(in LinkInput, out *LinkOutput, provider, authority []string) {
+	var asks []string
+	if out.Scope != nil && protected(out.Scope.Classification) {
+		asks = []string{in.Link.Spec.RequestedBy}
+	}
+	same := func(v *policy.Verdict) { v.Approved, v.Reason = false, v1alpha1.ReasonSameApprover }
+	if out.Provider.Approved && !policy.Separate(asks, provider) {
+		same(&out.Provider)
+		return
+	}
+	if !out.AuthorityRequired || !out.Authority.Approved {
+		return
+	}
+	if !policy.Separate(asks, authority) || out.Provider.Approved && !policy.Separate(asks, provider, authority) {
+		same(&out.Authority)
+	}
+}
+
+// protected reports whether data of a class needs a legal basis and a named
+// requester.
+func protected(c v1alpha1.DataClassification) bool {
+	return policy.Strictest(c, v1alpha1.ClassificationPersonal) == c
 }
 
 // authorityConsents: where its approval is not required the authority is silent
@@ -135,14 +185,22 @@ func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
 	if missing := missingOperations(in); len(missing) > 0 {
 		add(Terminal, v1alpha1.ReasonOperationNotFound, "spec.operations: service %q has no operation %s; it has %s.", spec.Provider.Service, strings.Join(missing, ", "), strings.Join(operationNames(in.Service.Spec.Operations), ", "))
 	}
-	if slices.Contains([]v1alpha1.DataClassification{in.Service.Spec.Classification, in.Consumer.Portal.Spec.DataClassification, in.Provider.Portal.Spec.DataClassification}, v1alpha1.ClassificationStateSecret) {
+	class := Classification(in)
+	if policy.Strictest(class, in.Consumer.Portal.Spec.DataClassification) == v1alpha1.ClassificationStateSecret || viaStateSecret(in) {
 		add(Terminal, v1alpha1.ReasonStateSecret, "spec.provider.service: one of the ends holds state secrets, which are never linked; remove the link.")
 	}
-	if in.Service.Spec.Classification == v1alpha1.ClassificationPersonal && text.Fold(spec.LegalBasis) == "" {
-		add(Terminal, v1alpha1.ReasonLegalBasisMissing, "spec.legalBasis: service %q shares personal data, which needs a legal basis; name the provision that allows it.", spec.Provider.Service)
+	if protected(class) && text.Fold(spec.LegalBasis) == "" {
+		add(Terminal, v1alpha1.ReasonLegalBasisMissing, "spec.legalBasis: service %q shares personal data, which needs a legal basis (the strictest label of the service and its portal counts); name the provision that allows it.", spec.Provider.Service)
+	}
+	if protected(class) && text.Fold(spec.RequestedBy) == "" {
+		add(Terminal, v1alpha1.ReasonRequesterMissing, "spec.requestedBy: service %q shares personal data, so it must be known who asks (the strictest label of the service and its portal counts); set it to the user who applies the link.", spec.Provider.Service)
 	}
 	out = append(out, routeBlockers(in, floor)...)
 	return out
+}
+
+func viaStateSecret(in LinkInput) bool {
+	return in.Link.Spec.Route != v1alpha1.RouteDirect && in.Via.Portal != nil && in.Via.Portal.Spec.DataClassification == v1alpha1.ClassificationStateSecret
 }
 
 // endBlocker tells why a portal can't be an end of a link. A portal that is
@@ -203,41 +261,50 @@ func validityBlocker(in LinkInput, floor policy.SharingFloor) *Blocker {
 		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonExpired,
 			Message: fmt.Sprintf("spec.validUntil: the link expired at %s; set a later time and have it approved again.", until.UTC().Format(time.RFC3339))}
 	}
-	if most := floor.MaxValidity; most > 0 && until.Sub(in.Link.CreationTimestamp.Time) > most {
+	most := floor.MaxValidity
+	switch {
+	case most == nil:
+		return nil
+	case *most <= 0:
 		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonValidityTooLong,
-			Message: fmt.Sprintf("spec.validUntil: policy allows at most %s from the creation of the link; set an earlier time.", most)}
+			Message: "spec.validUntil: a policy of one end lets no link be (dataSharing.maxValidity is 0); ask the authority."}
+	case until.Sub(in.Link.CreationTimestamp.Time) > *most:
+		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonValidityTooLong,
+			Message: fmt.Sprintf("spec.validUntil: policy allows at most %s from the creation of the link; set an earlier time.", *most)}
 	}
 	return nil
 }
 
 // ScopeOf returns what an approval of the link approves; ok is false while the
 // references are not resolved.
-func ScopeOf(in LinkInput) (scope policy.Scope, ok bool) {
+func ScopeOf(in LinkInput) (scope v1alpha1.LinkScope, ok bool) {
 	if len(referenceBlockers(in, sharingFloor(in))) > 0 {
-		return policy.Scope{}, false
+		return v1alpha1.LinkScope{}, false
 	}
 	return scopeOf(in), true
 }
 
-func scopeOf(in LinkInput) policy.Scope {
+func scopeOf(in LinkInput) v1alpha1.LinkScope {
 	l, svc := in.Link, in.Service
-	s := policy.Scope{
-		Consumer:       end(in.Consumer),
-		Provider:       end(in.Provider),
-		Service:        policy.End{Agency: in.Provider.Agency.Name, Name: svc.Name, UID: svc.UID},
+	s := v1alpha1.LinkScope{
+		LinkUID: l.UID, LinkGeneration: l.Generation,
+		Consumer:       end(in, in.Consumer),
+		Provider:       end(in, in.Provider),
+		Service:        v1alpha1.LinkScopeService{Agency: v1alpha1.AgencyName(in.Provider.Agency.Name), Name: svc.Name, UID: svc.UID},
 		Operations:     OperationsOf(l, svc),
 		Port:           svc.Spec.Port,
-		Classification: svc.Spec.Classification,
+		Classification: Classification(in),
 		Purpose:        l.Spec.Purpose,
 		LegalBasis:     l.Spec.LegalBasis,
-		ValidUntil:     l.Spec.ValidUntil.Unix(),
+		ValidUntil:     metav1.NewTime(l.Spec.ValidUntil.UTC().Truncate(time.Second)),
 		Route:          l.Spec.Route,
+		RequestedBy:    l.Spec.RequestedBy,
 	}
 	if l.Spec.RateLimit != nil {
-		s.RateLimit = l.Spec.RateLimit.RequestsPerSecond
+		s.RequestsPerSecond = l.Spec.RateLimit.RequestsPerSecond
 	}
 	if l.Spec.Route != v1alpha1.RouteDirect {
-		via := end(in.Via)
+		via := end(in, in.Via)
 		s.Via = &via
 	}
 	return s
@@ -254,8 +321,16 @@ func OperationsOf(l *v1alpha1.DataSharingLink, svc *v1alpha1.DataService) []v1al
 	return out
 }
 
-func end(p PortalWithAgency) policy.End {
-	return policy.End{Agency: p.Agency.Name, Name: p.Portal.Name, UID: p.Portal.UID}
+// end is a portal with what is material about it. What is not named here, such
+// as its replicas, resources or a new release of the same program, may change
+// without a new approval.
+func end(in LinkInput, p PortalWithAgency) v1alpha1.LinkScopeEnd {
+	spec := &p.Portal.Spec
+	level, _ := policy.SecurityLevel(spec, in.Settings.SecurityLevels)
+	return v1alpha1.LinkScopeEnd{
+		Agency: v1alpha1.AgencyName(p.Agency.Name), Name: p.Portal.Name, UID: p.Portal.UID,
+		Exposure: spec.Exposure, SecurityLevel: level, DataClassification: spec.DataClassification, Image: policy.Repository(spec.Image),
+	}
 }
 
 // linkPolicies builds the pairs: one for the direct route, two over the sharing

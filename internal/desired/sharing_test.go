@@ -29,7 +29,8 @@ func endOf(agency, portal string, port int32) PortalWithAgency {
 		Agency: &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: agency}},
 		Portal: &v1alpha1.AgencyPortal{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-" + agency, Name: portal, UID: types.UID("uid-" + portal), Generation: 1},
-			Spec:       v1alpha1.AgencyPortalSpec{Port: port, DataClassification: v1alpha1.ClassificationInternal},
+			Spec: v1alpha1.AgencyPortalSpec{Port: port, DataClassification: v1alpha1.ClassificationInternal, Exposure: v1alpha1.ExposureInternal,
+				Image: "registry.example.gov.vn/" + portal + ":v1"},
 			Status: v1alpha1.AgencyPortalStatus{StatusBase: v1alpha1.StatusBase{ObservedGeneration: 1,
 				Conditions: []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionTrue}}}},
 		},
@@ -41,10 +42,10 @@ func linkInput(modify ...func(*LinkInput)) LinkInput {
 	in := LinkInput{
 		Settings: settings.Default(), Now: noon,
 		Link: &v1alpha1.DataSharingLink{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-asker", Name: "wants", UID: "uid-wants", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-asker", Name: "wants", UID: "uid-wants", Generation: 1, CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
 			Spec: v1alpha1.DataSharingLinkSpec{
 				Consumer: v1alpha1.LinkConsumer{PortalRef: v1alpha1.LocalReference{Name: "asks"}}, Provider: v1alpha1.LinkProvider{Agency: "giver", Service: "data"},
-				Purpose: "p", LegalBasis: "l", Operations: []string{"read"}, ValidUntil: metav1.NewTime(noon.Add(time.Hour)), Route: v1alpha1.RouteDirect,
+				Purpose: "p", LegalBasis: "l", Operations: []string{"read"}, ValidUntil: metav1.NewTime(noon.Add(time.Hour)), Route: v1alpha1.RouteDirect, RequestedBy: "clerk@asker",
 			},
 		},
 		Consumer: endOf("asker", "asks", 8080), Provider: endOf("giver", "serves", 8443), Via: endOf("hub", "axis", 9443),
@@ -65,10 +66,10 @@ func linkInput(modify ...func(*LinkInput)) LinkInput {
 func decided(in *LinkInput, namespace string, d v1alpha1.Decision) {
 	hash := ""
 	if s, ok := ScopeOf(*in); ok {
-		hash = s.Hash()
+		hash = policy.HashScope(s)
 	}
 	in.Approvals = append(in.Approvals, v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("a%d", len(in.Approvals))},
-		Spec: v1alpha1.DataSharingApprovalSpec{Decision: d, SpecHash: hash, Reason: "r"}})
+		Spec: v1alpha1.DataSharingApprovalSpec{Decision: d, SpecHash: hash, Reason: "r", Approver: "officer@" + namespace}})
 }
 
 func approvedLink(modify ...func(*LinkInput)) LinkInput {
@@ -330,17 +331,22 @@ func TestPlatformFlows(t *testing.T) {
 func TestScopeOf(t *testing.T) {
 	in := linkInput(func(in *LinkInput) { in.Link.Spec.RateLimit = &v1alpha1.RateLimit{RequestsPerSecond: 7} })
 	s, ok := ScopeOf(in)
-	want := policy.Scope{
-		Consumer: policy.End{Agency: "asker", Name: "asks", UID: "uid-asks"}, Provider: policy.End{Agency: "giver", Name: "serves", UID: "uid-serves"},
-		Service: policy.End{Agency: "giver", Name: "data", UID: "uid-data"}, Operations: []v1alpha1.Operation{{Name: "read", Method: "GET", Path: "/r"}},
-		Port: 8443, Classification: v1alpha1.ClassificationInternal, Purpose: "p", LegalBasis: "l", ValidUntil: noon.Add(time.Hour).Unix(), RateLimit: 7, Route: v1alpha1.RouteDirect,
+	scoped := func(agency v1alpha1.AgencyName, name string) v1alpha1.LinkScopeEnd {
+		return v1alpha1.LinkScopeEnd{Agency: agency, Name: name, UID: types.UID("uid-" + name), Exposure: v1alpha1.ExposureInternal, SecurityLevel: 1,
+			DataClassification: v1alpha1.ClassificationInternal, Image: "registry.example.gov.vn/" + name}
+	}
+	want := v1alpha1.LinkScope{
+		LinkUID: "uid-wants", LinkGeneration: 1, RequestedBy: "clerk@asker",
+		Consumer: scoped("asker", "asks"), Provider: scoped("giver", "serves"),
+		Service: v1alpha1.LinkScopeService{Agency: "giver", Name: "data", UID: "uid-data"}, Operations: []v1alpha1.Operation{{Name: "read", Method: "GET", Path: "/r"}},
+		Port: 8443, Classification: v1alpha1.ClassificationInternal, Purpose: "p", LegalBasis: "l", ValidUntil: metav1.NewTime(noon.Add(time.Hour)), RequestsPerSecond: 7, Route: v1alpha1.RouteDirect,
 	}
 	if diff := gocmp.Diff(want, s); diff != "" || !ok {
 		t.Errorf("scope differs (-want +got):\n%s", diff)
 	}
 	in.Consumer.Portal.UID = "anew"
 	again, _ := ScopeOf(in)
-	if again.Hash() == s.Hash() {
+	if policy.HashScope(again) == policy.HashScope(s) {
 		t.Error("a portal made anew has the consent of the old one")
 	}
 	if !slices.Equal(in.Link.Spec.Operations, []string{"read"}) {

@@ -141,6 +141,9 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 		if in.Provider, err = portalWithAgency(ctx, r, provider, string(in.Service.Spec.PortalRef.Name)); err != nil {
 			return in, err
 		}
+		if in.Siblings, err = siblingServices(ctx, r, in.Service); err != nil {
+			return in, err
+		}
 	}
 	if l.Spec.Route != v1alpha1.RouteDirect {
 		if in.Via, err = sharingPlatform(ctx, r); err != nil {
@@ -156,6 +159,27 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 	}
 	in.Approvals = approvals.Items
 	return in, nil
+}
+
+// siblingServices lists the other living services of a service's portal, and
+// those of its agency with the same dataset. Another agency's label does not
+// count: nobody closes the links of others by publishing something.
+func siblingServices(ctx context.Context, r client.Reader, svc *v1alpha1.DataService) ([]v1alpha1.DataService, error) {
+	var out []v1alpha1.DataService
+	seen := map[string]bool{svc.Name: true}
+	for _, by := range []client.MatchingFields{{IndexServicePortal: string(svc.Spec.PortalRef.Name)}, {IndexServiceDataset: string(svc.Spec.Dataset)}} {
+		var list v1alpha1.DataServiceList
+		if err := r.List(ctx, &list, client.InNamespace(svc.Namespace), by); err != nil {
+			return nil, fmt.Errorf("list services of the same data: %w", err)
+		}
+		for i := range list.Items {
+			if s := list.Items[i]; !seen[s.Name] && s.DeletionTimestamp == nil {
+				seen[s.Name] = true
+				out = append(out, s)
+			}
+		}
+	}
+	return out, nil
 }
 
 // sharingPlatform returns the portal of the oldest sharing platform in the

@@ -111,7 +111,8 @@ func (e *evaluation) images(c *v1alpha1.ImageControl, w Workload) {
 		return
 	}
 	for _, ct := range containers(&w.Template.Spec) {
-		if len(c.AllowedRegistries) > 0 && !RegistryAllowed(ct.image, c.AllowedRegistries) {
+		// An empty list allows nothing; no list says nothing.
+		if c.AllowedRegistries != nil && !RegistryAllowed(ct.image, c.AllowedRegistries) {
 			e.report("images.allowedRegistries", ct.image, "an image from "+joinRegistries(c.AllowedRegistries))
 		}
 		if c.RequireDigest && !HasDigest(ct.image) {

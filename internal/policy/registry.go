@@ -49,3 +49,13 @@ func HasDigest(image string) bool {
 	d, ok := named.(reference.Digested)
 	return ok && d.Digest().Algorithm() == digest.SHA256
 }
+
+// Repository returns the registry and path of an image, without tag and digest:
+// releases of one program share it. What can't be parsed is its own repository.
+func Repository(image string) string {
+	host, path, ok := splitImage(image)
+	if !ok {
+		return image
+	}
+	return host + "/" + path
+}

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/text"
 )
@@ -20,8 +18,8 @@ import (
 type SharingFloor struct {
 	// AuthorityApprovalFor are the classifications that the authority approves too.
 	AuthorityApprovalFor []v1alpha1.DataClassification
-	// MaxValidity is the longest term; 0 for no bound.
-	MaxValidity time.Duration
+	// MaxValidity is the longest term; nil for no bound, and 0 lets no link be.
+	MaxValidity *time.Duration
 	// DirectAllowed is true when policies of both ends allow the direct route
 	// and none forbids it.
 	DirectAllowed bool
@@ -40,8 +38,11 @@ func EffectiveSharingFloor(consumer, provider []v1alpha1.SecurityPolicy) Sharing
 		}
 		f.MutualTLS = f.MutualTLS || c.RequireMutualTLS
 		f.AuthorityApprovalFor = append(f.AuthorityApprovalFor, c.RequireAuthorityApprovalFor...)
-		if c.MaxValidity != nil && (f.MaxValidity == 0 || c.MaxValidity.Duration < f.MaxValidity) {
-			f.MaxValidity = c.MaxValidity.Duration
+		if c.MaxValidity != nil {
+			most := max(c.MaxValidity.Duration, 0)
+			if f.MaxValidity == nil || most < *f.MaxValidity {
+				f.MaxValidity = &most
+			}
 		}
 	}
 	slices.Sort(f.AuthorityApprovalFor)
@@ -65,34 +66,45 @@ func directAllowed(policies []v1alpha1.SecurityPolicy) bool {
 	return allowed
 }
 
-// Scope is exactly what an approval approves. Ends carry their UID, so an
-// object that is made anew under the same name needs a new approval.
-type Scope struct {
-	Consumer       End                         `json:"consumer"`
-	Provider       End                         `json:"provider"`
-	Service        End                         `json:"service"`
-	Operations     []v1alpha1.Operation        `json:"operations"`
-	Port           int32                       `json:"port"`
-	Classification v1alpha1.DataClassification `json:"classification"`
-	Purpose        string                      `json:"purpose"`
-	LegalBasis     string                      `json:"legalBasis"`
-	ValidUntil     int64                       `json:"validUntil"`
-	RateLimit      int32                       `json:"rateLimit"`
-	Route          v1alpha1.LinkRoute          `json:"route"`
-	// Via is the sharing platform's portal for the route Platform.
-	Via *End `json:"via,omitempty"`
+// classes orders classifications from the least to the most protected.
+var classes = []v1alpha1.DataClassification{
+	v1alpha1.ClassificationPublic, v1alpha1.ClassificationInternal, v1alpha1.ClassificationPersonal, v1alpha1.ClassificationStateSecret,
 }
 
-// End is one object that a scope names.
-type End struct {
-	Agency string    `json:"agency"`
-	Name   string    `json:"name"`
-	UID    types.UID `json:"uid"`
+// classRank orders a classification. Nothing said is Internal, as the schema has it; a
+// class that is not known is protected like a state secret.
+func classRank(c v1alpha1.DataClassification) int {
+	if c == "" {
+		c = v1alpha1.ClassificationInternal
+	}
+	if i := slices.Index(classes, c); i >= 0 {
+		return i
+	}
+	return len(classes) - 1
 }
 
-// Hash returns "sha256:" and the hash of the scope. Neither the order in which
+// Strictest returns the most protected of several classifications: a weaker
+// label on one side of the same data never counts.
+func Strictest(all ...v1alpha1.DataClassification) v1alpha1.DataClassification {
+	if len(all) == 0 {
+		return v1alpha1.ClassificationInternal
+	}
+	most := 0
+	for _, c := range all {
+		most = max(most, classRank(c))
+	}
+	return classes[most]
+}
+
+// NeedsAuthority reports whether the authority must approve a link of the given
+// classification: what it asks for one class it asks for every stricter one.
+func (f SharingFloor) NeedsAuthority(c v1alpha1.DataClassification) bool {
+	return slices.ContainsFunc(f.AuthorityApprovalFor, func(asked v1alpha1.DataClassification) bool { return classRank(asked) <= classRank(c) })
+}
+
+// HashScope returns "sha256:" and the hash of a scope. Neither the order in which
 // operations are listed matters nor how an editor writes the same words.
-func (s Scope) Hash() string {
+func HashScope(s v1alpha1.LinkScope) string {
 	s.Purpose, s.LegalBasis = text.Normalise(s.Purpose), text.Normalise(s.LegalBasis)
 	s.Operations = slices.Clone(s.Operations)
 	slices.SortFunc(s.Operations, func(a, b v1alpha1.Operation) int {
@@ -115,6 +127,8 @@ type Verdict struct {
 	By string
 	// Words are the reason that the approver gave.
 	Words string
+	// Approver is the user who decided.
+	Approver string
 }
 
 // Objects is true when the side has decided against the scope, and not merely
@@ -128,16 +142,45 @@ func (v Verdict) Objects() bool {
 // scope of their hash only; what closes beats what opens.
 func Decide(approvals []v1alpha1.DataSharingApproval, hash string) Verdict {
 	v := Verdict{Reason: v1alpha1.ReasonApprovalMissing}
-	rank := 0
+	best := 0
 	for i := range approvals {
 		a := &approvals[i]
 		r, next := judge(a, hash)
-		next.By, next.Words = a.Namespace+"/"+a.Name, a.Spec.Reason
-		if r > rank || r == rank && r > 0 && next.By < v.By {
-			rank, v = r, next
+		next.By, next.Words, next.Approver = a.Namespace+"/"+a.Name, a.Spec.Reason, a.Spec.Approver
+		if r > best || r == best && r > 0 && next.By < v.By {
+			best, v = r, next
 		}
 	}
 	return v
+}
+
+// Approvers are the users whose approvals of the scope count for one side.
+func Approvers(approvals []v1alpha1.DataSharingApproval, hash string) []string {
+	var out []string
+	for i := range approvals {
+		if _, v := judge(&approvals[i], hash); v.Approved {
+			out = append(out, approvals[i].Spec.Approver)
+		}
+	}
+	return out
+}
+
+// Separate reports whether every side can be spoken for by a person of its own:
+// one of each side's users, no two the same, and none of the excluded ones.
+// Letter case does not make another person.
+func Separate(excluded []string, sides ...[]string) bool {
+	if len(sides) == 0 {
+		return true
+	}
+	for _, user := range sides[0] {
+		if slices.ContainsFunc(excluded, func(e string) bool { return strings.EqualFold(e, user) }) {
+			continue
+		}
+		if Separate(append(slices.Clone(excluded), user), sides[1:]...) {
+			return true
+		}
+	}
+	return false
 }
 
 // judge ranks one approval: the higher rank decides.

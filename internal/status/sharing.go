@@ -75,7 +75,8 @@ const (
 func DataSharingLink(in desired.LinkInput, out desired.LinkOutput, res apply.Result, err error) {
 	l := in.Link
 	set := conditions.New(l.Status.Conditions, l.Generation)
-	l.Status.Inventory, l.Status.SpecHash = res.Inventory, out.Hash
+	l.Status.Inventory, l.Status.SpecHash, l.Status.Scope = res.Inventory, out.Hash, out.Scope
+	l.Status.Decisions = recordDecisions(l.Status.Decisions, in)
 	l.Status.Identifier = ""
 	if in.Service != nil {
 		l.Status.Identifier = in.Service.Status.Identifier
@@ -130,6 +131,8 @@ func approval(set *conditions.Set, condition, side string, v policy.Verdict, has
 		set.False(condition, v.Reason, fmt.Sprintf("Suspended by %s%s; the link opens again when that is taken back.", v.By, words))
 	case v.Reason == v1alpha1.ReasonRejected:
 		set.False(condition, v.Reason, fmt.Sprintf("Rejected by %s%s; change the request and ask again.", v.By, words))
+	case v.Reason == v1alpha1.ReasonSameApprover:
+		set.False(condition, v.Reason, fmt.Sprintf("%s is by %s, who already speaks for another side of the link; another person must decide for %s.", v.By, v.Approver, side))
 	case hash == "":
 		set.Unknown(condition, v1alpha1.ReasonPending, "There is no scope to approve before the references are resolved.")
 	case v.Reason == v1alpha1.ReasonApprovalStale:

@@ -69,7 +69,7 @@ func Policy(name, agency string, modify ...func(*v1alpha1.SecurityPolicy)) *v1al
 func (e *Env) Create(t *testing.T, objects ...client.Object) {
 	t.Helper()
 	for _, o := range objects {
-		if err := e.Admin.Create(t.Context(), o); err != nil {
+		if err := e.As(o).Create(t.Context(), o); err != nil {
 			t.Fatalf("create %T %s: %v", o, o.GetName(), err)
 		}
 		t.Cleanup(func() {

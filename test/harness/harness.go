@@ -37,6 +37,8 @@ type Env struct {
 	ControlPlane *controlplane.ControlPlane
 	// Admin may do everything (system:masters).
 	Admin client.Client
+	// authority may do everything as well, under another name.
+	authority client.Client
 }
 
 // Start starts a control plane and installs CRDs, RBAC and admission policies.
@@ -47,6 +49,9 @@ func Start(ctx context.Context, o controlplane.Options) (*Env, error) {
 	}
 	e := &Env{ControlPlane: cp}
 	if e.Admin, err = NewClient(cp.AdminConfig()); err == nil {
+		e.authority, err = userClient(cp, AuthorityUser)
+	}
+	if err == nil {
 		err = e.install(ctx)
 	}
 	if err == nil && o.ControllerManager {
@@ -58,6 +63,14 @@ func Start(ctx context.Context, o controlplane.Options) (*Env, error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+func userClient(cp *controlplane.ControlPlane, user string) (client.Client, error) {
+	cfg, err := cp.UserConfig(user, "system:masters")
+	if err != nil {
+		return nil, err
+	}
+	return NewClient(cfg)
 }
 
 // NewClient returns a client without a cache that knows all kinds.

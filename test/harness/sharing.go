@@ -10,10 +10,18 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/settings"
 )
 
-// AdminUser is the user behind Env.Admin, as approvals must name it.
-const AdminUser = "govplatform:admin"
+// Users in whose name fixtures ask and decide; all may do everything.
+const (
+	// AdminUser is the user behind Env.Admin, as approvals must name it.
+	AdminUser = "govplatform:admin"
+	// AuthorityUser decides for the authority: one person never decides for two sides.
+	AuthorityUser = "govplatform:authority"
+	// RequesterUser asks for personal data.
+	RequesterUser = "govplatform:requester"
+)
 
 // Service returns a data service of an agency's portal.
 func Service(agency, name, portal string, modify ...func(*v1alpha1.DataService)) *v1alpha1.DataService {
@@ -51,13 +59,27 @@ func Link(agency, name, portal, provider, service string, modify ...func(*v1alph
 
 // Approval returns the decision of an agency about the link's present scope.
 func Approval(agency string, l *v1alpha1.DataSharingLink, d v1alpha1.Decision) *v1alpha1.DataSharingApproval {
+	approver := AdminUser
+	if agency == settings.Default().AuthorityAgency {
+		approver = AuthorityUser
+	}
 	return &v1alpha1.DataSharingApproval{
 		ObjectMeta: metav1.ObjectMeta{Name: l.Name, Namespace: names.Namespace(agency)},
 		Spec: v1alpha1.DataSharingApprovalSpec{
 			LinkRef:  v1alpha1.LinkReference{Namespace: v1alpha1.ObjectName(l.Namespace), Name: v1alpha1.ObjectName(l.Name)},
-			SpecHash: l.Status.SpecHash, Decision: d, Reason: "Kiểm thử", Approver: AdminUser,
+			SpecHash: l.Status.SpecHash, Decision: d, Reason: "Kiểm thử", Approver: approver,
 		},
 	}
+}
+
+// As returns the client that may write an object: the API server accepts a
+// decision only from the approver that it names.
+func (e *Env) As(o client.Object) client.Client {
+	a, ok := o.(*v1alpha1.DataSharingApproval)
+	if !ok || a.Spec.Approver != AuthorityUser {
+		return e.Admin
+	}
+	return e.authority
 }
 
 // LinkPolicies returns the network policies that exist for a link, wherever.

@@ -112,7 +112,7 @@ func again(t *testing.T, a *v1alpha1.DataSharingApproval, l *v1alpha1.DataSharin
 
 func merge(t *testing.T, o client.Object, patch string) {
 	t.Helper()
-	if err := env.Admin.Patch(t.Context(), o, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
+	if err := env.As(o).Patch(t.Context(), o, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
 		t.Fatalf("patch %T %s: %v", o, o.GetName(), err)
 	}
 }
@@ -396,13 +396,16 @@ func TestLinkInWrongOrder(t *testing.T) {
 	wantPolicies(t, link, 2)
 	op.WaitQuiet(t, 3*time.Second)
 
-	t.Run("the approval before the link", func(t *testing.T) {
-		// Everything that the scope names is the same, so the approval is for it.
+	t.Run("the link made anew", func(t *testing.T) {
+		// Its words are the same, and yet it is another request.
 		remove(t, link)
 		env.WaitGone(t, link)
 		env.WaitCondition(t, approval, v1alpha1.ConditionBound, metav1.ConditionFalse, v1alpha1.ReasonLinkNotFound)
 		same := harness.Link("order-asker", "wants", "asks", "order-giver", "data", func(l *v1alpha1.DataSharingLink) { l.Spec = link.Spec })
 		env.Create(t, same)
+		reason(t, same, v1alpha1.ConditionProviderApproved, v1alpha1.ReasonApprovalStale)
+		staysClosed(t, same)
+		again(t, approval, same)
 		env.WaitReady(t, same, approval)
 		wantPolicies(t, same, 2)
 		merge(t, same, `{"spec":{"purpose":"Khác"}}`)
@@ -417,7 +420,8 @@ func TestLinkRefusals(t *testing.T) {
 	policyOf := func(c *v1alpha1.DataSharingControl, agencies ...string) *v1alpha1.SecurityPolicy {
 		return sharingPolicy("deny", c, agencies...)
 	}
-	link := p.link("wants")
+	requested := func(l *v1alpha1.DataSharingLink) { l.Spec.RequestedBy = harness.RequesterUser }
+	link := p.link("wants", requested)
 	env.Create(t, link)
 	reason(t, link, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonDirectNotAllowed)
 	if link.Status.Phase != "Refused" {
@@ -444,8 +448,14 @@ func TestLinkRefusals(t *testing.T) {
 		reason(t, bare, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonLegalBasisMissing)
 		staysClosed(t, bare)
 	})
+	t.Run("and somebody who asks", func(t *testing.T) {
+		nobody := p.link("nobody")
+		env.Create(t, nobody)
+		reason(t, nobody, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonRequesterMissing)
+		staysClosed(t, nobody)
+	})
 	t.Run("an operation that the service does not have", func(t *testing.T) {
-		odd := p.link("odd", func(l *v1alpha1.DataSharingLink) { l.Spec.Operations = []string{"read", "write"} })
+		odd := p.link("odd", func(l *v1alpha1.DataSharingLink) { l.Spec.Operations = []string{"read", "write"} }, requested)
 		env.Create(t, odd)
 		reason(t, odd, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonOperationNotFound)
 		if !strings.Contains(messages(odd), "no operation write; it has list, read") {

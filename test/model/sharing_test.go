@@ -143,6 +143,9 @@ func (m *model) build() {
 func (m *model) link(q request) *v1alpha1.DataSharingLink {
 	return harness.Link(q.consumer, q.name, q.portal, q.provider, q.service, func(l *v1alpha1.DataSharingLink) {
 		l.Spec.ValidUntil = metav1.NewTime(m.now().Add(time.Hour).Truncate(time.Second))
+		if q.service == "personal" {
+			l.Spec.RequestedBy = harness.RequesterUser
+		}
 	})
 }
 
@@ -283,7 +286,7 @@ func (m *model) decide(agency string, l *v1alpha1.DataSharingLink, d v1alpha1.De
 	m.serial++
 	a := harness.Approval(agency, l, d)
 	a.Name = fmt.Sprintf("%s-%d", l.Name, m.serial)
-	m.ignore(env.Admin.Create(m.t.Context(), a))
+	m.ignore(env.As(a).Create(m.t.Context(), a))
 }
 
 // takeBack deletes what closes the link, or a random decision about it.

@@ -222,7 +222,7 @@ func touch(t *testing.T, o client.Object) {
 
 func merge(t *testing.T, o client.Object, patch string) {
 	t.Helper()
-	if err := env.Admin.Patch(t.Context(), o, mergePatch(patch)); err != nil {
+	if err := env.As(o).Patch(t.Context(), o, mergePatch(patch)); err != nil {
 		t.Fatalf("patch %T %s: %v", o, o.GetName(), err)
 	}
 }

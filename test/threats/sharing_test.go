@@ -245,7 +245,12 @@ func TestThreat28_ForgedApproval(t *testing.T) {
 	t.Run("by the consumer and by a third agency", func(t *testing.T) {
 		for _, agency := range []string{s.consumer, "t28third"} {
 			a := forged(agency, malloryOf(agency))
-			if err := mallory(t, agency).Create(t.Context(), a); err != nil {
+			err := mallory(t, agency).Create(t.Context(), a)
+			if agency == s.consumer {
+				refused(t, "approve the own request", err, byApproverPolicy)
+				continue
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
 			env.WaitCondition(t, a, v1alpha1.ConditionBound, metav1.ConditionFalse, v1alpha1.ReasonNotEntitled)

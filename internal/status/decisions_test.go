@@ -1,0 +1,67 @@
+package status
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// TestRecordDecisions: who decided stays on record after the approval is changed
+// or gone, the record is bounded, and the same world gives the same record.
+func TestRecordDecisions(t *testing.T) {
+	start := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	in := desired.LinkInput{Settings: settings.Default(), Now: start.Add(time.Hour),
+		Link: &v1alpha1.DataSharingLink{Spec: v1alpha1.DataSharingLinkSpec{Provider: v1alpha1.LinkProvider{Agency: "b"}}}}
+	approval := func(namespace string, n int) v1alpha1.DataSharingApproval {
+		return v1alpha1.DataSharingApproval{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprint("a", n), UID: types.UID(fmt.Sprint("u", n)), Generation: 1, CreationTimestamp: metav1.NewTime(start.Add(time.Duration(n) * time.Second))},
+			Spec:       v1alpha1.DataSharingApprovalSpec{Decision: v1alpha1.DecisionApprove, Approver: fmt.Sprint("user", n), SpecHash: "h"},
+		}
+	}
+	var record []v1alpha1.LinkDecision
+	look := func(want ...string) {
+		t.Helper()
+		record = recordDecisions(record, in)
+		var got []string
+		for _, d := range record {
+			got = append(got, fmt.Sprintf("%s %s %s", d.Side, d.Decision, d.Approver))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("record differs (-want +got):\n%s", diff)
+		}
+		in.Now = in.Now.Add(time.Hour)
+		if diff := cmp.Diff(record, recordDecisions(record, in)); diff != "" {
+			t.Fatalf("a second look changes the record:\n%s", diff)
+		}
+	}
+	in.Approvals = []v1alpha1.DataSharingApproval{approval("agency-"+in.Settings.AuthorityAgency, 2), approval("agency-b", 1), approval("agency-stranger", 3)}
+	look("Provider Approve user1", "Authority Approve user2")
+	in.Approvals[1].Spec.Decision, in.Approvals[1].Spec.Approver, in.Approvals[1].Generation = v1alpha1.DecisionSuspend, "user9", 2
+	look("Provider Approve user1", "Authority Approve user2", "Provider Suspend user9")
+	in.Approvals = in.Approvals[1:]
+	look("Provider Approve user1", "Authority Approve user2", "Provider Suspend user9", "Authority Revoked user2")
+	in.Approvals = nil
+	look("Provider Approve user1", "Authority Approve user2", "Provider Suspend user9", "Authority Revoked user2", "Provider Revoked user9")
+	for i := range 3 * maxDecisions {
+		in.Approvals = append(in.Approvals, approval("agency-b", 100+i))
+		in.Approvals[i].Generation = int64(1 + i%2)
+	}
+	for range 3 {
+		if record = recordDecisions(record, in); len(record) != maxDecisions {
+			t.Fatalf("%d entries", len(record))
+		}
+	}
+	before := record
+	in.Now = in.Now.Add(time.Hour)
+	if diff := cmp.Diff(before, recordDecisions(record, in)); diff != "" {
+		t.Errorf("a full record changes by itself:\n%s", diff)
+	}
+}
