@@ -153,7 +153,7 @@ func TestThreat25_TenantNetworkPolicies(t *testing.T) {
 // kinds of the usual network plug-ins and gateways: their policies are read
 // before those of Kubernetes or next to them, and redirections, routes and
 // further networks lead around them.
-// Fails when a kind or its group is left out of agency-namespace-objects.
+// Fails when agency-namespace-objects has no rule for what is created.
 func TestThreat25_KindsOfNetworkPlugins(t *testing.T) {
 	operate(t)
 	newAgency(t, "u25")
@@ -203,7 +203,8 @@ func define(t *testing.T, group, version, kind, plural string) {
 			"group": group, "scope": "Namespaced", "names": map[string]any{"kind": kind, "listKind": kind + "List", "plural": plural, "singular": strings.ToLower(kind)},
 			"versions": []any{map[string]any{
 				"name": version, "served": true, "storage": true,
-				"schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+				"subresources": map[string]any{"status": map[string]any{}},
+				"schema":       map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
 			}},
 		},
 	}}

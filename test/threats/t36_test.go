@@ -1,0 +1,146 @@
+package threats
+
+import (
+	"strings"
+	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/test/harness"
+)
+
+const (
+	// byPolicies is for what several admission policies refuse, of which any may
+	// be named.
+	byPolicies        = "ValidatingAdmissionPolicy 'govplatform-"
+	byNodeLabelPolicy = "govplatform-node-labels"
+	byStatusDoor      = "govplatform-agency-namespace-status"
+)
+
+// mirror makes a pod a mirror of a node's static pod, which is the only kind of
+// pod that the API server lets a node make.
+func mirror(t *testing.T, pod *corev1.Pod, node string) *corev1.Pod {
+	t.Helper()
+	n := stored(t, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}})
+	pod.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "1", "kubernetes.io/config.hash": "1", "kubernetes.io/config.source": "file"}
+	pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: node, UID: n.UID, Controller: ptr.To(true)}}
+	pod.Spec.NodeName = node
+	pod.Spec.ServiceAccountName = ""
+	return pod
+}
+
+// TestThreat36_NodesMakeNothing has a node's certificate and makes mirror pods
+// and labels. In a namespace that is no agency's the same pod is taken, so what
+// refuses it is the guard.
+// Fails when agency-namespace-objects lets nodes write pods, as it did; when it
+// knows nodes by their user name only; when node-labels does not exist.
+func TestThreat36_NodesMakeNothing(t *testing.T) {
+	operate(t)
+	newAgency(t, "t36")
+	node := as(t, "system:node:node-1", "system:nodes", "system:authenticated")
+	pod := func(namespace string, labels map[string]string) *corev1.Pod {
+		p := mirror(t, rawPod("t36", "mirror", harness.Image), "node-1")
+		p.Namespace, p.Labels = namespace, labels
+		return p
+	}
+	ours := map[string]string{names.LabelPortal: "portal"}
+
+	harness.Eventually(t, func() error {
+		return node.Create(t.Context(), pod("default", map[string]string{"app": "static"}), client.DryRunAll)
+	})
+	refused(t, "mirror pod with a portal's label", node.Create(t.Context(), pod("agency-t36", ours)), byPolicies)
+	refused(t, "mirror pod", node.Create(t.Context(), pod("agency-t36", nil)), byObjectPolicy)
+	refused(t, "mirror pod elsewhere with a portal's label", node.Create(t.Context(), pod("default", ours)), byNodeLabelPolicy)
+	absent(t, &corev1.Pod{ObjectMeta: in("t36", "mirror")})
+	absent(t, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "mirror"}})
+
+	self := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1"}}
+	refused(t, "label of its own", node.Patch(t.Context(), self, mergePatch(`{"metadata":{"labels":{"platform.gov.vn/pool":"high"}}}`)), byNodeLabelPolicy)
+	refused(t, "label of its own through status", node.Status().Patch(t.Context(), self, mergePatch(`{"metadata":{"labels":{"platform.gov.vn/pool":"high"}}}`)), byNodeLabelPolicy)
+	if l := stored(t, self).Labels["platform.gov.vn/pool"]; l != "" {
+		t.Errorf("the node has the label %q", l)
+	}
+	if err := node.Patch(t.Context(), self, mergePatch(`{"metadata":{"labels":{"example.org/rack":"1"}}}`), client.DryRunAll); err != nil {
+		t.Errorf("another label is refused: %v", err)
+	}
+
+	// Whoever is in the group is a node, however it is named and whatever it was given.
+	env.Create(t,
+		&rbacv1.Role{ObjectMeta: in("t36", "nodes"), Rules: []rbacv1.PolicyRule{{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}}},
+		&rbacv1.RoleBinding{
+			ObjectMeta: in("t36", "nodes"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "nodes"},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.GroupKind, APIGroup: rbacv1.GroupName, Name: "system:nodes"}},
+		})
+	strange := as(t, "strange", "system:nodes")
+	harness.Eventually(t, func() error {
+		return strange.List(t.Context(), &corev1.SecretList{}, client.InNamespace("agency-t36"))
+	})
+	for _, o := range []client.Object{&corev1.Pod{ObjectMeta: in("t36", "x"), Spec: rawPod("t36", "x", harness.Image).Spec}, &corev1.ConfigMap{ObjectMeta: in("t36", "x")}, &corev1.Secret{ObjectMeta: in("t36", "x")}, harness.Portal("t36", "x")} {
+		refused(t, "member of system:nodes", strange.Create(t.Context(), o), byObjectPolicy)
+		absent(t, o)
+	}
+}
+
+// TestThreat36_NodesDoTheirWork does what a kubelet does for a portal's pod, and
+// what it must not do by the same doors.
+// Fails when agency-namespace-status does not exist: annotation and finalizer
+// are stored.
+func TestThreat36_NodesDoTheirWork(t *testing.T) {
+	operate(t)
+	newAgency(t, "u36")
+	portal := harness.Portal("u36", "portal", small)
+	env.Create(t, portal)
+	env.WaitReady(t, portal)
+	pods := podsOf(t, "u36")
+	if len(pods) != 1 {
+		t.Fatalf("%d pods", len(pods))
+	}
+	pod := pods[0]
+	node := as(t, "system:node:"+pod.Spec.NodeName, "system:nodes", "system:authenticated")
+
+	harness.Eventually(t, func() error {
+		return node.Status().Patch(t.Context(), pod.DeepCopy(), mergePatch(`{"status":{"message":"seen"}}`), client.DryRunAll)
+	})
+	event := &corev1.Event{ObjectMeta: in("u36", "pulled"), InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}, Reason: "Pulled", Source: corev1.EventSource{Component: "kubelet"}}
+	if err := node.Create(t.Context(), event); err != nil {
+		t.Errorf("event: %v", err)
+	}
+	if err := node.Patch(t.Context(), event, mergePatch(`{"count":2}`)); err != nil {
+		t.Errorf("event again: %v", err)
+	}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Spec.ServiceAccountName}}
+	token := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{BoundObjectRef: &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID}}}
+	if err := node.SubResource("token").Create(t.Context(), account, token); err != nil && strings.Contains(err.Error(), byObjectPolicy) {
+		t.Errorf("token: %v", err)
+	}
+	if err := node.SubResource("eviction").Create(t.Context(), &pod, &policyv1.Eviction{ObjectMeta: in("u36", pod.Name)}, client.DryRunAll); err != nil && strings.Contains(err.Error(), byObjectPolicy) {
+		t.Errorf("eviction: %v", err)
+	}
+	if err := node.Delete(t.Context(), pod.DeepCopy(), client.DryRunAll); err != nil {
+		t.Errorf("deletion: %v", err)
+	}
+
+	for what, patch := range map[string]string{
+		"note":      `{"metadata":{"annotations":{"platform.gov.vn/note":"x"}}}`,
+		"finalizer": `{"metadata":{"finalizers":["example.org/kept"]}}`,
+	} {
+		refused(t, what+" through status", node.Status().Patch(t.Context(), pod.DeepCopy(), mergePatch(patch)), byStatusDoor)
+	}
+	if err := node.Status().Patch(t.Context(), pod.DeepCopy(), mergePatch(`{"metadata":{"labels":{"platform.gov.vn/portal":"other"}}}`)); err == nil {
+		t.Error("a node changes a label through status")
+	}
+	after := stored(t, pod.DeepCopy())
+	if after.Labels[names.LabelPortal] != "portal" || len(after.Finalizers) > 0 || after.Annotations["platform.gov.vn/note"] != "" || len(after.OwnerReferences) != 1 {
+		t.Errorf("the pod became %+v", after.ObjectMeta)
+	}
+	if err := node.Update(t.Context(), after.DeepCopy()); err == nil {
+		t.Error("a node updates a pod")
+	}
+}
