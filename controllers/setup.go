@@ -114,7 +114,7 @@ func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings, now fu
 	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Foreign: foreign, Applier: applier, Settings: s}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up agency controller: %w", err)
 	}
-	if err := (&securitypolicy.Reconciler{Client: mgr.GetClient(), Applier: applier}).SetupWithManager(mgr); err != nil {
+	if err := (&securitypolicy.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up security policy controller: %w", err)
 	}
 	if err := (&agencyportal.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {

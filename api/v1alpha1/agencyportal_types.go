@@ -261,8 +261,10 @@ type PolicyFinding struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	Policy string `json:"policy"`
-	// mode of the policy.
+	// mode of the policy; Held when the control is of a newest spec that is not
+	// accepted yet, and would stop the portal.
 	// +required
+	// +kubebuilder:validation:Enum=Audit;Enforce;Held
 	Mode PolicyMode `json:"mode"`
 	// control is the field of the policy, e.g. images.allowedRegistries.
 	// +required

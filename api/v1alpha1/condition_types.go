@@ -109,6 +109,8 @@ const (
 	ReasonEnforcing = "Enforcing"
 	// ReasonAuditing: violations are reported and do not block.
 	ReasonAuditing = "Auditing"
+	// ReasonImpactHeld: the newest spec would stop more that runs than its author accepts; the former one stays in force.
+	ReasonImpactHeld = "ImpactHeld"
 )
 
 // Reasons of AgencyPortal.
@@ -117,6 +119,8 @@ const (
 	ReasonCompliant = "Compliant"
 	// ReasonCompliantWithAudit: enforced policies are met, an audited one is not.
 	ReasonCompliantWithAudit = "AuditFindings"
+	// ReasonHeldStandard: every policy in force is met; a newest spec that is held would stop the portal.
+	ReasonHeldStandard = "HeldStandard"
 	// ReasonViolation: an enforced policy is violated and nothing runs.
 	ReasonViolation = "PolicyViolation"
 	// ReasonKeptLastCompliant: the spec violates a policy; the last compliant spec stays in force.

@@ -6,8 +6,6 @@ import (
 )
 
 // PolicyMode says what a violation does.
-//
-// +kubebuilder:validation:Enum=Audit;Enforce
 type PolicyMode string
 
 const (
@@ -15,6 +13,9 @@ const (
 	ModeAudit PolicyMode = "Audit"
 	// ModeEnforce blocks what violates.
 	ModeEnforce PolicyMode = "Enforce"
+	// ModeHeld is the mode of a finding, never of a policy: the finding blocks
+	// nothing that runs until the policy's newest spec is accepted.
+	ModeHeld PolicyMode = "Held"
 )
 
 // PodSecurityLevel is a Pod Security Standard.
@@ -203,6 +204,7 @@ type SecurityPolicySpec struct {
 	// mode Enforce blocks violations, Audit only reports them.
 	// +optional
 	// +kubebuilder:default=Enforce
+	// +kubebuilder:validation:Enum=Audit;Enforce
 	Mode PolicyMode `json:"mode,omitempty"`
 	// images bounds where images come from.
 	// +optional
@@ -231,6 +233,64 @@ type SecurityPolicySpec struct {
 	// logging bounds how long logs are kept.
 	// +optional
 	Logging *LoggingControl `json:"logging,omitempty"`
+	// acceptedImpact states how much that runs a change of this policy may stop.
+	// Without it, a change that would stop more than the installation's bound is
+	// held: status.impact shows what it would stop. A statement counts for one
+	// change; state it anew for the next.
+	// +optional
+	AcceptedImpact *AcceptedImpact `json:"acceptedImpact,omitempty"`
+}
+
+// AcceptedImpact is what the author of a standard accepts that its change stops.
+type AcceptedImpact struct {
+	// portals is the most running portals that may stop.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	Portals int32 `json:"portals"`
+	// links is the most open data-sharing links that may close, be it for the
+	// standard or because one of their ends stops.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	Links int32 `json:"links"`
+}
+
+// PolicyImpact is what the newest spec of a policy would stop that runs.
+type PolicyImpact struct {
+	// portals is the number of running portals that would stop.
+	// +optional
+	Portals int32 `json:"portals"`
+	// links is the number of open data-sharing links that would close.
+	// +optional
+	Links int32 `json:"links"`
+	// first are the first of them, sorted; kubectl gov impact shows all.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	First []Impacted `json:"first,omitempty"`
+}
+
+// Impacted is one portal or link that a standard would stop, or one portal that
+// violates it.
+type Impacted struct {
+	// kind is AgencyPortal or DataSharingLink.
+	// +required
+	// +kubebuilder:validation:Enum=AgencyPortal;DataSharingLink
+	Kind string `json:"kind"`
+	// agency that it belongs to.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Agency string `json:"agency"`
+	// name of it.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// control is the first control that it does not meet, e.g.
+	// images.allowedRegistries.
+	// +required
+	// +kubebuilder:validation:MaxLength=100
+	Control string `json:"control"`
 }
 
 // SecurityPolicyStatus is what the operator observed.
@@ -248,6 +308,23 @@ type SecurityPolicyStatus struct {
 	// exempted is the number of selected portals with an active exemption.
 	// +optional
 	Exempted int32 `json:"exempted"`
+	// violators are the portals that violate the policy, sorted by agency and
+	// name, each with its first control; kubectl gov violations shows all.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Violators []Impacted `json:"violators,omitempty"`
+	// inForce is the spec that what runs is held to. It is the newest spec but
+	// while that one is held.
+	// +optional
+	InForce *SecurityPolicySpec `json:"inForce,omitempty"`
+	// impact is present while the newest spec is held.
+	// +optional
+	Impact *PolicyImpact `json:"impact,omitempty"`
+	// usedAcceptance is the spec.acceptedImpact that an earlier change needed; it
+	// does not count for another one.
+	// +optional
+	UsedAcceptance *AcceptedImpact `json:"usedAcceptance,omitempty"`
 }
 
 // SecurityPolicy is one standard of the authority. Several policies that select

@@ -99,7 +99,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsOfAgency), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionNetworkIsolated))).
 		Watches(&networkingv1.NetworkPolicy{}, watches.MapLow(r.portalsOfGuard)).
 		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard)).
-		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.portalsOfPolicy), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.portalsOfPolicy), builder.WithPredicates(watches.StandardChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.rivals), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.siblings), builder.WithPredicates(watches.Deleted())).
 		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.portalsOfPlatform), builder.WithPredicates(watches.SpecChanged())).

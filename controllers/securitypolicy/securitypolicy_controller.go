@@ -5,6 +5,7 @@ package securitypolicy
 import (
 	"context"
 	"fmt"
+	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,18 +21,23 @@ import (
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/reconcile"
+	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
 )
 
 // Reconciler reconciles security policies.
 type Reconciler struct {
-	Client  client.Client
-	Applier *apply.Applier
+	Client   client.Client
+	Applier  *apply.Applier
+	Settings settings.Settings
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=securitypolicies,verbs=get;list;watch
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=securitypolicies/status,verbs=patch
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=securitypolicies/finalizers,verbs=update
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies;agencyportals;dataservices;datasharingapprovals;datasharinglinks;sharedplatforms,verbs=get;list;watch
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,verbs=get;list;watch;create;update;delete
 
 // SetupWithManager registers the controller.
@@ -47,12 +53,17 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.SecurityPolicy{}).
 		Watches(&admissionv1.ValidatingAdmissionPolicy{}, byOwner, builder.WithPredicates(watches.NotStatus())).
 		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, byOwner).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(policiesOfPortal), builder.WithPredicates(countsChanged())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(r.policiesOfPortal), builder.WithPredicates(countsChanged())).
+		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(r.heldPolicies), builder.WithPredicates(openChanged())).
 		Complete(loop)
 }
 
 func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.Result, error) {
-	in, err := gather.SecurityPolicy(ctx, r.Client, p)
+	now := time.Now()
+	if r.Now != nil {
+		now = r.Now()
+	}
+	in, err := gather.SecurityPolicy(ctx, r.Client, r.Settings, now, p)
 	if err != nil {
 		status.LookupFailed(p.GetStatusBase(), p.Generation)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)

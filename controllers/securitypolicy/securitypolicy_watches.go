@@ -7,29 +7,61 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/policy"
 )
 
-func policiesOfPortal(_ context.Context, o client.Object) []ctrl.Request {
+// policiesOfPortal maps a portal to the policies that count it, and to those
+// that are held: what they would stop may have changed.
+func (r *Reconciler) policiesOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
 	p, ok := o.(*v1alpha1.AgencyPortal)
 	if !ok {
 		return nil
 	}
-	out := make([]ctrl.Request, len(p.Status.Policies))
-	for i, name := range p.Status.Policies {
-		out[i] = ctrl.Request{NamespacedName: client.ObjectKey{Name: name}}
+	out := r.heldPolicies(ctx, o)
+	for _, name := range p.Status.Policies {
+		out = append(out, ctrl.Request{NamespacedName: client.ObjectKey{Name: name}})
 	}
 	return out
 }
 
-// countsChanged passes portals whose policies or findings changed.
+// heldPolicies returns the policies whose newest spec waits for acceptance.
+func (r *Reconciler) heldPolicies(ctx context.Context, _ client.Object) []ctrl.Request {
+	var list v1alpha1.SecurityPolicyList
+	if err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+		log.FromContext(ctx).Error(err, "Could not list policies for an event")
+		return nil
+	}
+	var out []ctrl.Request
+	for i := range list.Items {
+		if policy.IsHeld(&list.Items[i]) {
+			out = append(out, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+	}
+	return out
+}
+
+// countsChanged passes portals whose policies, findings or last compliant spec
+// changed.
 func countsChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(*v1alpha1.AgencyPortal)
 		after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
 		return ok1 && ok2 && (!equality.Semantic.DeepEqual(before.Status.Policies, after.Status.Policies) ||
-			!equality.Semantic.DeepEqual(before.Status.Findings, after.Status.Findings))
+			!equality.Semantic.DeepEqual(before.Status.Findings, after.Status.Findings) ||
+			!equality.Semantic.DeepEqual(before.Status.LastCompliant, after.Status.LastCompliant))
+	}}
+}
+
+// openChanged passes links that open or close, or are deleted.
+func openChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.DataSharingLink)
+		after, ok2 := e.ObjectNew.(*v1alpha1.DataSharingLink)
+		return ok1 && ok2 && desired.LinkOpen(before) != desired.LinkOpen(after)
 	}}
 }

@@ -5,10 +5,13 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
 )
 
 // PortalsOfPolicy maps a policy to the portals that it selected before and those
@@ -22,7 +25,19 @@ func PortalsOfPolicy(ctx context.Context, r client.Reader, o client.Object) []ct
 		return List(ctx, r, &v1alpha1.AgencyPortalList{}, opts...)
 	}
 	out := list(client.MatchingFields{gather.IndexPortalPolicy: p.Name})
-	sel := p.Spec.Selector
+	specs := []*v1alpha1.SecurityPolicySpec{&p.Spec}
+	if inForce := policy.SpecInForce(p); inForce != nil && !policy.SameStandard(inForce, &p.Spec) {
+		specs = append(specs, inForce)
+	}
+	for _, spec := range specs {
+		out = append(out, selected(spec.Selector, list)...)
+	}
+	return out
+}
+
+// selected lists through the index that has the fewest of what a selector selects.
+func selected(sel v1alpha1.PolicySelector, list func(...client.ListOption) []ctrl.Request) []ctrl.Request {
+	var out []ctrl.Request
 	switch {
 	case len(sel.Agencies) > 0:
 		for _, a := range sel.Agencies {
@@ -37,7 +52,30 @@ func PortalsOfPolicy(ctx context.Context, r client.Reader, o client.Object) []ct
 			out = append(out, list(client.MatchingFields{gather.IndexPortalExposure: string(e)})...)
 		}
 	default:
-		out = append(out, list()...)
+		out = list()
 	}
 	return out
+}
+
+// StandardChanged passes changes of what a policy demands: of the spec in force,
+// of whether another one is held, and of that one. The newest spec by itself
+// does not pass: what runs is not looked at before it is accepted or held.
+func StandardChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.SecurityPolicy)
+		after, ok2 := e.ObjectNew.(*v1alpha1.SecurityPolicy)
+		if !ok1 || !ok2 || before.UID != after.UID || !before.DeletionTimestamp.Equal(after.DeletionTimestamp) {
+			return true
+		}
+		held := policy.IsHeld(after)
+		return held != policy.IsHeld(before) || held && !policy.SameStandard(&before.Spec, &after.Spec) ||
+			!sameInForce(policy.SpecInForce(before), policy.SpecInForce(after))
+	}}
+}
+
+func sameInForce(a, b *v1alpha1.SecurityPolicySpec) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return policy.SameStandard(a, b)
 }

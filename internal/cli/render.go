@@ -154,6 +154,8 @@ func (s *localSet) add(d document) error {
 	case "SecurityPolicy":
 		var p v1alpha1.SecurityPolicy
 		err := convert(&p)
+		// What it would be, once accepted.
+		p.Status.InForce, p.Status.Impact = p.Spec.DeepCopy(), nil
 		s.policies = append(s.policies, p)
 		return err
 	case "AgencyPortal":

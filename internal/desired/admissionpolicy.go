@@ -18,18 +18,18 @@ import (
 // whoever makes pods. The values are inlined: there is no second object that
 // somebody could change. It is nil for an audited policy and for one without
 // controls that a pod can show.
-func admissionPolicy(s scope, p *v1alpha1.SecurityPolicy) (*admissionv1.ValidatingAdmissionPolicy, *admissionv1.ValidatingAdmissionPolicyBinding) {
-	validations := podValidations(p)
-	if p.Spec.Mode == v1alpha1.ModeAudit || len(validations) == 0 {
+func admissionPolicy(s scope, name string, spec *v1alpha1.SecurityPolicySpec) (*admissionv1.ValidatingAdmissionPolicy, *admissionv1.ValidatingAdmissionPolicyBinding) {
+	validations := podValidations(name, spec)
+	if spec.Mode == v1alpha1.ModeAudit || len(validations) == 0 {
 		return nil, nil
 	}
-	m := s.meta(names.AdmissionPolicy(p.Name))
+	m := s.meta(names.AdmissionPolicy(name))
 	vap := &admissionv1.ValidatingAdmissionPolicy{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "admissionregistration.k8s.io/v1", Kind: "ValidatingAdmissionPolicy"},
 		ObjectMeta: m,
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
 			FailurePolicy:    ptrTo(admissionv1.Fail),
-			MatchConstraints: podConstraints(p.Spec.Selector),
+			MatchConstraints: podConstraints(spec.Selector),
 			MatchConditions: []admissionv1.MatchCondition{{
 				// Updates of labels or finalizers must pass, else a pod that was
 				// admitted before the policy could never be cleaned up.
@@ -92,16 +92,16 @@ func podConstraints(sel v1alpha1.PolicySelector) *admissionv1.MatchResources {
 
 // podValidations translates the controls that a pod can show. The values come
 // from fields whose schema allows no quotes, and are quoted all the same.
-func podValidations(p *v1alpha1.SecurityPolicy) []admissionv1.Validation {
+func podValidations(name string, spec *v1alpha1.SecurityPolicySpec) []admissionv1.Validation {
 	var out []admissionv1.Validation
 	add := func(control, expression, remedy string) {
 		out = append(out, admissionv1.Validation{
 			Expression: expression,
-			Message:    fmt.Sprintf("SecurityPolicy %s, control %s: %s", p.Name, control, remedy),
+			Message:    fmt.Sprintf("SecurityPolicy %s, control %s: %s", name, control, remedy),
 			Reason:     ptrTo(metav1.StatusReasonForbidden),
 		})
 	}
-	if c := p.Spec.Images; c != nil {
+	if c := spec.Images; c != nil {
 		if len(c.AllowedRegistries) > 0 {
 			add("images.allowedRegistries", "variables.images.all(i, "+celList(sortedStrings(c.AllowedRegistries))+
 				".exists(r, i.startsWith(r + '/') || (r.contains('/') && (i == r || i.startsWith(r + ':') || i.startsWith(r + '@')))))",
@@ -111,7 +111,7 @@ func podValidations(p *v1alpha1.SecurityPolicy) []admissionv1.Validation {
 			add("images.requireDigest", "variables.images.all(i, i.matches('@sha256:[a-f0-9]{64}$'))", "every container image must be referenced by digest (@sha256:...)")
 		}
 	}
-	if c := p.Spec.Resources; c != nil {
+	if c := spec.Resources; c != nil {
 		if c.RequireLimits || c.MaxCPU != nil || c.MaxMemory != nil {
 			// A limit of zero is none.
 			add("resources.requireLimits", "variables.workers.all(c, has(c.resources) && has(c.resources.limits) && ['cpu', 'memory'].all(r, r in c.resources.limits && quantity(c.resources.limits[r]).isGreaterThan(quantity('0'))))",
@@ -124,7 +124,7 @@ func podValidations(p *v1alpha1.SecurityPolicy) []admissionv1.Validation {
 			add("resources.maxMemory", celMaximum("memory", q.String()), "no container may have a memory limit above "+q.String())
 		}
 	}
-	if c := p.Spec.Isolation; c != nil {
+	if c := spec.Isolation; c != nil {
 		if v := c.RuntimeClassName; v != "" {
 			add("isolation.runtimeClassName", "has(object.spec.runtimeClassName) && object.spec.runtimeClassName == "+strconv.Quote(v), "the pod must use runtime class "+v)
 		}

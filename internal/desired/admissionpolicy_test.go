@@ -106,7 +106,7 @@ func TestQuotedValues(t *testing.T) {
 // which controls deny a pod, sorted.
 func admission(t *testing.T, p *v1alpha1.SecurityPolicy) func(*corev1.Pod) []string {
 	t.Helper()
-	vap, binding := admissionPolicy(scope{owner: names.OwnerOf("SecurityPolicy", p)}, p)
+	vap, binding := admissionPolicy(scope{owner: names.OwnerOf("SecurityPolicy", p)}, p.Name, &p.Spec)
 	if vap == nil || binding == nil || binding.Spec.PolicyName != vap.Name {
 		t.Fatalf("policy %+v, binding %+v", vap, binding)
 	}

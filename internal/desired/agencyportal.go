@@ -86,11 +86,12 @@ type PortalOutput struct {
 func AgencyPortal(in PortalInput) PortalOutput {
 	spec := &in.Portal.Spec
 	s := portalScope(in)
-	rendered := render(s, in, spec, policiesFor(in))
+	rendered := judge(s, in, spec, isLastCompliant(in.Portal))
 	out := PortalOutput{Level: rendered.subject.Level, Criteria: rendered.criteria, Findings: rendered.findings}
 	for i := range rendered.selected {
 		out.Policies = append(out.Policies, rendered.selected[i].Name)
 	}
+	out.Policies = slices.Compact(out.Policies)
 	_, out.Platforms = platformFlows(s, in, spec)
 	out.Exposure = exposureBlockers(in)
 	out.Blockers, out.Hold = blockers(in)
@@ -138,13 +139,32 @@ type rendering struct {
 	objects  []Object
 }
 
-// policiesFor returns what the portal's spec is judged by: the policies in force
-// while it is the one that runs, and whatever is held besides when it is new.
-func policiesFor(in PortalInput) []v1alpha1.SecurityPolicy {
-	if last := in.Portal.Status.LastCompliant; last != nil && equality.Semantic.DeepEqual(&in.Portal.Spec, last) {
-		return policy.InForce(in.Policies)
+// isLastCompliant reports whether the portal's spec is the one that runs.
+func isLastCompliant(p *v1alpha1.AgencyPortal) bool {
+	return p.Status.LastCompliant != nil && equality.Semantic.DeepEqual(&p.Spec, p.Status.LastCompliant)
+}
+
+// judge renders a spec under the policies that apply to it. What runs already
+// meets held policies too where it can, so that one that started under them is
+// not written anew; where it can't, the policies in force alone decide, and the
+// held ones' findings are reported for the agency to prepare.
+func judge(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, runs bool) rendering {
+	r := render(s, in, spec, policy.ForNew(in.Policies))
+	if !runs || len(policy.Blocking(r.findings)) == 0 {
+		return r
 	}
-	return policy.ForNew(in.Policies)
+	kept := render(s, in, spec, policy.InForce(in.Policies))
+	for _, held := range policy.Held(in.Policies) {
+		accepted := render(s, in, spec, policy.InForce(policy.Accept(in.Policies, &held)))
+		for _, f := range policy.Blocking(accepted.findings) {
+			if f.Policy == held.Name && !slices.Contains(kept.findings, f) {
+				f.Mode = v1alpha1.ModeHeld
+				kept.findings = append(kept.findings, f)
+			}
+		}
+	}
+	kept.selected = r.selected
+	return kept
 }
 
 func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, policies []v1alpha1.SecurityPolicy) rendering {
@@ -156,10 +176,11 @@ func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, policies [
 	r.ports = servedPorts(in, spec)
 	base := baseNetworkPolicy(s, in, spec, r.ports)
 	budget := podDisruptionBudget(s, spec.Replicas)
-	r.findings = policy.Evaluate(r.selected, policy.Workload{
+	// Two specs of one policy may find the same.
+	r.findings = slices.Compact(policy.Evaluate(r.selected, policy.Workload{
 		Template: workload.Spec.Template, MinReplicas: spec.Replicas.Min,
 		HasDisruptionBudget: budget != nil, Policies: []*networkingv1.NetworkPolicy{base}, NameServers: in.Settings.ClusterDNS.Addresses,
-	})
+	}))
 	r.findings = append(requiredPlatforms(in, spec), r.findings...)
 	r.objects = append(r.objects, serviceAccount(s), workload, service(s, spec, r.ports))
 	if budget != nil {
@@ -182,7 +203,7 @@ func lastCompliant(s scope, in PortalInput) (*v1alpha1.AgencyPortalSpec, renderi
 	if spec == nil {
 		return nil, rendering{}
 	}
-	r := render(s, in, spec, policy.InForce(in.Policies))
+	r := judge(s, in, spec, true)
 	if len(policy.Blocking(r.findings)) > 0 {
 		return nil, rendering{}
 	}

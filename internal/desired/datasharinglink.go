@@ -148,16 +148,34 @@ func approvalsOf(all []v1alpha1.DataSharingApproval, namespace string) []v1alpha
 	return out
 }
 
+// sharingFloor is the floor of an open link under the policies in force, and of
+// one that is not open under whatever is held besides. The demands of two specs
+// add up. Their permissions do not: each must permit by itself.
 func sharingFloor(in LinkInput) policy.SharingFloor {
-	return policy.EffectiveSharingFloor(selecting(in, in.Consumer), selecting(in, in.Provider))
+	under := func(policies []v1alpha1.SecurityPolicy) policy.SharingFloor {
+		return policy.EffectiveSharingFloor(selecting(in, in.Consumer, policies), selecting(in, in.Provider, policies))
+	}
+	inForce := under(policy.InForce(in.Policies))
+	if LinkOpen(in.Link) || !slices.ContainsFunc(in.Policies, func(p v1alpha1.SecurityPolicy) bool { return policy.Pending(&p) }) {
+		return inForce
+	}
+	f := under(policy.ForNew(in.Policies))
+	f.DirectAllowed = f.DirectAllowed && inForce.DirectAllowed && under(policy.AsWritten(in.Policies)).DirectAllowed
+	return f
 }
 
-func selecting(in LinkInput, p PortalWithAgency) []v1alpha1.SecurityPolicy {
+// LinkOpen reports whether a link is open with its present spec: policies of it
+// exist. It is no more than that even while one of them can't be written.
+func LinkOpen(l *v1alpha1.DataSharingLink) bool {
+	return len(l.Status.Inventory) > 0 && l.Status.ObservedGeneration == l.Generation
+}
+
+func selecting(in LinkInput, p PortalWithAgency, policies []v1alpha1.SecurityPolicy) []v1alpha1.SecurityPolicy {
 	if p.Portal == nil || p.Agency == nil {
 		return nil
 	}
 	level, _ := policy.SecurityLevel(&p.Portal.Spec, in.Settings.SecurityLevels)
-	return policy.Selecting(in.Policies, policy.Subject{Level: level, Agency: p.Agency.Name, Exposure: p.Portal.Spec.Exposure})
+	return policy.Selecting(policies, policy.Subject{Level: level, Agency: p.Agency.Name, Exposure: p.Portal.Spec.Exposure})
 }
 
 func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {

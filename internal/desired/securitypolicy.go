@@ -1,8 +1,13 @@
 package desired
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
 )
 
 // PolicyInput is everything that decides about a SecurityPolicy.
@@ -10,40 +15,102 @@ type PolicyInput struct {
 	Policy *v1alpha1.SecurityPolicy
 	// Portals that have the policy among their status.policies, or would.
 	Portals []v1alpha1.AgencyPortal
+	// Running is what runs; nil unless the newest spec is not in force yet.
+	Running *ImpactInput
+	// Bound is how much a change may stop by itself.
+	Bound policy.Bound
 }
 
 // PolicyOutput is what should exist for a SecurityPolicy.
 type PolicyOutput struct {
 	Objects                       []Object
 	Matched, Compliant, Violating int32
+	// Violators are all portals that violate the policy, sorted.
+	Violators []v1alpha1.Impacted
+	// InForce is the spec that what runs is held to; nil for none.
+	InForce *v1alpha1.SecurityPolicySpec
+	// Held is what the newest spec would stop; nil unless it is held for that.
+	Held *Impact
+	// Used is the author's statement that a change needed.
+	Used *v1alpha1.AcceptedImpact
 }
 
-// SecurityPolicy builds the admission policy that holds the standard on the
-// pods themselves, and counts the portals as their status shows them. An
-// audited policy has no admission policy.
+// SecurityPolicy decides which spec of a policy is in force, builds the admission
+// policy that holds it on the pods themselves, and counts the portals as their
+// status shows them. An audited policy has no admission policy.
 func SecurityPolicy(in PolicyInput) PolicyOutput {
 	var out PolicyOutput
 	for i := range in.Portals {
 		p := &in.Portals[i]
 		out.Matched++
-		if violates(p, in.Policy.Name) {
+		if f := violation(p, in.Policy.Name); f != nil {
 			out.Violating++
+			out.Violators = append(out.Violators, impacted(kindPortal, p.Namespace, p.Name, f.Control))
 		} else {
 			out.Compliant++
 		}
 	}
+	slices.SortFunc(out.Violators, compareImpacted)
+	out.accept(in)
+	if out.InForce == nil {
+		return out
+	}
 	s := scope{owner: names.OwnerOf("SecurityPolicy", in.Policy), reference: true}
-	if vap, binding := admissionPolicy(s, in.Policy); vap != nil {
+	if vap, binding := admissionPolicy(s, in.Policy.Name, out.InForce); vap != nil {
 		out.Objects = append(out.Objects, vap, binding)
 	}
 	return out
 }
 
-func violates(p *v1alpha1.AgencyPortal, policy string) bool {
-	for _, f := range p.Status.Findings {
-		if f.Policy == policy {
-			return true
+// accept decides whether the newest spec takes effect or is held.
+func (out *PolicyOutput) accept(in PolicyInput) {
+	p := in.Policy
+	newest := policy.Standard(&p.Spec)
+	out.InForce, out.Used = &newest, p.Status.UsedAcceptance
+	if out.Used != nil && (p.Spec.AcceptedImpact == nil || *p.Spec.AcceptedImpact != *out.Used) {
+		// The author has taken the statement back, or made another one.
+		out.Used = nil
+	}
+	if !policy.Pending(p) || in.Running == nil {
+		return
+	}
+	impact := ImpactOf(*in.Running)
+	switch {
+	case !in.Bound.Exceeds(impact.Stopped):
+	case policy.Accepts(p.Spec.AcceptedImpact, out.Used, impact.Stopped):
+		out.Used = p.Spec.AcceptedImpact
+	default:
+		out.Held, out.InForce = &impact, nil
+		if spec := policy.SpecInForce(p); spec != nil {
+			standing := policy.Standard(spec)
+			out.InForce = &standing
 		}
 	}
-	return false
+}
+
+func violation(p *v1alpha1.AgencyPortal, policy string) *v1alpha1.PolicyFinding {
+	for i := range p.Status.Findings {
+		if p.Status.Findings[i].Policy == policy {
+			return &p.Status.Findings[i]
+		}
+	}
+	return nil
+}
+
+const (
+	kindPortal = "AgencyPortal"
+	kindLink   = "DataSharingLink"
+)
+
+func impacted(kind, namespace, name, control string) v1alpha1.Impacted {
+	agency, ok := names.AgencyOf(namespace)
+	if !ok {
+		agency = namespace
+	}
+	return v1alpha1.Impacted{Kind: kind, Agency: agency, Name: name, Control: control}
+}
+
+// compareImpacted sorts portals before links, then by agency and name.
+func compareImpacted(a, b v1alpha1.Impacted) int {
+	return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Agency, b.Agency), strings.Compare(a.Name, b.Name))
 }

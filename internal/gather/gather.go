@@ -125,17 +125,6 @@ func PortalNames(ctx context.Context, r client.Reader, namespace string) ([]stri
 	return out, nil
 }
 
-// SecurityPolicy reads what decides about a policy.
-func SecurityPolicy(ctx context.Context, r client.Reader, p *v1alpha1.SecurityPolicy) (desired.PolicyInput, error) {
-	in := desired.PolicyInput{Policy: p}
-	var portals v1alpha1.AgencyPortalList
-	if err := r.List(ctx, &portals, client.MatchingFields{IndexPortalPolicy: p.Name}); err != nil {
-		return in, fmt.Errorf("list portals of policy: %w", err)
-	}
-	in.Portals = portals.Items
-	return in, nil
-}
-
 // AgencyPortal reads what decides about a portal.
 func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *v1alpha1.AgencyPortal) (desired.PortalInput, error) {
 	in := desired.PortalInput{Settings: s, Portal: p}

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/policy"
 )
 
 // scrapeTimeout bounds the reads of one scrape; they come from the cache.
@@ -20,6 +21,7 @@ const scrapeTimeout = 5 * time.Second
 var (
 	objects = prometheus.NewDesc("govplatform_objects", "Objects by kind, Ready status and reason.", []string{"kind", "ready", "reason"}, nil)
 	portals = prometheus.NewDesc("govplatform_portals", "Portals by security level and exposure.", []string{"level", "exposure"}, nil)
+	held    = prometheus.NewDesc("govplatform_policy_held", "Security policies whose newest spec is held, because it would stop more than its author accepts.", nil, nil)
 	service = prometheus.NewDesc("govplatform_public_services", "Public services by state: declared in specs, verified on Ready portals.", []string{"state"}, nil)
 )
 
@@ -32,6 +34,7 @@ type Collector struct {
 func (c Collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- objects
 	ch <- portals
+	ch <- held
 	ch <- service
 }
 
@@ -58,6 +61,7 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 		for i := range policies.Items {
 			count("SecurityPolicy", &policies.Items[i].Status.StatusBase)
 		}
+		ch <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, float64(len(policy.Held(policies.Items))))
 	}
 	c.collectPortals(ctx, ch, count)
 	for k, n := range ready {

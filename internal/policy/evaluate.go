@@ -54,11 +54,12 @@ func Evaluate(selected []v1alpha1.SecurityPolicy, w Workload) []v1alpha1.PolicyF
 	return out
 }
 
-// Blocking returns the findings of enforced policies.
+// Blocking returns the findings of enforced policies that are in force for what
+// was evaluated.
 func Blocking(findings []v1alpha1.PolicyFinding) []v1alpha1.PolicyFinding {
 	var out []v1alpha1.PolicyFinding
 	for _, f := range findings {
-		if f.Mode != v1alpha1.ModeAudit {
+		if f.Mode != v1alpha1.ModeAudit && f.Mode != v1alpha1.ModeHeld {
 			out = append(out, f)
 		}
 	}

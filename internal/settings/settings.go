@@ -69,6 +69,25 @@ type Settings struct {
 	PodSecurityVersion string `json:"podSecurityVersion"`
 	// SecurityLevels are the rules of the security level.
 	SecurityLevels []LevelRule `json:"securityLevels"`
+	// ImpactBound is how much one change of a standard may stop before somebody
+	// has to confirm it; the shipped one when it is left out.
+	ImpactBound *ImpactBound `json:"impactBound,omitempty"`
+}
+
+// ImpactBound holds a change of a standard that would stop more.
+type ImpactBound struct {
+	// Portals is the most running portals and open links, taken together.
+	Portals int `json:"portals"`
+	// Percent is the largest share of all that run, for two or more of them.
+	Percent int `json:"percent"`
+}
+
+// Bound returns the bound that holds, also where the settings name none.
+func (s Settings) Bound() ImpactBound {
+	if s.ImpactBound == nil {
+		return ImpactBound{Portals: 5, Percent: 10}
+	}
+	return *s.ImpactBound
 }
 
 // Default returns the settings of the seed regime, as shipped.
@@ -121,6 +140,9 @@ func (s Settings) validate() error {
 	}
 	if !pinnedVersion.MatchString(s.PodSecurityVersion) {
 		return fmt.Errorf("podSecurityVersion is %q: pin a version such as v1.36, so that an upgrade of Kubernetes changes nothing unseen", s.PodSecurityVersion)
+	}
+	if b := s.Bound(); b.Portals < 1 || b.Percent < 1 || b.Percent > 100 {
+		return fmt.Errorf("impactBound is {portals: %d, percent: %d}: use 1 or more portals, because one that stops is no great impact, and 1 to 100 percent", b.Portals, b.Percent)
 	}
 	if len(s.SecurityLevels) == 0 {
 		return fmt.Errorf("securityLevels is empty: without rules every system would have level 1; list the rules")

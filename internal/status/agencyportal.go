@@ -122,8 +122,8 @@ func listed(findings []v1alpha1.PolicyFinding) []v1alpha1.PolicyFinding {
 	if len(findings) <= maxListed {
 		return findings
 	}
-	audited := slices.DeleteFunc(slices.Clone(findings), func(f v1alpha1.PolicyFinding) bool { return f.Mode != v1alpha1.ModeAudit })
-	return append(policy.Blocking(findings), audited...)[:maxListed]
+	others := slices.DeleteFunc(slices.Clone(findings), func(f v1alpha1.PolicyFinding) bool { return len(policy.Blocking([]v1alpha1.PolicyFinding{f})) > 0 })
+	return append(policy.Blocking(findings), others...)[:maxListed]
 }
 
 // blockerOf returns the blocker with a reason, nil for none.
@@ -147,12 +147,26 @@ func compliance(set *conditions.Set, out desired.PortalOutput) {
 		setBlocker(set, v1alpha1.ConditionPolicyCompliant, violation)
 	case oneStop != nil:
 		setBlocker(set, v1alpha1.ConditionPolicyCompliant, oneStop)
+	case heldBy(out.Findings) != nil:
+		f := heldBy(out.Findings)
+		set.True(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonHeldStandard, fmt.Sprintf(
+			"The policies in force are met. The newest spec of policy %s is held and would stop the portal: control %s, found %s, wanted %s. Change the spec before the authority accepts it.", f.Policy, f.Control, f.Found, f.Wanted))
 	case len(out.Findings) > 0:
 		set.True(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonCompliantWithAudit,
 			fmt.Sprintf("Enforced policies are met; %d audited controls are not (status.findings).", len(out.Findings)))
 	default:
 		set.True(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonCompliant, fmt.Sprintf("Level %d; %d policies are met.", out.Level, len(out.Policies)))
 	}
+}
+
+// heldBy returns the first finding of a held policy; nil for none.
+func heldBy(findings []v1alpha1.PolicyFinding) *v1alpha1.PolicyFinding {
+	for i := range findings {
+		if findings[i].Mode == v1alpha1.ModeHeld {
+			return &findings[i]
+		}
+	}
+	return nil
 }
 
 func workload(set *conditions.Set, in desired.PortalInput, out desired.PortalOutput, res apply.Result, err error) {

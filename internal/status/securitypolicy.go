@@ -1,10 +1,21 @@
 package status
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
+)
+
+const (
+	// maxViolators and maxImpacted are how many names the schema lets a status list.
+	maxViolators = 100
+	maxImpacted  = 20
+	// maxNamed is how many names a message has.
+	maxNamed = 3
 )
 
 // SecurityPolicy writes the status of a policy.
@@ -13,9 +24,17 @@ func SecurityPolicy(in desired.PolicyInput, out desired.PolicyOutput, res apply.
 	set := conditions.New(p.Status.Conditions, p.Generation)
 	p.Status.Inventory = res.Inventory
 	p.Status.Matched, p.Status.Compliant, p.Status.Violating = out.Matched, out.Compliant, out.Violating
+	p.Status.Violators = out.Violators[:min(len(out.Violators), maxViolators)]
+	p.Status.InForce, p.Status.UsedAcceptance = out.InForce, out.Used
+	p.Status.Impact = impactOf(out.Held)
+	how := moving
 	switch {
 	case !applied(set, v1alpha1.ConditionEnforced, res, err):
 		set.Summarise(v1alpha1.ConditionEnforced)
+	case out.Held != nil:
+		how = stalled
+		set.False(v1alpha1.ConditionEnforced, v1alpha1.ReasonImpactHeld, standing(out))
+		set.False(v1alpha1.ConditionReady, v1alpha1.ReasonImpactHeld, heldMessage(p, out))
 	case p.Spec.Mode == v1alpha1.ModeAudit:
 		set.False(v1alpha1.ConditionEnforced, v1alpha1.ReasonAuditing, "spec.mode is Audit: violations are reported and do not block.")
 		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonAuditing, "Violations are reported.")
@@ -23,9 +42,48 @@ func SecurityPolicy(in desired.PolicyInput, out desired.PolicyOutput, res apply.
 		set.True(v1alpha1.ConditionEnforced, v1alpha1.ReasonEnforcing, "Violations block.")
 		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonEnforcing, "Violations block.")
 	}
-	how := moving
 	if err == nil && len(res.Conflicts) > 0 {
 		how = stalled
 	}
 	finish(&p.Status.StatusBase, set, how)
+}
+
+func impactOf(held *desired.Impact) *v1alpha1.PolicyImpact {
+	if held == nil {
+		return nil
+	}
+	out := &v1alpha1.PolicyImpact{Portals: int32(held.Portals), Links: int32(held.Links)} //nolint:gosec // far below the bound
+	for _, s := range held.Stops[:min(len(held.Stops), maxImpacted)] {
+		out.First = append(out.First, s.Impacted)
+	}
+	return out
+}
+
+func standing(out desired.PolicyOutput) string {
+	if out.InForce == nil {
+		return "What runs goes on as it is; what is new is held to the spec already."
+	}
+	return "What runs goes on under the former spec (status.inForce); what is new is held to both."
+}
+
+// heldMessage says what would stop and what lets the spec take effect.
+func heldMessage(p *v1alpha1.SecurityPolicy, out desired.PolicyOutput) string {
+	h := out.Held
+	names := make([]string, 0, maxNamed+1)
+	for _, s := range h.Stops[:min(len(h.Stops), maxNamed)] {
+		names = append(names, fmt.Sprintf("%s/%s by %s", s.Agency, s.Name, s.Control))
+	}
+	if more := len(h.Stops) - maxNamed; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	stated := p.Spec.AcceptedImpact
+	why := ""
+	switch {
+	case stated != nil && out.Used != nil && *stated == *out.Used:
+		why = " The present spec.acceptedImpact was for an earlier change: take it out first, or state other figures."
+	case stated != nil:
+		why = fmt.Sprintf(" The present spec.acceptedImpact covers %d portals and %d links.", stated.Portals, stated.Links)
+	}
+	return fmt.Sprintf("The spec is held, because it would stop %d running portals and close %d open links (%s). %s Correct the spec, or set spec.acceptedImpact to {portals: %d, links: %d} if that is meant; kubectl gov impact lists all.%s",
+		h.Portals, h.Links, strings.Join(names, ", "), standing(out), h.Portals, h.Links, why)
 }

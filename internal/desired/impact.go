@@ -1,0 +1,147 @@
+package desired
+
+import (
+	"slices"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/policy"
+)
+
+// ImpactInput is everything that decides what the newest spec of a policy would
+// stop. The operator and "kubectl gov impact" share it.
+type ImpactInput struct {
+	// Policy with the newest spec; it need not exist yet.
+	Policy *v1alpha1.SecurityPolicy
+	// Policies are all that exist.
+	Policies []v1alpha1.SecurityPolicy
+	// Portals that have a last compliant spec. Only what the evaluation of a spec
+	// rests on is needed: settings, agency, platforms.
+	Portals []PortalInput
+	// Links that are open; see NeedsLinks.
+	Links []LinkInput
+	// Running is the number of portals with a last compliant spec and of open
+	// links, in all.
+	Running int
+}
+
+// Impact is what the newest spec of a policy would stop.
+type Impact struct {
+	policy.Stopped
+	// Stops lists it, portals first, sorted.
+	Stops []Stop
+}
+
+// Stop is one portal or link that would stop, with the first control that it
+// does not meet.
+type Stop struct {
+	v1alpha1.Impacted `json:",inline"`
+	Found             string `json:"found"`
+	Wanted            string `json:"wanted"`
+	// Follows is true for a link that closes because one of its ends stops.
+	Follows bool `json:"follows,omitempty"`
+}
+
+// ImpactOf computes what would stop. A portal stops that runs, complies with the
+// policies in force, and would not if the newest spec were.
+func ImpactOf(in ImpactInput) Impact {
+	out := Impact{Stopped: policy.Stopped{Running: in.Running}}
+	after := policy.Accept(in.Policies, in.Policy)
+	stopped := stoppedPortals(in, after)
+	for i := range in.Portals {
+		p := in.Portals[i].Portal
+		if f := stopped[portalKey(p)]; f != nil {
+			out.Portals++
+			out.Stops = append(out.Stops, Stop{Impacted: impacted(kindPortal, p.Namespace, p.Name, f.Control), Found: f.Found, Wanted: f.Wanted})
+		}
+	}
+	for i := range in.Links {
+		stop := linkStops(in.Links[i], in.Policies, after, stopped)
+		if stop == nil {
+			continue
+		}
+		out.Links++
+		if stop.Follows {
+			out.Consequent++
+		}
+		out.Stops = append(out.Stops, *stop)
+	}
+	slices.SortFunc(out.Stops, func(a, b Stop) int { return compareImpacted(a.Impacted, b.Impacted) })
+	return out
+}
+
+// NeedsLinks reports whether a change can close links: it changes what the
+// policy demands of them, or stops portals.
+func NeedsLinks(in ImpactInput) bool {
+	if in.Policy.Spec.DataSharing != nil {
+		return true
+	}
+	if spec := policy.SpecInForce(in.Policy); spec != nil && spec.DataSharing != nil {
+		return true
+	}
+	return len(stoppedPortals(in, policy.Accept(in.Policies, in.Policy))) > 0
+}
+
+func portalKey(p *v1alpha1.AgencyPortal) string { return p.Namespace + "/" + p.Name }
+
+// stoppedPortals returns the first finding for each portal that would stop.
+func stoppedPortals(in ImpactInput, after []v1alpha1.SecurityPolicy) map[string]*v1alpha1.PolicyFinding {
+	before, then := policy.InForce(in.Policies), policy.InForce(after)
+	out := map[string]*v1alpha1.PolicyFinding{}
+	for _, p := range in.Portals {
+		last := p.Portal.Status.LastCompliant
+		if last == nil {
+			continue
+		}
+		s := portalScope(p)
+		level, _ := policy.SecurityLevel(last, p.Settings.SecurityLevels)
+		if !policy.Selects(in.Policy.Spec.Selector, policy.Subject{Level: level, Agency: s.agency, Exposure: last.Exposure}) {
+			// What does not select a portal demands nothing of it.
+			continue
+		}
+		found := policy.Blocking(render(s, p, last, then).findings)
+		if len(found) == 0 || len(policy.Blocking(render(s, p, last, before).findings)) > 0 {
+			continue
+		}
+		first := found[0]
+		if i := slices.IndexFunc(found, func(f v1alpha1.PolicyFinding) bool { return f.Policy == in.Policy.Name }); i >= 0 {
+			first = found[i]
+		}
+		out[portalKey(p.Portal)] = &first
+	}
+	return out
+}
+
+// linkStops returns why a link would close; nil if it stays, or is closed as it is.
+func linkStops(l LinkInput, before, after []v1alpha1.SecurityPolicy, stopped map[string]*v1alpha1.PolicyFinding) *Stop {
+	l.Policies = before
+	if !LinkOpen(l.Link) || !DataSharingLink(l).Open {
+		return nil
+	}
+	ends := []PortalWithAgency{l.Consumer, l.Provider}
+	if l.Link.Spec.Route != v1alpha1.RouteDirect {
+		ends = append(ends, l.Via)
+	}
+	for _, end := range ends {
+		if f := stopped[portalKey(end.Portal)]; f != nil {
+			return &Stop{Impacted: impacted(kindLink, l.Link.Namespace, l.Link.Name, f.Control), Follows: true,
+				Found: "portal " + portalKey(end.Portal) + " stops", Wanted: "portals that meet the standard at every end"}
+		}
+	}
+	l.Policies = after
+	out := DataSharingLink(l)
+	if out.Open {
+		return nil
+	}
+	control, found := "dataSharing", "the link as it is approved"
+	switch {
+	case out.Validity != nil:
+		control, found = "dataSharing.maxValidity", out.Validity.Message
+	case len(out.References) > 0 && out.References[0].Reason == v1alpha1.ReasonDirectNotAllowed:
+		control, found = "dataSharing.allowDirectRoute", out.References[0].Message
+	case len(out.References) > 0:
+		found = out.References[0].Message
+	case out.AuthorityRequired && !out.Authority.Approved:
+		control, found = "dataSharing.requireAuthorityApprovalFor", "no approval by the authority"
+	}
+	return &Stop{Impacted: impacted(kindLink, l.Link.Namespace, l.Link.Name, control), Found: found, Wanted: "what the standard allows"}
+}

@@ -1,0 +1,84 @@
+package gather
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// SecurityPolicy reads what decides about a policy. What runs in the country is
+// looked at only while the newest spec is not in force.
+func SecurityPolicy(ctx context.Context, r client.Reader, s settings.Settings, now time.Time, p *v1alpha1.SecurityPolicy) (desired.PolicyInput, error) {
+	bound := s.Bound()
+	in := desired.PolicyInput{Policy: p, Bound: policy.Bound{Count: bound.Portals, Percent: bound.Percent}}
+	var portals v1alpha1.AgencyPortalList
+	if err := r.List(ctx, &portals, client.MatchingFields{IndexPortalPolicy: p.Name}); err != nil {
+		return in, fmt.Errorf("list portals of policy: %w", err)
+	}
+	in.Portals = portals.Items
+	if !policy.Pending(p) {
+		return in, nil
+	}
+	running, err := Impact(ctx, r, s, now, p)
+	in.Running = &running
+	return in, err
+}
+
+// Impact reads what the newest spec of a policy could stop.
+func Impact(ctx context.Context, r client.Reader, s settings.Settings, now time.Time, p *v1alpha1.SecurityPolicy) (desired.ImpactInput, error) {
+	in := desired.ImpactInput{Policy: p}
+	var err error
+	if in.Policies, err = policies(ctx, r); err != nil {
+		return in, err
+	}
+	var portals v1alpha1.AgencyPortalList
+	if err := r.List(ctx, &portals, client.UnsafeDisableDeepCopy); err != nil {
+		return in, fmt.Errorf("list portals: %w", err)
+	}
+	for i := range portals.Items {
+		portal := &portals.Items[i]
+		if portal.Status.LastCompliant == nil || portal.DeletionTimestamp != nil {
+			continue
+		}
+		in.Running++
+		one := desired.PortalInput{Settings: s, Portal: portal}
+		if name, ok := names.AgencyOf(portal.Namespace); ok {
+			if one.Agency, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: name}); err != nil {
+				return in, fmt.Errorf("read agency: %w", err)
+			}
+		}
+		if one.Platforms, err = platforms(ctx, r, portal); err != nil {
+			return in, err
+		}
+		in.Portals = append(in.Portals, one)
+	}
+	var links v1alpha1.DataSharingLinkList
+	if err := r.List(ctx, &links, client.UnsafeDisableDeepCopy); err != nil {
+		return in, fmt.Errorf("list links: %w", err)
+	}
+	look := desired.NeedsLinks(in)
+	for i := range links.Items {
+		l := &links.Items[i]
+		if l.DeletionTimestamp != nil || !desired.LinkOpen(l) {
+			continue
+		}
+		in.Running++
+		if !look {
+			continue
+		}
+		one, err := DataSharingLink(ctx, r, s, now, l)
+		if err != nil {
+			return in, err
+		}
+		in.Links = append(in.Links, one)
+	}
+	return in, nil
+}
