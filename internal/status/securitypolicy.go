@@ -14,8 +14,8 @@ const (
 	// maxViolators and maxImpacted are how many names the schema lets a status list.
 	maxViolators = 100
 	maxImpacted  = 20
-	// maxNamed is how many names a message has.
-	maxNamed = 3
+	// maxHeldNamed is how many names the message of a held policy has.
+	maxHeldNamed = 3
 )
 
 // SecurityPolicy writes the status of a policy.
@@ -69,11 +69,11 @@ func standing(out desired.PolicyOutput) string {
 // heldMessage says what would stop and what lets the spec take effect.
 func heldMessage(p *v1alpha1.SecurityPolicy, out desired.PolicyOutput) string {
 	h := out.Held
-	names := make([]string, 0, maxNamed+1)
-	for _, s := range h.Stops[:min(len(h.Stops), maxNamed)] {
+	names := make([]string, 0, maxHeldNamed+1)
+	for _, s := range h.Stops[:min(len(h.Stops), maxHeldNamed)] {
 		names = append(names, fmt.Sprintf("%s/%s by %s", s.Agency, s.Name, s.Control))
 	}
-	if more := len(h.Stops) - maxNamed; more > 0 {
+	if more := len(h.Stops) - maxHeldNamed; more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	stated := p.Spec.AcceptedImpact
