@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,9 +22,7 @@ func main() {
 	command := cli.NewCommand(streams)
 	command.Version = version
 	if err := command.ExecuteContext(ctx); err != nil {
-		if message := err.Error(); message != "" {
-			fmt.Fprintln(os.Stderr, "error: "+message)
-		}
+		cli.PrintError(os.Stderr, err)
 		stop()
 		os.Exit(cli.ExitCode(err)) //nolint:gocritic // stop has run.
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -28,6 +29,9 @@ type Input struct {
 	Links    []desired.LinkInput
 	// Snapshot of all namespaces, pods and network policies.
 	Snapshot reach.Snapshot
+	// ReplicaSets and Deployments say who made the pods.
+	ReplicaSets []appsv1.ReplicaSet
+	Deployments []appsv1.Deployment
 }
 
 // Report is the result of an audit.
@@ -63,6 +67,11 @@ const (
 	KindForeign = "ForeignPolicy"
 	// KindChanged: a policy with the operator's mark opens what the operator would not write.
 	KindChanged = "ChangedPolicy"
+	// KindStrangePod: a pod that no portal's ReplicaSet made, that carries another
+	// portal's label, or that is at an address which is not its own.
+	KindStrangePod = "StrangePod"
+	// KindChangedPod: a pod that is not what its ReplicaSet makes.
+	KindChangedPod = "ChangedPod"
 	// KindUnreadable: something could not be read, so nothing is proved.
 	KindUnreadable = "Unreadable"
 )
@@ -83,6 +92,7 @@ func Run(in Input) Report {
 	a.portalMatrix()
 	a.addresses()
 	a.policies()
+	a.pods()
 	a.report.Open = a.expected.flows(a.report.Open)
 	slices.SortFunc(a.report.Differences, func(x, y Difference) int {
 		return cmp.Or(strings.Compare(x.Kind, y.Kind), strings.Compare(x.Message, y.Message))
@@ -145,10 +155,12 @@ type auditor struct {
 	evaluator *reach.Evaluator
 	// named are the openings to and from addresses that have been named.
 	named map[string]bool
+	// supposed are the pods that stand for portals without any.
+	supposed map[types.NamespacedName]bool
 }
 
 func newAuditor(in Input) *auditor {
-	a := &auditor{in: in, expected: expectation{}, written: map[types.NamespacedName]*networkingv1.NetworkPolicy{}, owners: map[names.Owner]bool{}, named: map[string]bool{}}
+	a := &auditor{in: in, expected: expectation{}, written: map[types.NamespacedName]*networkingv1.NetworkPolicy{}, owners: map[names.Owner]bool{}, named: map[string]bool{}, supposed: map[types.NamespacedName]bool{}}
 	a.report.Differences = []Difference{}
 	for _, i := range in.Agencies {
 		a.owners[names.OwnerOf("Agency", i.Agency)] = true
@@ -217,7 +229,7 @@ func (a *auditor) endpoints() {
 	a.report.Portals = len(groups)
 	for i := range a.in.Snapshot.Pods {
 		p := &a.in.Snapshot.Pods[i]
-		if _, ok := names.AgencyOf(p.Namespace); !ok || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+		if _, ok := names.AgencyOf(p.Namespace); !ok || ended(p) {
 			continue
 		}
 		key := types.NamespacedName{Namespace: p.Namespace, Name: p.Labels[names.LabelPortal]}
@@ -238,6 +250,7 @@ func (a *auditor) endpoints() {
 		a.in.Snapshot.Pods = append(a.in.Snapshot.Pods, corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 			Namespace: key.Namespace, Name: name, Labels: map[string]string{names.LabelPortal: key.Name},
 		}})
+		a.supposed[types.NamespacedName{Namespace: key.Namespace, Name: name}] = true
 		group.Endpoints = []reach.Endpoint{reach.PodEndpoint(key.Namespace, name)}
 		if !slices.ContainsFunc(a.in.Snapshot.Namespaces, func(n corev1.Namespace) bool { return n.Name == key.Namespace }) {
 			a.in.Snapshot.Namespaces = append(a.in.Snapshot.Namespaces, corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: key.Namespace}})

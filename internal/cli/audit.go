@@ -24,6 +24,9 @@ func Audit(ctx context.Context, reader client.Reader, s settings.Settings, now t
 	if err != nil {
 		return audit.Report{}, AgencyMatrix{}, err
 	}
+	if err := c.readMakers(ctx, reader); err != nil {
+		return audit.Report{}, AgencyMatrix{}, err
+	}
 	if err := c.needsAll("the audit"); err != nil {
 		return audit.Report{}, AgencyMatrix{}, err
 	}
@@ -34,13 +37,13 @@ func Audit(ctx context.Context, reader client.Reader, s settings.Settings, now t
 // PrintAudit writes a report for people.
 func PrintAudit(w io.Writer, r audit.Report) {
 	for _, d := range r.Differences {
-		fmt.Fprintf(w, "%s: %s\n", d.Kind, d.Message)
+		say(w, "%s: %s\n", d.Kind, d.Message)
 	}
 	verdict := "The proof holds: what is open is what was approved or declared, nothing more and nothing less."
 	if !r.Holds() {
 		verdict = fmt.Sprintf("The proof fails: %d differences.", len(r.Differences))
 	}
-	fmt.Fprintf(w, "%s\nLooked at %d portals, %d ordered pairs and %d ports that stand for all; %d flows are open as they should be.\n", verdict, r.Portals, r.Pairs, r.Ports, len(r.Open))
+	say(w, "%s\nLooked at %d portals, %d ordered pairs and %d ports that stand for all; %d flows are open as they should be.\n", verdict, r.Portals, r.Pairs, r.Ports, len(r.Open))
 }
 
 func newAuditCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -51,7 +54,8 @@ func newAuditCommand(streams genericiooptions.IOStreams, flags *genericclioption
 		Short: "Prove that exactly the approved links and declared platforms are open, nothing more and nothing less",
 		Long: `Audit reads all portals, links, approvals and network policies, and compares what the policies let pass between every pair of
 portals, on every port, and between portals and addresses outside, with what approved, valid links and declared platforms let
-pass. It names policies that are not the operator's, and whatever could not be read. It ends with 0 when the proof holds, 1 when
+pass. It names policies that are not the operator's, pods that no portal made
+or that were changed, and whatever could not be read. It ends with 0 when the proof holds, 1 when
 it fails, 2 on an error. It writes nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -75,11 +79,13 @@ it fails, 2 on an error. It writes nothing.`,
 				if err != nil {
 					return asFailure(err)
 				}
-				fmt.Fprintln(streams.Out, string(data))
+				if err := raw(streams.Out, append(data, '\n')); err != nil {
+					return asFailure(err)
+				}
 			} else {
 				if verbose {
 					for _, f := range report.Open {
-						fmt.Fprintf(streams.Out, "open: %s → %s %s, because of %s\n", f.From, f.To, f.Port, strings.Join(f.Because, ", "))
+						say(streams.Out, "open: %s → %s %s, because of %s\n", f.From, f.To, f.Port, strings.Join(f.Because, ", "))
 					}
 				}
 				PrintAudit(streams.Out, report)

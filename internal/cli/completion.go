@@ -11,6 +11,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
+	texts "github.com/govplatform/govplatform/internal/text"
 )
 
 // completionTimeout bounds how long a press of the tab key may take.
@@ -43,7 +44,7 @@ func completeNamespaces(flags *genericclioptions.ConfigFlags, prefix string) []s
 	var out []string
 	for i := range agencies.Items {
 		if ns := names.Namespace(agencies.Items[i].Name); strings.HasPrefix(ns, prefix) {
-			out = append(out, ns+"\t"+agencies.Items[i].Spec.DisplayName)
+			out = append(out, ns+"\t"+texts.Line(agencies.Items[i].Spec.DisplayName))
 		}
 	}
 	slices.Sort(out)
@@ -68,7 +69,7 @@ func completePortals(flags *genericclioptions.ConfigFlags, all bool, chosen []st
 	var out []string
 	for _, p := range summary.Portals {
 		if strings.HasPrefix(p.Name, prefix) && !slices.Contains(chosen, p.Name) {
-			out = append(out, p.Name+"\t"+p.Agency+", "+p.Reason)
+			out = append(out, p.Name+"\t"+texts.Line(p.Agency+", "+p.Reason))
 		}
 	}
 	slices.Sort(out)

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -53,6 +51,10 @@ type ScopeShown struct {
 	// Scope as the link's status has it; nil for a suspension of a link without one.
 	Scope *v1alpha1.LinkScope
 	Hash  string
+	// Agencies of the scope by name, as far as the user may read them.
+	Agencies map[string]AgencyShown
+	// Decisions so far, the oldest first.
+	Decisions []v1alpha1.LinkDecision
 	// Checked is true when the hash was computed here from what is shown, and not
 	// only read from the link's status.
 	Checked bool
@@ -143,7 +145,7 @@ func explainLinkRead(err error, link client.ObjectKey) error {
 // readScope reads what the user will see: the scope of the link's status, whose
 // hash the decision is bound to. What changes afterwards has another hash.
 func readScope(ctx context.Context, c client.Client, d Decision, link *v1alpha1.DataSharingLink) (ScopeShown, error) {
-	s := ScopeShown{Link: d.Link, Identifier: link.Status.Identifier, Scope: link.Status.Scope, Hash: link.Status.SpecHash}
+	s := ScopeShown{Link: d.Link, Identifier: link.Status.Identifier, Scope: link.Status.Scope, Hash: link.Status.SpecHash, Decisions: link.Status.Decisions}
 	if link.Status.ObservedGeneration != link.Generation && d.Decision != v1alpha1.DecisionSuspend {
 		return s, errors.New("the operator has not looked at the latest spec of the link yet: repeat the command in a moment")
 	}
@@ -163,6 +165,7 @@ func readScope(ctx context.Context, c client.Client, d Decision, link *v1alpha1.
 	if d.Decision == v1alpha1.DecisionApprove && !time.Now().Before(link.Spec.ValidUntil.Time) {
 		s.Notes = append(s.Notes, "the link has expired, so an approval opens nothing")
 	}
+	s.Agencies = readAgencies(ctx, c, s.Scope)
 	return s, s.check(ctx, c, d, link)
 }
 
@@ -224,68 +227,6 @@ func approvalNamespace(ctx context.Context, c client.Client, d Decision, link *v
 	return "", fmt.Errorf("you may decide neither for the provider (%s) nor for the authority (%s): membership in adminGroups of one of the two gives the right", provider, authority)
 }
 
-// Print shows the exact scope.
-func (s ScopeShown) Print(w io.Writer) {
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "  %-15s %s\n", name, strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " "))
-	}
-	fmt.Fprintf(w, "DataSharingLink %s\n", s.Link)
-	if s.Scope == nil {
-		row("scope", "none yet")
-	} else {
-		s.printScope(row)
-	}
-	how := ""
-	if s.Hash != "" && !s.Checked {
-		how = " (as the operator states it)"
-	}
-	row("hash", "%s%s", or(s.Hash, "-"), how)
-	for _, n := range s.Notes {
-		fmt.Fprintln(w, "note: "+n)
-	}
-}
-
-func or(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
-}
-
-// endShown is an end of a link in one line.
-func endShown(e v1alpha1.LinkScopeEnd) string {
-	return fmt.Sprintf("%s/%s (security level %d, exposure %s, data %s, image %s)", names.Namespace(string(e.Agency)), e.Name, e.SecurityLevel, e.Exposure, e.DataClassification, e.Image)
-}
-
-func (s ScopeShown) printScope(row func(name, format string, args ...any)) {
-	c := s.Scope
-	row("consumer", "%s", endShown(c.Consumer))
-	row("requested by", "%s", or(c.RequestedBy, "not said"))
-	row("provider", "%s", endShown(c.Provider))
-	if c.Via != nil {
-		row("via", "%s", endShown(*c.Via))
-	}
-	row("service", "%s/%s", names.Namespace(string(c.Service.Agency)), c.Service.Name)
-	row("identifier", "%s", or(s.Identifier, "-"))
-	for i, o := range c.Operations {
-		name := "operations"
-		if i > 0 {
-			name = ""
-		}
-		row(name, "%s %s %s", o.Name, o.Method, o.Path)
-	}
-	row("valid until", "%s", c.ValidUntil.UTC().Format(time.RFC3339))
-	rate := "no bound"
-	if c.RequestsPerSecond > 0 {
-		rate = strconv.Itoa(int(c.RequestsPerSecond)) + " requests per second"
-	}
-	row("rate limit", "%s", rate)
-	row("route", "%s", c.Route)
-	row("classification", "%s", c.Classification)
-	row("purpose", "%s", c.Purpose)
-	row("legal basis", "%s", or(c.LegalBasis, "none"))
-}
-
 func newDecideCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags, decision v1alpha1.Decision) *cobra.Command {
 	words := map[v1alpha1.Decision][3]string{
 		v1alpha1.DecisionApprove: {"approve", "Approve exactly the present scope of a data-sharing link", "approved"},
@@ -299,8 +240,8 @@ func newDecideCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 		Short: words[1],
 		Long: words[1] + `.
 
-The exact scope is shown first: both ends, operations, validity, rate limit, route, classification and the hash that the decision
-is bound to. The decision is a DataSharingApproval in the provider's namespace or in the authority's, in your name. A later one
+The exact scope is shown first: both ends, operations, validity, rate limit, route, classification, who decided so far and the hash
+that the decision is bound to. What people wrote stands between quotes. The decision is a DataSharingApproval in the provider's namespace or in the authority's, in your name. A later one
 of the same side replaces it; to take it back, delete the object.`,
 		Example: fmt.Sprintf("  kubectl gov %s residents-for-tax -n agency-finance%s\n\n  # in the name of the authority, from a script\n  kubectl gov %s residents-for-tax -n agency-finance%s --as-agency mic --yes",
 			words[0], reasonExample(decision), words[0], reasonExample(decision)),
@@ -338,7 +279,7 @@ of the same side replaces it; to take it back, delete the object.`,
 			if err := p.Write(cmd.Context(), c); err != nil {
 				return err
 			}
-			fmt.Fprintf(streams.Out, "%s by %s: DataSharingApproval %s/%s\n", words[2], p.Approval.Spec.Approver, p.Approval.Namespace, p.Approval.Name)
+			say(streams.Out, "%s by %s: DataSharingApproval %s/%s\n", words[2], p.Approval.Spec.Approver, p.Approval.Namespace, p.Approval.Name)
 			return nil
 		},
 	}
@@ -373,7 +314,7 @@ func confirm(streams genericiooptions.IOStreams, question string) error {
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return errors.New("nothing was written: this is no terminal, so confirm what is shown with --yes")
 	}
-	fmt.Fprint(streams.Out, question+" [y/N] ")
+	say(streams.Out, "%s [y/N] ", question)
 	answer, _ := bufio.NewReader(streams.In).ReadString('\n')
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
 		return errors.New("nothing was written")

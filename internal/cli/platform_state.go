@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -33,13 +34,16 @@ type platformState struct {
 	namespaces corev1.NamespaceList
 	pods       corev1.PodList
 	network    networkingv1.NetworkPolicyList
-	agencies   v1alpha1.AgencyList
-	portals    v1alpha1.AgencyPortalList
-	policies   v1alpha1.SecurityPolicyList
-	platforms  v1alpha1.SharedPlatformList
-	services   v1alpha1.DataServiceList
-	links      v1alpha1.DataSharingLinkList
-	approvals  v1alpha1.DataSharingApprovalList
+	// sets and deployments say who made the pods; only the audit reads them.
+	sets        appsv1.ReplicaSetList
+	deployments appsv1.DeploymentList
+	agencies    v1alpha1.AgencyList
+	portals     v1alpha1.AgencyPortalList
+	policies    v1alpha1.SecurityPolicyList
+	platforms   v1alpha1.SharedPlatformList
+	services    v1alpha1.DataServiceList
+	links       v1alpha1.DataSharingLinkList
+	approvals   v1alpha1.DataSharingApprovalList
 	// unreadable names what the user may not read.
 	unreadable []string
 }
@@ -89,6 +93,23 @@ func (c *platformState) index(ctx context.Context) error {
 	return nil
 }
 
+// readMakers reads what made the pods, after the pods: what made one lives longer.
+func (c *platformState) readMakers(ctx context.Context, reader client.Reader) error {
+	for _, l := range []struct {
+		kind string
+		list client.ObjectList
+	}{{"deployments", &c.deployments}, {"replicasets", &c.sets}} {
+		err := reader.List(ctx, l.list)
+		switch {
+		case apierrors.IsForbidden(err):
+			c.unreadable = append(c.unreadable, l.kind)
+		case err != nil:
+			return fmt.Errorf("list %s: %w", l.kind, err)
+		}
+	}
+	return c.store.addList(&c.deployments)
+}
+
 // needsAll is an error when the user may not read everything.
 func (c *platformState) needsAll(what string) error {
 	if len(c.unreadable) == 0 {
@@ -103,7 +124,7 @@ func (c *platformState) snapshot() reach.Snapshot {
 
 // audit holds what is open against what should be.
 func (c *platformState) audit(ctx context.Context, now time.Time) (audit.Report, error) {
-	in := audit.Input{Snapshot: c.snapshot()}
+	in := audit.Input{Snapshot: c.snapshot(), ReplicaSets: c.sets.Items, Deployments: c.deployments.Items}
 	for i := range c.agencies.Items {
 		a, err := gather.Agency(ctx, c.store, c.store, c.settings, &c.agencies.Items[i])
 		if err != nil {

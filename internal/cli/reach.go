@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,9 +40,9 @@ func (a ReachAnswer) Print(w io.Writer) {
 	if a.Open {
 		answer = "Yes"
 	}
-	fmt.Fprintf(w, "%s: %s\n", answer, a.Why)
+	say(w, "%s: %s\n", answer, a.Why)
 	for _, l := range a.Links {
-		fmt.Fprintln(w, "  - "+l)
+		say(w, "  - %s\n", l)
 	}
 }
 
@@ -99,8 +100,13 @@ func (c *platformState) podsOf(key client.ObjectKey) []reach.Endpoint {
 
 // reach answers for one ordered pair of portals. Port 0 is the port of the second.
 func (c *platformState) reach(ctx context.Context, from, to client.ObjectKey, port int32, now time.Time) (ReachAnswer, error) {
+	listening := c.listening(to)
 	if port == 0 {
 		port = c.portal(to).Spec.Port
+		// What runs counts, also while a rollout can't proceed.
+		if len(listening) > 0 && !slices.Contains(listening, port) {
+			port = listening[0]
+		}
 	}
 	a := ReachAnswer{From: from.String(), To: to.String(), Port: fmt.Sprintf("TCP/%d", port), Links: []string{}}
 	sources, targets := c.podsOf(from), c.podsOf(to)
@@ -126,9 +132,41 @@ func (c *platformState) reach(ctx context.Context, from, to client.ObjectKey, po
 			a.Why += fmt.Sprintf(" That is so for %d of %d pairs of pods only.", cell.OpenPairs, cell.Pairs)
 		}
 	}
+	switch {
+	case len(listening) > 1:
+		a.Why += fmt.Sprintf(" While a rollout is under way, pods of %s listen on %s.", to, joinNumbers(listening))
+	case len(listening) == 1 && !slices.Contains(listening, port):
+		a.Why += fmt.Sprintf(" No pod of %s listens on that port; they listen on %d.", to, listening[0])
+	}
 	links, err := c.linksBetween(ctx, from, to, now)
 	a.Links = append(a.Links, links...)
 	return a, err
+}
+
+// listening are the ports that the pods of a portal declare, sorted.
+func (c *platformState) listening(key client.ObjectKey) []int32 {
+	var out []int32
+	for i := range c.pods.Items {
+		p := &c.pods.Items[i]
+		if p.Namespace != key.Namespace || p.Labels[names.LabelPortal] != key.Name || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		for _, ct := range p.Spec.Containers {
+			for _, port := range ct.Ports {
+				out = append(out, port.ContainerPort)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func joinNumbers(numbers []int32) string {
+	parts := make([]string, len(numbers))
+	for i, n := range numbers {
+		parts[i] = strconv.Itoa(int(n))
+	}
+	return strings.Join(parts, " and ")
 }
 
 func otherThan(endpoints []reach.Endpoint, not reach.Endpoint) reach.Endpoint {

@@ -122,8 +122,7 @@ func printResult(streams genericiooptions.IOStreams, output string, result any) 
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(streams.Out, string(data))
-		return err
+		return raw(streams.Out, append(data, '\n'))
 	}
 	switch r := result.(type) {
 	case AgencyMatrix:

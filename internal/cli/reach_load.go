@@ -114,7 +114,7 @@ func offlineCountry(ctx context.Context, streams genericiooptions.IOStreams, pat
 		return nil, err
 	}
 	for _, refusal := range r.Refusals {
-		fmt.Fprintln(streams.ErrOut, "refused: "+refusal)
+		say(streams.ErrOut, "refused: %s\n", refusal)
 	}
 	if c == nil {
 		return nil, errRefused

@@ -109,11 +109,11 @@ func (m AgencyMatrix) Print(w io.Writer, color bool) error {
 	if err := t.write(w, color); err != nil {
 		return err
 	}
-	fmt.Fprintln(w)
+	say(w, "\n")
 	for _, c := range m.Cells {
-		fmt.Fprintf(w, "%s → %s: %s (%s)\n", c.From, c.To, strings.Join(c.Portals, ", "), strings.Join(c.Ports, ", "))
+		say(w, "%s → %s: %s (%s)\n", c.From, c.To, strings.Join(c.Portals, ", "), strings.Join(c.Ports, ", "))
 	}
-	_, err := fmt.Fprintf(w, "Everything else is shut: %d of %d pairs of agencies, on every port (%d stand for all).\n",
+	say(w, "Everything else is shut: %d of %d pairs of agencies, on every port (%d stand for all).\n",
 		len(m.Agencies)*len(m.Agencies)-len(m.Cells), len(m.Agencies)*len(m.Agencies), m.Ports)
-	return err
+	return nil
 }

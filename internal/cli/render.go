@@ -406,10 +406,10 @@ func printerFor(output string) (printers.ResourcePrinter, error) {
 
 func (r Rendering) write(streams genericiooptions.IOStreams, printer printers.ResourcePrinter, list bool) error {
 	for _, n := range r.Notes {
-		fmt.Fprintln(streams.ErrOut, "note: "+n)
+		say(streams.ErrOut, "note: %s\n", n)
 	}
 	for _, refusal := range r.Refusals {
-		fmt.Fprintln(streams.ErrOut, "refused: "+refusal)
+		say(streams.ErrOut, "refused: %s\n", refusal)
 	}
 	if err := r.print(streams.Out, printer, list); err != nil {
 		return err

@@ -58,7 +58,7 @@ the pods one after the other. Where Git is the source of portals, change spec.re
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(streams.Out, "AgencyPortal %s: spec.restart is %s; its pods are replaced one after the other (kubectl gov status -n %s %s)\n", key, word, key.Namespace, key.Name)
+			say(streams.Out, "AgencyPortal %s: spec.restart is %s; its pods are replaced one after the other (kubectl gov status -n %s %s)\n", key, word, key.Namespace, key.Name)
 			return nil
 		},
 	}

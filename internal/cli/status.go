@@ -304,9 +304,7 @@ func (s Summary) Print(w io.Writer, color bool) error {
 		if err := t.write(w, color); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintln(w); err != nil {
-			return err
-		}
+		say(w, "\n")
 	}
 	open := ""
 	if len(s.Links) > 0 {
@@ -318,8 +316,8 @@ func (s Summary) Print(w io.Writer, color bool) error {
 		}
 		open = fmt.Sprintf(" %d of %d links are open.", n, len(s.Links))
 	}
-	_, err := fmt.Fprintf(w, "%d of %d agencies and %d of %d portals are ready.%s\n", ready, len(s.Agencies), portalsReady, len(s.Portals), open)
-	return err
+	say(w, "%d of %d agencies and %d of %d portals are ready.%s\n", ready, len(s.Agencies), portalsReady, len(s.Portals), open)
+	return nil
 }
 
 func (s Summary) sharingTables() (platforms, services, links table) {
@@ -331,13 +329,13 @@ func (s Summary) sharingTables() (platforms, services, links table) {
 	for _, d := range s.Services {
 		services.add(append([]cell{text(d.Agency), text(d.Name), text(d.Dataset), text(d.Classification), text(strconv.Itoa(len(d.Consumers)))}, d.cells()...)...)
 	}
-	links = table{header: []string{"CONSUMER", "LINK", "PROVIDER", "SERVICE", "PHASE", "VALID UNTIL", "READY", "REASON", "MESSAGE"}}
+	links = table{header: []string{"CONSUMER", "LINK", "PROVIDER", "SERVICE", "PHASE", "VALID UNTIL (+07:00)", "READY", "REASON", "MESSAGE"}}
 	for _, l := range s.Links {
 		phase := l.Phase
 		if phase == "" {
 			phase = "-"
 		}
-		links.add(append([]cell{text(l.Consumer), text(l.Name), text(l.Provider), text(l.Service), text(phase), text(l.ValidUntil.Format(time.DateOnly))}, l.cells()...)...)
+		links.add(append([]cell{text(l.Consumer), text(l.Name), text(l.Provider), text(l.Service), text(phase), text(l.ValidUntil.In(zone).Format("2006-01-02 15:04"))}, l.cells()...)...)
 	}
 	return platforms, services, links
 }
@@ -348,8 +346,7 @@ func (r Ready) cells() []cell {
 	if !ok {
 		t = pending
 	}
-	// A message is one line of a table, whatever the API server put into it.
-	return []cell{{text: string(r.Status), tone: t}, {text: r.Reason, tone: t}, text(strings.Join(strings.Fields(r.Message), " "))}
+	return []cell{{text: string(r.Status), tone: t}, {text: r.Reason, tone: t}, text(r.Message)}
 }
 
 func number(n int32) cell { return text(strconv.Itoa(int(n))) }
@@ -429,7 +426,7 @@ func (s Summary) write(streams genericiooptions.IOStreams, output string) error 
 	switch output {
 	case "":
 		for _, kind := range s.NotReadable {
-			fmt.Fprintf(streams.ErrOut, "note: you may not read %s here, so they are left out\n", kind)
+			say(streams.ErrOut, "note: you may not read %s here, so they are left out\n", kind)
 		}
 		return s.Print(streams.Out, ColorWanted(streams.Out))
 	case "json":
@@ -437,15 +434,13 @@ func (s Summary) write(streams genericiooptions.IOStreams, output string) error 
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(streams.Out, string(data))
-		return err
+		return raw(streams.Out, append(data, '\n'))
 	case "yaml":
 		data, err := yaml.Marshal(s)
 		if err != nil {
 			return err
 		}
-		_, err = streams.Out.Write(data)
-		return err
+		return raw(streams.Out, data)
 	}
 	return fmt.Errorf("-o %s is not known: use json or yaml, or leave it out for a table", output)
 }

@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	texts "github.com/govplatform/govplatform/internal/text"
 )
 
 // tone is how a cell is colored on a terminal.
@@ -30,9 +30,12 @@ type cell struct {
 
 func text(s string) cell { return cell{text: s} }
 
-// table is a list of rows below a header. It pads by characters, because names
-// hold Vietnamese letters of several bytes, and before coloring, because
-// color codes take no room.
+// line is what a cell shows.
+func (c cell) line() string { return texts.Line(c.text) }
+
+// table is a list of rows below a header. It pads by the columns that a text
+// takes, and before coloring, because color codes take no room. A cell is one
+// line, whatever stands in it.
 type table struct {
 	header []string
 	rows   [][]cell
@@ -49,19 +52,19 @@ func (t *table) write(w io.Writer, color bool) error {
 	widths := make([]int, len(t.header))
 	for _, row := range rows {
 		for i, c := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
+			widths[i] = max(widths[i], columns(c.line()))
 		}
 	}
 	for _, row := range rows {
 		var line strings.Builder
 		for i, c := range row {
-			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)+3)
+			padding := strings.Repeat(" ", widths[i]-columns(c.line())+3)
 			if i == len(row)-1 {
 				padding = ""
 			}
 			line.WriteString(paint(c, color) + padding)
 		}
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line.String(), " ")); err != nil {
+		if err := raw(w, []byte(strings.TrimRight(line.String(), " ")+"\n")); err != nil {
 			return err
 		}
 	}
@@ -71,9 +74,9 @@ func (t *table) write(w io.Writer, color bool) error {
 func paint(c cell, color bool) string {
 	code := toneCodes[c.tone]
 	if !color || code == "" || c.text == "" {
-		return c.text
+		return c.line()
 	}
-	return code + c.text + "\x1b[0m"
+	return code + c.line() + "\x1b[0m"
 }
 
 // ColorWanted tells whether w is a terminal whose user did not switch colors

@@ -1,0 +1,342 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/yaml"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+	policyrules "github.com/govplatform/govplatform/internal/policy"
+	texts "github.com/govplatform/govplatform/internal/text"
+)
+
+// hostile is what a text could hold before the schema forbade it: it erases the
+// screen, turns the direction of writing, hides characters and makes a line of
+// its own.
+const hostile = "x\x1b[2J\x1b[1;1H\u202eesrever\u2066\u200b\u00ad\ufeff\r\nFORGED: Approved by everybody\tx\x00\x9b31m"
+
+// fill puts the hostile text into every text of a value.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		if v.CanSet() {
+			v.SetString(hostile)
+		}
+	case reflect.Pointer:
+		if v.IsNil() && v.CanSet() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		fill(v.Elem())
+	case reflect.Slice:
+		if v.Type().Elem().Kind() != reflect.Uint8 && v.CanSet() {
+			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+			fill(v.Index(0))
+		}
+	case reflect.Struct:
+		if v.Type().PkgPath() != reflect.TypeFor[v1alpha1.Agency]().PkgPath() && v.Type() != reflect.TypeFor[metav1.Condition]() {
+			return
+		}
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	}
+}
+
+// hostileCountry is a country in which every text that can be is hostile, and
+// what refers to something refers to what is there.
+func hostileCountry() map[string][]any {
+	later := metav1.NewTime(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC))
+	conditions := func(types ...string) []metav1.Condition {
+		var out []metav1.Condition
+		for _, t := range types {
+			out = append(out, metav1.Condition{Type: t, Status: "False", Reason: hostile, Message: hostile})
+		}
+		return out
+	}
+	meta := func(namespace, name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: namespace, Name: name, UID: "uid", Generation: 1,
+			Annotations: map[string]string{"example.org/x": hostile}, Labels: map[string]string{names.LabelPortal: name}}
+	}
+	agency := &v1alpha1.Agency{}
+	fill(reflect.ValueOf(agency).Elem())
+	agency.ObjectMeta = meta("", "a")
+	agency.Status.Conditions = conditions("Ready")
+	portal := &v1alpha1.AgencyPortal{}
+	fill(reflect.ValueOf(portal).Elem())
+	portal.ObjectMeta = meta("agency-a", "p")
+	portal.Spec.Port, portal.Status.LastCompliant = 8080, nil
+	portal.Status.Conditions = append(conditions("Ready"), metav1.Condition{Type: "PolicyCompliant", Status: "True"})
+	policy := &v1alpha1.SecurityPolicy{}
+	fill(reflect.ValueOf(policy).Elem())
+	policy.ObjectMeta = meta("", "s")
+	policy.Spec.Selector = v1alpha1.PolicySelector{}
+	platform := &v1alpha1.SharedPlatform{}
+	fill(reflect.ValueOf(platform).Elem())
+	platform.ObjectMeta = meta("", "sp")
+	platform.Spec.Endpoint.Portal = &v1alpha1.PortalEndpoint{Agency: "a", Name: "p"}
+	service := &v1alpha1.DataService{}
+	fill(reflect.ValueOf(service).Elem())
+	service.ObjectMeta = meta("agency-a", "d")
+	service.Spec.PortalRef.Name, service.Spec.Port = "p", 8080
+	link := &v1alpha1.DataSharingLink{}
+	fill(reflect.ValueOf(link).Elem())
+	link.ObjectMeta = meta("agency-a", "l")
+	link.Spec.Consumer.PortalRef.Name, link.Spec.Provider = "p", v1alpha1.LinkProvider{Agency: "a", Service: "d"}
+	link.Spec.ValidUntil = later
+	link.Status.ObservedGeneration = 1
+	link.Status.Conditions = conditions("Ready", "ReferencesResolved")
+	link.Status.Scope.Consumer.Agency, link.Status.Scope.ValidUntil = "a", later
+	// The hash is of what is read, in which bytes that are no text have become characters.
+	stored, _ := json.Marshal(link.Status.Scope)
+	link.Status.Scope = &v1alpha1.LinkScope{}
+	_ = json.Unmarshal(stored, link.Status.Scope)
+	link.Status.SpecHash = policyrules.HashScope(*link.Status.Scope)
+	approval := &v1alpha1.DataSharingApproval{}
+	fill(reflect.ValueOf(approval).Elem())
+	approval.ObjectMeta = meta("agency-a", "other")
+	approval.Spec.LinkRef = v1alpha1.LinkReference{Namespace: "agency-a", Name: "l"}
+	pod := &corev1.Pod{ObjectMeta: meta("agency-a", "p")}
+	pod.Spec.Containers = []corev1.Container{{Name: hostile, Image: hostile}}
+	pod.Status.PodIP = hostile
+	return map[string][]any{
+		"agencies": {agency}, "agencyportals": {portal}, "securitypolicies": {policy}, "sharedplatforms": {platform},
+		"dataservices": {service}, "datasharinglinks": {link}, "datasharingapprovals": {approval},
+		"namespaces": {&corev1.Namespace{ObjectMeta: meta("", "agency-a")}}, "pods": {pod},
+		"networkpolicies": {&networkingv1.NetworkPolicy{ObjectMeta: meta("agency-a", "n"), Spec: networkingv1.NetworkPolicySpec{
+			Egress: []networkingv1.NetworkPolicyEgressRule{{To: []networkingv1.NetworkPolicyPeer{{IPBlock: &networkingv1.IPBlock{CIDR: hostile}}}}}}}},
+		"configmaps":  {&corev1.ConfigMap{ObjectMeta: meta("agency-a", "c")}},
+		"replicasets": {&appsv1.ReplicaSet{ObjectMeta: meta("agency-a", "r")}}, "deployments": {&appsv1.Deployment{ObjectMeta: meta("agency-a", "d")}},
+	}
+}
+
+// hostileServer answers what the commands ask of an API server; it forbids to
+// read one kind.
+func hostileServer(t *testing.T, forbidden string) string {
+	t.Helper()
+	scheme := Scheme()
+	country := hostileCountry()
+	groups := map[string]*metav1.APIResourceList{}
+	paths := map[string][]any{}
+	for resource, objects := range country {
+		gvk, err := apiutil.GVKForObject(objects[0].(runtime.Object), scheme)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prefix := "/apis/" + gvk.GroupVersion().String()
+		if gvk.Group == "" {
+			prefix = "/api/v1"
+		}
+		if groups[prefix] == nil {
+			groups[prefix] = &metav1.APIResourceList{TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: gvk.GroupVersion().String()}
+		}
+		namespaced := objects[0].(metav1.Object).GetNamespace() != ""
+		groups[prefix].APIResources = append(groups[prefix].APIResources, metav1.APIResource{Name: resource, Kind: gvk.Kind, Namespaced: namespaced, Verbs: metav1.Verbs{"get", "list"}})
+		for _, o := range objects {
+			o.(runtime.Object).GetObjectKind().SetGroupVersionKind(gvk)
+		}
+		paths[prefix+"/"+resource] = objects
+	}
+	for prefix, kinds := range map[string][]string{"/apis/authentication.k8s.io/v1": {"SelfSubjectReview"}, "/apis/authorization.k8s.io/v1": {"SelfSubjectAccessReview"}} {
+		list := &metav1.APIResourceList{TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: strings.TrimPrefix(prefix, "/apis/")}
+		for _, k := range kinds {
+			list.APIResources = append(list.APIResources, metav1.APIResource{Name: strings.ToLower(k) + "s", Kind: k, Verbs: metav1.Verbs{"create"}})
+		}
+		groups[prefix] = list
+	}
+	answer := func(w http.ResponseWriter, code int, v any) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		_ = json.NewEncoder(w).Encode(v)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/api":
+			answer(w, 200, metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}})
+		case r.URL.Path == "/apis":
+			var list metav1.APIGroupList
+			list.Kind, list.APIVersion = "APIGroupList", "v1"
+			for prefix := range groups {
+				if gv, ok := strings.CutPrefix(prefix, "/apis/"); ok {
+					group, version, _ := strings.Cut(gv, "/")
+					v := metav1.GroupVersionForDiscovery{GroupVersion: gv, Version: version}
+					list.Groups = append(list.Groups, metav1.APIGroup{Name: group, Versions: []metav1.GroupVersionForDiscovery{v}, PreferredVersion: v})
+				}
+			}
+			answer(w, 200, list)
+		case groups[r.URL.Path] != nil:
+			answer(w, 200, groups[r.URL.Path])
+		case strings.HasSuffix(r.URL.Path, "/selfsubjectreviews"):
+			answer(w, 201, map[string]any{"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1", "status": map[string]any{"userInfo": map[string]any{"username": hostile}}})
+		case strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews"):
+			answer(w, 201, map[string]any{"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": map[string]any{"allowed": true}})
+		case forbidden != "" && strings.HasSuffix(r.URL.Path, "/"+forbidden):
+			answer(w, 403, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure", Code: 403, Reason: metav1.StatusReasonForbidden, Message: hostile})
+		case paths[strings.Replace(r.URL.Path, "/namespaces/agency-a/", "/", 1)] != nil && r.Method == http.MethodGet:
+			objects := paths[strings.Replace(r.URL.Path, "/namespaces/agency-a/", "/", 1)]
+			first := objects[0].(runtime.Object).GetObjectKind().GroupVersionKind()
+			answer(w, 200, map[string]any{"kind": first.Kind + "List", "apiVersion": first.GroupVersion().String(), "metadata": map[string]any{}, "items": objects})
+		default:
+			path := strings.Replace(r.URL.Path, "/namespaces/agency-a/", "/", 1)
+			dir, name := path[:strings.LastIndex(path, "/")], path[strings.LastIndex(path, "/")+1:]
+			for _, o := range paths[dir] {
+				if o.(metav1.Object).GetName() == name && r.Method == http.MethodGet {
+					answer(w, 200, o)
+					return
+				}
+			}
+			if r.Method == http.MethodGet {
+				answer(w, 404, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure", Code: 404, Reason: metav1.StatusReasonNotFound, Message: hostile})
+				return
+			}
+			answer(w, 422, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure", Code: 422, Reason: metav1.StatusReasonInvalid, Message: hostile})
+		}
+	}))
+	t.Cleanup(server.Close)
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	config := fmt.Sprintf(`{"apiVersion":"v1","kind":"Config","current-context":"x","clusters":[{"name":"x","cluster":{"server":%q}}],"contexts":[{"name":"x","context":{"cluster":"x","namespace":"agency-a"}}]}`, server.URL)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// hostileFile is the country as a file.
+func hostileFile(t *testing.T) string {
+	t.Helper()
+	scheme := Scheme()
+	var all bytes.Buffer
+	for _, resource := range []string{"agencies", "agencyportals", "securitypolicies", "sharedplatforms", "dataservices", "datasharinglinks", "datasharingapprovals"} {
+		for _, o := range hostileCountry()[resource] {
+			gvk, err := apiutil.GVKForObject(o.(runtime.Object), scheme)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.(runtime.Object).GetObjectKind().SetGroupVersionKind(gvk)
+			data, err := yaml.Marshal(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.WriteString("---\n")
+			all.Write(data)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "country.yaml")
+	if err := os.WriteFile(file, all.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// invocations are how every command is run; a command without any fails the test.
+func invocations(file string) map[string][][]string {
+	return map[string][][]string{
+		"status":  {{"-A"}, {"-n", "agency-a"}, {"-n", "agency-a", "p"}, {hostile}, {"-o", hostile}},
+		"render":  {{"-f", file}, {"-f", hostile}, {"-f", file, "-o", hostile}},
+		"reach":   {{"a/p", "a/p"}, {"--matrix"}, {"-f", file, "a/p", "a/p"}, {hostile, "a/p"}, {"-o", hostile, "a/p", "a/p"}},
+		"audit":   {{}, {"-v"}, {"-o", hostile}},
+		"approve": {{"l", "--yes"}, {"l"}, {hostile, "--yes"}, {"l", "--yes", "--as-agency", hostile}},
+		"reject":  {{"l", "--yes", "--reason", hostile}, {"l", "--yes"}},
+		"suspend": {{"l", "--yes", "--reason", hostile}, {hostile, "--yes", "--reason", "x"}},
+		"restart": {{"p"}, {hostile}},
+	}
+}
+
+// TestNothingPrintedControlsTheTerminal runs every command over objects full of
+// control, bidirectional and zero-width characters and line breaks. It fails
+// where say or a table's cell writes a text as it is, as all commands did.
+func TestNothingPrintedControlsTheTerminal(t *testing.T) {
+	servers, runs := []string{hostileServer(t, ""), hostileServer(t, "securitypolicies")}, invocations(hostileFile(t))
+	for _, command := range NewCommand(genericiooptions.NewTestIOStreamsDiscard()).Commands() {
+		if command.Name() == "completion" || command.Name() == "help" {
+			continue
+		}
+		if len(runs[command.Name()]) == 0 {
+			t.Errorf("kubectl gov %s is not tried: add how it is run to invocations", command.Name())
+		}
+		shown := false
+		for i, args := range append(runs[command.Name()], runs[command.Name()]...) {
+			config := servers[min(1, i/len(runs[command.Name()]))]
+			t.Run(command.Name()+" "+texts.Printable(strings.Join(args, " ")), func(t *testing.T) {
+				streams, _, out, errOut := genericiooptions.NewTestIOStreams()
+				root := NewCommand(streams)
+				all := append([]string{command.Name()}, args...)
+				if command.Flags().Lookup("kubeconfig") != nil {
+					all = append(all, "--kubeconfig", config)
+				}
+				root.SetArgs(all)
+				PrintError(errOut, root.ExecuteContext(t.Context()))
+				said := out.String() + "\n" + errOut.String()
+				shown = shown || i%len(runs[command.Name()]) == 0 && strings.Contains(said, `u{202E}`)
+				for _, r := range said {
+					if r != '\n' && !texts.Visible(r) {
+						t.Fatalf("printed %U raw: %q", r, said)
+					}
+				}
+				for line := range strings.Lines(said) {
+					if strings.HasPrefix(strings.TrimSpace(line), "FORGED") {
+						t.Errorf("a text made a line of its own: %s", line)
+					}
+				}
+			})
+		}
+		// The first way to run it must get as far as to what stands in objects.
+		if !shown && command.Name() != "render" {
+			t.Errorf("kubectl gov %s shows no hostile text", command.Name())
+		}
+	}
+}
+
+// TestOnePlaceWrites: no file but print.go writes to a stream by itself.
+func TestOnePlaceWrites(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") || file == "print.go" {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				if pkg, ok := sel.X.(*ast.Ident); ok && (pkg.Name == "fmt" && (strings.HasPrefix(sel.Sel.Name, "Fprint") || strings.HasPrefix(sel.Sel.Name, "Print")) || sel.Sel.Name == "Write" && pkg.Name != "p") {
+					t.Errorf("%s uses %s.%s: write through say, raw or a table", file, pkg.Name, sel.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// TestColumns: what is padded is padded by what a terminal shows.
+func TestColumns(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "tax": 3, "Bộ Tài chính": 12, "Bo\u0323\u0302": 2, "財政部": 6, "ﾃｽﾄ": 3} {
+		if got := columns(text); got != want {
+			t.Errorf("columns(%q) = %d, want %d", text, got, want)
+		}
+	}
+}
