@@ -20,8 +20,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/audit"
 	"github.com/govplatform/govplatform/internal/cli"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -228,6 +230,9 @@ func TestForeignPodIsNamed(t *testing.T) {
 	if err := env.Admin.List(t.Context(), &pods, client.InNamespace(portal.Namespace), client.MatchingLabels{names.LabelPortal: portal.Name}); err != nil || len(pods.Items) == 0 {
 		t.Fatalf("no pods: %v", err)
 	}
+	if strange := strangePods(t); len(strange) > 0 {
+		t.Fatalf("the audit takes what runs for strange: %v", strange)
+	}
 	spec := pods.Items[0].Spec
 	spec.NodeName = ""
 	foreign := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: portal.Namespace, Name: "by-hand", Labels: map[string]string{names.LabelPortal: portal.Name}}, Spec: spec}
@@ -237,9 +242,14 @@ func TestForeignPodIsNamed(t *testing.T) {
 	if m := meta.FindStatusCondition(portal.Status.Conditions, v1alpha1.ConditionReady).Message; !strings.Contains(m, "kubectl -n agency-strange delete pod by-hand") {
 		t.Errorf("the remedy is missing: %s", m)
 	}
+	if strange := strangePods(t); len(strange) == 0 || !strings.Contains(strange[0], "agency-strange/by-hand") {
+		t.Errorf("the audit does not name the pod: %v", strange)
+	}
+	op.Requests.Reset()
+	touch(t, portal)
 	op.WaitQuiet(t, 2*time.Second)
 	if r := op.Requests.Reads(); len(r) > 0 {
-		t.Logf("reads past the cache while the portal came up:%s", harness.String(r))
+		t.Errorf("a foreign pod makes the operator read past the cache:%s", harness.String(r))
 	}
 	remove(t, foreign)
 	env.WaitReady(t, portal)
@@ -272,6 +282,22 @@ func TestRestart(t *testing.T) {
 		return nil
 	})
 	env.WaitReady(t, portal)
+}
+
+// strangePods are what the audit says about pods.
+func strangePods(t *testing.T) []string {
+	t.Helper()
+	report, _, err := cli.Audit(t.Context(), env.Admin, settings.Default(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, d := range report.Differences {
+		if d.Kind == audit.KindStrangePod || d.Kind == audit.KindChangedPod {
+			out = append(out, d.Message)
+		}
+	}
+	return out
 }
 
 func podUIDs(t *testing.T, p *v1alpha1.AgencyPortal) map[types.UID]bool {
