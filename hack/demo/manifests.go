@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -9,7 +10,7 @@ import (
 	"github.com/govplatform/govplatform/test/sample"
 )
 
-// installation is what config/default installs, in the order in which it is applied.
+// installation is what config/crd and config/default install, in the order in which it is applied.
 type installation struct {
 	// early has what the rest rests on: namespaces and the definitions of kinds.
 	early []*unstructured.Unstructured
@@ -21,10 +22,15 @@ type installation struct {
 // readInstallation leaves out what needs the operator to be a pod where it runs
 // as a process of this machine.
 func readInstallation(dir string, asPods bool) (installation, error) {
-	objects, err := sample.Render(dir)
+	objects, err := sample.Render(filepath.Join(filepath.Dir(dir), "crd"))
 	if err != nil {
 		return installation{}, err
 	}
+	operator, err := sample.Render(dir)
+	if err != nil {
+		return installation{}, err
+	}
+	objects = append(objects, operator...)
 	var in installation
 	for _, o := range objects {
 		switch kind := o.GetKind(); {

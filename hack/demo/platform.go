@@ -147,7 +147,7 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, err
 }
 
-// install applies what config/default ships, and binds the demo's people to the
+// install applies what config/crd and config/default ship, and binds the demo's people to the
 // shipped roles.
 func (p *platform) install(ctx context.Context, in installation) error {
 	if err := p.applyAll(ctx, in.early); err != nil {
@@ -173,7 +173,7 @@ func (p *platform) install(ctx context.Context, in installation) error {
 	if p.plane != nil {
 		note = " (its Deployment aside, because here the operator is a process of this machine)"
 	}
-	p.step("Installed config/default: %d objects%s", len(in.early)+len(in.rest), note)
+	p.step("Installed config/crd and config/default: %d objects%s", len(in.early)+len(in.rest), note)
 	return nil
 }
 

@@ -29,6 +29,8 @@ mkdir -p "$chart/crds" "$chart/files" "$chart/templates"
 # A CRD that config/ no longer has must go from the chart too.
 rm -f "$chart"/crds/*.yaml
 cp config/crd/bases/*.yaml "$chart/crds/"
+# Helm never removes what is in crds/, and takes a file for installed when its first object exists: one object a file.
+awk -v out="$chart/crds/guard" '/^---$/ { n++; next } { print > (out "_" n+0 ".yaml") }' config/crd/deletion_guard.yaml
 cp config/manager/config.yaml "$chart/files/config.yaml"
 documents ServiceAccount ClusterRole ClusterRoleBinding Role RoleBinding >"$chart/templates/rbac.yaml"
 documents ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding >"$chart/templates/admission.yaml"

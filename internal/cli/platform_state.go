@@ -76,7 +76,7 @@ func readCountry(ctx context.Context, reader client.Reader, s settings.Settings)
 }
 
 func errNotInstalled(kind string) error {
-	return fmt.Errorf("the cluster does not know %s: install govplatform first (kubectl apply -k config/default), or choose another cluster with --context", kind)
+	return fmt.Errorf("the cluster does not know %s: install govplatform first (kubectl apply -k config/crd, then config/default), or choose another cluster with --context", kind)
 }
 
 // index fills the store that gather reads from.

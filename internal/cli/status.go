@@ -154,7 +154,7 @@ func ReadSummary(ctx context.Context, reader client.Reader, namespace string) (S
 			}
 			s.NotReadable = append(s.NotReadable, r.kind)
 		case meta.IsNoMatchError(err):
-			return Summary{}, fmt.Errorf("the cluster does not know %s: install govplatform first (kubectl apply -k config/default), or choose another cluster with --context", r.kind)
+			return Summary{}, fmt.Errorf("the cluster does not know %s: install govplatform first (kubectl apply -k config/crd, then config/default), or choose another cluster with --context", r.kind)
 		case err != nil:
 			return Summary{}, fmt.Errorf("list %s: %w", r.kind, err)
 		}

@@ -70,10 +70,12 @@ func bringUp(root string) {
 			return err
 		}
 		installed.env = &harness.Env{ControlPlane: shared.ControlPlane(), Admin: admin}
-		if _, err := kubectl(ctx, "apply", "-k", filepath.Join(root, "config", "default")); err != nil {
-			return err
+		for _, folder := range []string{"crd", "default"} {
+			if _, err := kubectl(ctx, "apply", "--server-side", "-k", filepath.Join(root, "config", folder)); err != nil {
+				return err
+			}
+			step("kubectl apply -k config/%s", folder)
 		}
-		step("kubectl apply -k config/default")
 		// It ends with the test's process.
 		if err := sample.Metrics(context.Background(), admin); err != nil {
 			return err

@@ -109,13 +109,18 @@ func Render(folder string) ([]*unstructured.Unstructured, error) {
 	return sample.Render(filepath.Join(Root(), folder))
 }
 
-// install applies config/default but for the Deployment: the operator runs in
-// the test's process.
+// install applies config/crd and config/default but for the Deployment: the
+// operator runs in the test's process.
 func (e *Env) install(ctx context.Context) error {
-	objects, err := Render("config/default")
+	objects, err := Render("config/crd")
 	if err != nil {
 		return err
 	}
+	operator, err := Render("config/default")
+	if err != nil {
+		return err
+	}
+	objects = append(objects, operator...)
 	for pass, pending := 0, objects; len(pending) > 0; pass++ {
 		var again []*unstructured.Unstructured
 		for _, o := range pending {

@@ -68,7 +68,7 @@ func operatorRights(t *testing.T, objects []*unstructured.Unstructured) []rights
 
 // TestThreat05_OperatorRights asserts that whoever takes over the operator does not have the cluster.
 func TestThreat05_OperatorRights(t *testing.T) {
-	renderers := map[string][]*unstructured.Unstructured{"kustomize": kustomize(t, "config/default"), "helm": helm(t, namespace)}
+	renderers := map[string][]*unstructured.Unstructured{"kustomize": everything(t), "helm": helm(t, namespace)}
 	for tool, objects := range renderers {
 		t.Run(tool, func(t *testing.T) {
 			for _, role := range operatorRights(t, objects) {
@@ -152,7 +152,7 @@ func excessive(rule rbacv1.PolicyRule, clusterWide bool) []string {
 
 // TestRolesForPeople asserts what tenants can't do, and that nobody else's roles grow by the installation.
 func TestRolesForPeople(t *testing.T) {
-	objects := kustomize(t, "config/default")
+	objects := everything(t)
 	shipped := roles(t, objects)
 	for _, name := range []string{"agency-admin", "agency-viewer", "authority", "catalogue-viewer", "platform-team"} {
 		role, ok := shipped["ClusterRole/govplatform-"+name]

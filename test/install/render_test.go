@@ -38,6 +38,12 @@ func kustomize(t *testing.T, folder string) []*unstructured.Unstructured {
 	return parse(t, stream)
 }
 
+// everything renders what an installation with kustomize applies: the API first.
+func everything(t *testing.T) []*unstructured.Unstructured {
+	t.Helper()
+	return append(kustomize(t, "config/crd"), kustomize(t, "config/default")...)
+}
+
 // helm renders the chart, CRDs included, as it is installed into the namespace.
 func helm(t *testing.T, namespace string, args ...string) []*unstructured.Unstructured {
 	t.Helper()

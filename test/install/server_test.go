@@ -169,14 +169,14 @@ func eventually(t *testing.T, what string, check func(ctx context.Context) error
 // installed applies config/default for real and returns its objects.
 func installed(t *testing.T) []*unstructured.Unstructured {
 	t.Helper()
-	objects := kustomize(t, "config/default")
+	objects := everything(t)
 	apply(t, objects)
 	return objects
 }
 
 // TestServerTakesBoth sends every rendered object to a real API server as a dry run. The namespace has to exist for that.
 func TestServerTakesBoth(t *testing.T) {
-	base := kustomize(t, "config/default")
+	base := everything(t)
 	apply(t, ofKind(base, "Namespace"))
 	for name, objects := range map[string][]*unstructured.Unstructured{
 		"kustomize":      base,
