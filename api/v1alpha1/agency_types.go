@@ -10,14 +10,18 @@ import (
 // +kubebuilder:validation:Enum=Central;Province;District;Commune
 type AdminLevel string
 
-// DeletionPolicy says what deleting an agency does to its portals.
+// DeletionPolicy says whether an agency may be deleted, and with what in it.
 //
-// +kubebuilder:validation:Enum=Refuse;DeletePortals
+// +kubebuilder:validation:Enum=Refuse;DeleteEmpty;DeletePortals
 type DeletionPolicy string
 
 const (
-	// DeletionRefuse keeps everything while portals exist.
+	// DeletionRefuse never lets an agency go that has a namespace: the operator
+	// can't see the Secrets in it.
 	DeletionRefuse DeletionPolicy = "Refuse"
+	// DeletionDeleteEmpty lets an agency go that has no portals, data services,
+	// links, decisions and child agencies.
+	DeletionDeleteEmpty DeletionPolicy = "DeleteEmpty"
 	// DeletionDeletePortals deletes the portals first, then the namespace.
 	DeletionDeletePortals DeletionPolicy = "DeletePortals"
 )
@@ -141,12 +145,59 @@ type AgencySpec struct {
 	// lost: setting it to false brings everything back.
 	// +optional
 	Suspended bool `json:"suspended,omitempty"`
-	// deletionPolicy says what deleting this agency does while it has portals:
-	// Refuse keeps everything and says so; DeletePortals removes the portals,
-	// waits for their pods and removes the namespace last.
+	// deletionPolicy says whether this agency may be deleted. It must permit that
+	// before the deletion, which the API server refuses otherwise: Refuse never
+	// permits it once there is a namespace; DeleteEmpty permits it without
+	// portals, data services, links, decisions and child agencies;
+	// DeletePortals without child agencies, and then removes the portals, waits
+	// for their pods and removes the namespace last. Whatever else is in the
+	// namespace goes with it, its Secrets too.
 	// +optional
 	// +kubebuilder:default=Refuse
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+	// adoptNamespace is the UID of the namespace agency-<name> that an earlier
+	// Agency of this name left behind, if this one shall take it over with all
+	// that is in it. A namespace of another UID, or one that the operator did not
+	// make for an Agency of this name, is left alone.
+	// +optional
+	// +kubebuilder:validation:MaxLength=36
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')",message="adoptNamespace must be the UID of the namespace: kubectl get namespace agency-<name> -o jsonpath={.metadata.uid}"
+	AdoptNamespace string `json:"adoptNamespace,omitempty"`
+}
+
+// AgencyContents counts what the agency has, and what deletionPolicy DeleteEmpty
+// waits for.
+type AgencyContents struct {
+	// portals is the number of portals in the namespace.
+	// +optional
+	Portals int32 `json:"portals"`
+	// dataServices is the number of data services in the namespace.
+	// +optional
+	DataServices int32 `json:"dataServices"`
+	// links is the number of links in the namespace.
+	// +optional
+	Links int32 `json:"links"`
+	// approvals is the number of decisions about links in the namespace.
+	// +optional
+	Approvals int32 `json:"approvals"`
+	// children is the number of agencies that name this one as their parent.
+	// +optional
+	Children int32 `json:"children"`
+}
+
+// AdoptedNamespace records that an agency took over a namespace.
+type AdoptedNamespace struct {
+	// uid of the namespace.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	UID string `json:"uid"`
+	// previousOwner is the UID of the Agency that the namespace was made for.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	PreviousOwner string `json:"previousOwner"`
+	// at is when that happened.
+	// +required
+	At metav1.Time `json:"at"`
 }
 
 // AgencyStatus is what the operator observed.
@@ -155,10 +206,12 @@ type AgencyStatus struct {
 	// namespace is where the agency's portals live.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
-	Namespace string `json:"namespace,omitempty"`
-	// portals is the number of portals in the namespace.
+	Namespace      string `json:"namespace,omitempty"`
+	AgencyContents `json:",inline"`
+	// adopted is present when the agency took over the namespace of an earlier
+	// Agency of its name.
 	// +optional
-	Portals int32 `json:"portals"`
+	Adopted *AdoptedNamespace `json:"adopted,omitempty"`
 }
 
 // Agency is one body of government on the platform. The operator gives it a

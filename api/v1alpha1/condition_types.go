@@ -15,6 +15,10 @@ const (
 	// ConditionParentResolved is true when the parent agency exists and holds the code that the child claims.
 	ConditionParentResolved = "ParentResolved"
 
+	// ConditionOffboarding is present while an agency is really being removed; one
+	// whose deletion is refused does not have it.
+	ConditionOffboarding = "Offboarding"
+
 	// ConditionEnforced is true when a policy's controls are in force, false in Audit mode.
 	ConditionEnforced = "Enforced"
 
@@ -93,8 +97,14 @@ const (
 	ReasonParentResolved = "ParentResolved"
 	// ReasonCodeTaken: an older agency already holds the code.
 	ReasonCodeTaken = "CodeTaken"
-	// ReasonPortalsExist: deletion is refused while portals exist.
-	ReasonPortalsExist = "PortalsExist"
+	// ReasonDeletionRefused: the agency is being deleted, and its deletionPolicy does not permit that.
+	ReasonDeletionRefused = "DeletionRefused"
+	// ReasonContentUnknown: what the agency has could not be listed, so nothing of it is removed.
+	ReasonContentUnknown = "ContentUnknown"
+	// ReasonNamespaceTerminating: somebody deleted the namespace; it is made anew when it is gone.
+	ReasonNamespaceTerminating = "NamespaceTerminating"
+	// ReasonNamespaceOrphaned: the namespace is that of an earlier Agency of the same name.
+	ReasonNamespaceOrphaned = "NamespaceOrphaned"
 	// ReasonOffboarding: the agency is being removed, workloads first.
 	ReasonOffboarding = "Offboarding"
 	// ReasonForeignPolicies: network policies that the operator did not write open the namespace.

@@ -4,6 +4,7 @@ package agency
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -41,11 +42,17 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies/status,verbs=patch
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies/finalizers,verbs=update
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencyportals,verbs=get;list;watch;delete
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=dataservices;datasharinglinks;datasharingapprovals,verbs=get;list;watch
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get,resourceNames=agencies.platform.gov.vn;agencyportals.platform.gov.vn;dataservices.platform.gov.vn;datasharinglinks.platform.gov.vn;datasharingapprovals.platform.gov.vn
 // +kubebuilder:rbac:groups="",resources=namespaces;resourcequotas;limitranges,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles,verbs=bind,resourceNames=govplatform-agency-admin;govplatform-agency-viewer
+
+// unknownRetry is how often it is looked again whether the contents of an agency
+// that is being deleted can be known.
+const unknownRetry = 15 * time.Second
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -70,6 +77,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesRawSource(source.Kind(r.Foreign, client.Object(&networkingv1.NetworkPolicy{}), watches.MapLater(agencyOfNamespace))).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
+		Watches(&v1alpha1.DataService{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
+		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
+		Watches(&v1alpha1.DataSharingApproval{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
 		Complete(loop)
 }
 
@@ -79,8 +89,24 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 		status.LookupFailed(a.GetStatusBase(), a.Generation)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
 	}
-	if a.DeletionTimestamp != nil && (len(in.Portals) == 0 || a.Spec.DeletionPolicy == v1alpha1.DeletionDeletePortals) {
-		return r.offboard(ctx, in)
+	if ns := in.Namespace; ns != nil && ns.DeletionTimestamp != nil && names.OwnerOf("Agency", a).Owns(ns) {
+		return r.endNamespace(ctx, in, ns)
+	}
+	var refused *desired.Blocker
+	if a.DeletionTimestamp != nil {
+		d, err := r.departure(ctx, a)
+		if err != nil {
+			status.LookupFailed(a.GetStatusBase(), a.Generation)
+			return ctrl.Result{}, fmt.Errorf("look at what goes: %w", err)
+		}
+		if refused = desired.Departure(d); refused == nil {
+			return r.offboard(ctx, in, d)
+		}
+	} else if a.Spec.AdoptNamespace != "" && desired.Orphaned(a, in.Namespace) {
+		if err := r.adopt(ctx, a); err != nil {
+			status.LookupFailed(a.GetStatusBase(), a.Generation)
+			return ctrl.Result{}, fmt.Errorf("adopt namespace: %w", err)
+		}
 	}
 	out := desired.Agency(in)
 	var res apply.Result
@@ -88,8 +114,11 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 		res, err = r.Applier.Apply(ctx, names.OwnerOf("Agency", a), a.Status.Inventory, out.Objects)
 	}
 	status.Agency(in, out, res, err)
-	if a.DeletionTimestamp != nil {
-		status.AgencyDeletionRefused(in)
+	if refused != nil {
+		status.AgencyDeletionRefused(in, refused)
+		if refused.Class == desired.Waiting && err == nil && res.RetryAfter() == 0 {
+			return ctrl.Result{RequeueAfter: unknownRetry}, nil
+		}
 	}
 	return ctrl.Result{RequeueAfter: res.RetryAfter()}, err
 }

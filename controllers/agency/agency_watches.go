@@ -12,14 +12,18 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 )
 
-// relatedAgencies maps an agency to its children, which wait for it, and to
-// those with the same code, which wait for it to go.
+// relatedAgencies maps an agency to its children, which wait for it, to its
+// parent, which counts it, and to those with the same code, which wait for it to
+// go.
 func (r *Reconciler) relatedAgencies(ctx context.Context, o client.Object) []ctrl.Request {
 	a, ok := o.(*v1alpha1.Agency)
 	if !ok {
 		return nil
 	}
 	var out []ctrl.Request
+	if ref := a.Spec.ParentRef; ref != nil {
+		out = append(out, ctrl.Request{NamespacedName: client.ObjectKey{Name: string(ref.Name)}})
+	}
 	for _, fields := range []client.MatchingFields{{gather.IndexAgencyParent: a.Name}, {gather.IndexAgencyCode: a.Spec.Code}} {
 		var list v1alpha1.AgencyList
 		if err := r.Client.List(ctx, &list, fields); err != nil {

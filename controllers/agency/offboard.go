@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,85 +25,101 @@ import (
 const offboardingPoll = 2 * time.Second
 
 // offboard removes an agency in the safe order: portals, their pods, then the
-// namespace with the guards, and the finalizer last.
-func (r *Reconciler) offboard(ctx context.Context, in desired.AgencyInput) (ctrl.Result, error) {
-	a, portals := in.Agency, in.Portals
-	owner := names.OwnerOf("Agency", a)
-	namespace := names.Namespace(a.Name)
-	var ns corev1.Namespace
-	err := r.Live.Get(ctx, client.ObjectKey{Name: namespace}, &ns)
-	if client.IgnoreNotFound(err) != nil {
-		status.LookupFailed(a.GetStatusBase(), a.Generation)
-		return ctrl.Result{}, fmt.Errorf("read namespace: %w", err)
-	}
-	if apierrors.IsNotFound(err) || !owner.Owns(&ns) {
+// namespace with the guards, and the finalizer last. Every step rests on what
+// the API server itself has just said in departure.
+func (r *Reconciler) offboard(ctx context.Context, in desired.AgencyInput, d desired.DepartureInput) (ctrl.Result, error) {
+	a := in.Agency
+	if d.Namespace == nil {
 		// Nothing of ours is left, or the namespace never was ours.
 		return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, a, names.AgencyFinalizer)
 	}
-	if len(portals) > 0 {
-		status.AgencyOffboarding(in, fmt.Sprintf("Removing %d portals; the namespace follows when their pods are gone.", len(portals)))
-		return ctrl.Result{}, r.deletePortals(ctx, namespace, portals)
+	begun := desired.Offboards(a)
+	if d.Contents.Portals > 0 {
+		status.AgencyOffboarding(in, fmt.Sprintf("Removing portals (%d); the namespace follows when their pods are gone.", d.Contents.Portals))
+		if !begun {
+			// The status closes links before anything is removed.
+			return ctrl.Result{RequeueAfter: retrySoon}, nil
+		}
+		return ctrl.Result{RequeueAfter: offboardingPoll}, r.deletePortals(ctx, d.Namespace.Name)
 	}
-	ours, foreign, err := r.pods(ctx, namespace)
+	pods, err := r.pods(ctx, d.Namespace.Name)
 	if err != nil {
 		status.LookupFailed(a.GetStatusBase(), a.Generation)
 		return ctrl.Result{}, err
 	}
-	switch {
-	case ours > 0:
-		status.AgencyOffboarding(in, "Waiting for the pods of removed portals; the guards go after them.")
-		return ctrl.Result{RequeueAfter: offboardingPoll}, nil
-	case len(foreign) > 0:
-		status.AgencyForeignWorkloads(in, foreign)
+	if len(pods) > 0 {
+		status.AgencyWaitsForPods(in, pods)
 		return ctrl.Result{RequeueAfter: offboardingPoll}, nil
 	}
 	status.AgencyOffboarding(in, "Removing the namespace.")
-	if ns.DeletionTimestamp == nil {
-		uid := ns.UID
-		if err := r.Client.Delete(ctx, &ns, client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {
-			return ctrl.Result{}, fmt.Errorf("delete namespace: %w", err)
-		}
+	if !begun {
+		return ctrl.Result{RequeueAfter: retrySoon}, nil
 	}
-	return ctrl.Result{RequeueAfter: offboardingPoll}, r.releaseGuards(ctx, namespace)
+	uid := d.Namespace.UID
+	if err := r.Client.Delete(ctx, d.Namespace, client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {
+		return ctrl.Result{}, fmt.Errorf("delete namespace: %w", err)
+	}
+	return ctrl.Result{RequeueAfter: retrySoon}, nil
 }
 
-func (r *Reconciler) deletePortals(ctx context.Context, namespace string, portals []string) error {
-	for _, name := range portals {
-		var p v1alpha1.AgencyPortal
-		if err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &p); err != nil {
-			if apierrors.IsNotFound(err) {
-				continue
-			}
-			return fmt.Errorf("read portal %s: %w", name, err)
-		}
+// retrySoon is the delay after a step that the next one must see.
+const retrySoon = 200 * time.Millisecond
+
+// endNamespace lets a namespace end that is being deleted, whoever asked for it:
+// the guards in it wait for the pods, and the namespace for the guards. That can
+// not be taken back, so it does not ask what else there is.
+func (r *Reconciler) endNamespace(ctx context.Context, in desired.AgencyInput, ns *corev1.Namespace) (ctrl.Result, error) {
+	pods, err := r.pods(ctx, ns.Name)
+	if err != nil {
+		status.LookupFailed(in.Agency.GetStatusBase(), in.Agency.Generation)
+		return ctrl.Result{}, err
+	}
+	status.AgencyNamespaceEnds(in, ns, pods)
+	if len(pods) > 0 {
+		return ctrl.Result{RequeueAfter: offboardingPoll}, nil
+	}
+	return ctrl.Result{RequeueAfter: offboardingPoll}, r.releaseGuards(ctx, ns.Name)
+}
+
+// deletePortals asks for the end of every portal in a namespace, as the API
+// server has them.
+func (r *Reconciler) deletePortals(ctx context.Context, namespace string) error {
+	portals := metadataList("AgencyPortal")
+	if err := r.Live.List(ctx, portals, client.InNamespace(namespace)); err != nil {
+		return fmt.Errorf("list portals: %w", err)
+	}
+	for i := range portals.Items {
+		p := &portals.Items[i]
 		if p.DeletionTimestamp != nil {
 			continue
 		}
 		uid := p.UID
-		if err := r.Client.Delete(ctx, &p, client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("delete portal %s: %w", name, err)
+		err := r.Client.Delete(ctx, &v1alpha1.AgencyPortal{ObjectMeta: p.ObjectMeta}, client.Preconditions{UID: &uid})
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("delete portal %s: %w", p.Name, err)
 		}
 	}
 	return nil
 }
 
-// pods counts the pods in a namespace that are a portal's, and names the others.
-func (r *Reconciler) pods(ctx context.Context, namespace string) (ours int, foreign []string, err error) {
+// pods lists the pods of a namespace that guards are kept for, as the API server
+// has them: those of portals, and others unless they are at their end.
+func (r *Reconciler) pods(ctx context.Context, namespace string) ([]status.Pod, error) {
 	var pods corev1.PodList
 	if err := r.Live.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
-		return 0, nil, fmt.Errorf("list pods: %w", err)
+		return nil, fmt.Errorf("list pods: %w", err)
 	}
+	var out []status.Pod
 	for i := range pods.Items {
 		p := &pods.Items[i]
-		switch {
-		case p.Labels[names.LabelOwnerUID] != "":
-			ours++
-		case p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed:
-			foreign = append(foreign, p.Name)
+		ours := p.Labels[names.LabelOwnerUID] != ""
+		if !ours && (p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed) {
+			continue
 		}
+		out = append(out, status.Pod{Name: p.Name, Node: p.Spec.NodeName, Finalizers: p.Finalizers, Going: p.DeletionTimestamp != nil, Foreign: !ours})
 	}
-	slices.Sort(foreign)
-	return ours, foreign, nil
+	slices.SortFunc(out, func(a, b status.Pod) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
 }
 
 // releaseGuards lets the guards of a namespace go that has no pods any more and
@@ -122,4 +139,20 @@ func (r *Reconciler) releaseGuards(ctx context.Context, namespace string) error 
 		}
 	}
 	return nil
+}
+
+// ownNamespace reads an agency's namespace from the API server; nil when there
+// is none of its own.
+func (r *Reconciler) ownNamespace(ctx context.Context, a *v1alpha1.Agency) (*corev1.Namespace, error) {
+	var ns corev1.Namespace
+	err := r.Live.Get(ctx, client.ObjectKey{Name: names.Namespace(a.Name)}, &ns)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read namespace: %w", err)
+	case !names.OwnerOf("Agency", a).Owns(&ns):
+		return nil, nil
+	}
+	return &ns, nil
 }

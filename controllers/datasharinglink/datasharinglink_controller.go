@@ -69,7 +69,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.DataSharingApproval{}, watches.Map(linkOfApproval), spec).
 		Watches(&v1alpha1.DataService{}, watches.Map(r.linksOfService), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionDatasetOwned))).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.linksOfPortal), gate).
-		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), spec).
+		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionOffboarding))).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.linksOfPolicy), builder.WithPredicates(watches.StandardChanged())).
 		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.linksOverPlatform), spec).
 		Complete(loop)

@@ -58,7 +58,7 @@ func country() fixedReader {
 	deleted := metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	agency := func(name, code string, status v1alpha1.StatusBase) v1alpha1.Agency {
 		return v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: name, Generation: 1},
-			Spec: v1alpha1.AgencySpec{Code: code, AdminLevel: "Central"}, Status: v1alpha1.AgencyStatus{StatusBase: status, Portals: 1}}
+			Spec: v1alpha1.AgencySpec{Code: code, AdminLevel: "Central"}, Status: v1alpha1.AgencyStatus{StatusBase: status, AgencyContents: v1alpha1.AgencyContents{Portals: 1}}}
 	}
 	portal := func(ns, name string, level v1alpha1.SecurityLevel, status v1alpha1.StatusBase) v1alpha1.AgencyPortal {
 		return v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, Generation: 1},

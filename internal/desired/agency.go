@@ -3,6 +3,8 @@ package desired
 import (
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -16,6 +18,11 @@ type AgencyInput struct {
 	Parent *v1alpha1.Agency
 	// CodeHolder is the older agency that holds the same code; empty for none.
 	CodeHolder string
+	// Namespace named agency-<name>, as the cache shows it; nil when there is none
+	// that the operator made.
+	Namespace *corev1.Namespace
+	// Contents counts what the agency has.
+	Contents v1alpha1.AgencyContents
 	// Portals are the names of the portals in the agency's namespace, sorted.
 	Portals []string
 	// ForeignPolicies are the names of the network policies in the namespace that

@@ -27,6 +27,9 @@ type PortalInput struct {
 	// NamespaceGuarded is true when the namespace is the agency's own and its
 	// default deny is observed in force.
 	NamespaceGuarded bool
+	// NamespaceOrphaned is true when there is no Agency, and the namespace still is
+	// the one that the operator made for it.
+	NamespaceOrphaned bool
 	// Policies are all SecurityPolicies.
 	Policies []v1alpha1.SecurityPolicy
 	// HostnameHolders names, for each host name that an older portal holds, that
@@ -214,11 +217,17 @@ func suspended(in PortalInput) bool { return in.Agency != nil && in.Agency.Spec.
 
 func blockers(in PortalInput) (out []Blocker, hold bool) {
 	ns := in.Portal.Namespace
+	if in.NamespaceOrphaned {
+		// An Agency that is off-boarded goes after its portals. This one lost its
+		// finalizer, and may come back.
+		return []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonAgencyNotFound,
+			Message: fmt.Sprintf("metadata.namespace: the Agency of %q is gone and its namespace is not; nothing is started or removed until the platform team applies the Agency again with spec.adoptNamespace.", ns)}}, true
+	}
 	if in.Agency == nil {
 		return []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonAgencyNotFound,
 			Message: fmt.Sprintf("metadata.namespace: %q belongs to no Agency; create the portal in the namespace agency-<name> of an Agency, or ask the platform team to create the Agency.", ns)}}, false
 	}
-	if in.Agency.DeletionTimestamp != nil && in.Agency.Spec.DeletionPolicy == v1alpha1.DeletionDeletePortals {
+	if Offboards(in.Agency) {
 		return []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonOffboarding,
 			Message: fmt.Sprintf("Agency %q is being removed; nothing is started for it.", in.Agency.Name)}}, false
 	}

@@ -228,7 +228,7 @@ func endBlocker(field, name string, p PortalWithAgency, missing string) *Blocker
 	switch {
 	case p.Portal == nil || p.Portal.DeletionTimestamp != nil || p.Agency == nil:
 		return &Blocker{Class: Waiting, Reason: missing, Message: fmt.Sprintf("%s: the portal of %q does not exist; create it or correct the name.", field, name)}
-	case p.Agency.Spec.Suspended || p.Agency.DeletionTimestamp != nil:
+	case p.Agency.Spec.Suspended || Offboards(p.Agency):
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonSuspended, Message: fmt.Sprintf("%s: agency %q is suspended or being removed; its links are closed.", field, p.Agency.Name)}
 	case !meta.IsStatusConditionTrue(p.Portal.Status.Conditions, v1alpha1.ConditionPolicyCompliant):
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonEndNotCompliant, Message: fmt.Sprintf("%s: portal %s/%s does not meet its policies, or is not looked at yet (see its conditions); the link waits.", field, p.Portal.Namespace, p.Portal.Name)}

@@ -191,7 +191,11 @@ func TestLinkDecision(t *testing.T) {
 		{"the dataset is another's", after(func(in *LinkInput) { in.Service.Status.Conditions = nil }), false, v1alpha1.ReasonServiceNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
 		{"another port than the portal's", after(func(in *LinkInput) { in.Provider.Portal.Spec.Port++ }), false, v1alpha1.ReasonServiceNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
 		{"the consumer is suspended", after(func(in *LinkInput) { in.Consumer.Agency.Spec.Suspended = true }), false, v1alpha1.ReasonSuspended, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
-		{"the provider is removed", after(func(in *LinkInput) { in.Provider.Agency.DeletionTimestamp = &now }), false, v1alpha1.ReasonSuspended, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"the provider's deletion is refused", after(func(in *LinkInput) { in.Provider.Agency.DeletionTimestamp = &now }), true, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
+		{"the provider is removed", after(func(in *LinkInput) {
+			in.Provider.Agency.DeletionTimestamp = &now
+			in.Provider.Agency.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionOffboarding, Status: metav1.ConditionTrue}}
+		}), false, v1alpha1.ReasonSuspended, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
 		{"the consumer violates its policies", after(func(in *LinkInput) { in.Consumer.Portal.Status.Conditions = nil }), false, v1alpha1.ReasonEndNotCompliant, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
 		{"the provider's spec is not looked at yet", after(func(in *LinkInput) { in.Provider.Portal.Generation++ }), true, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
 		{"an unknown operation", after(func(in *LinkInput) { in.Link.Spec.Operations = []string{"read", "erase"} }), false, v1alpha1.ReasonOperationNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},

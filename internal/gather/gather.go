@@ -14,6 +14,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -43,9 +44,39 @@ func Agency(ctx context.Context, r, foreign client.Reader, s settings.Settings, 
 	if in.ForeignPolicies, err = foreignPolicies(ctx, a, r, foreign); err != nil {
 		return in, err
 	}
-	in.Portals, err = PortalNames(ctx, r, names.Namespace(a.Name))
+	if in.Namespace, err = get[corev1.Namespace](ctx, r, client.ObjectKey{Name: names.Namespace(a.Name)}); err != nil {
+		return in, fmt.Errorf("read namespace: %w", err)
+	}
+	if in.Portals, err = PortalNames(ctx, r, names.Namespace(a.Name)); err != nil {
+		return in, err
+	}
+	in.Contents, err = contents(ctx, r, a, len(in.Portals))
 	return in, err
 }
+
+// contents counts what an agency has.
+func contents(ctx context.Context, r client.Reader, a *v1alpha1.Agency, portals int) (v1alpha1.AgencyContents, error) {
+	c := v1alpha1.AgencyContents{Portals: count(portals)}
+	here := client.InNamespace(names.Namespace(a.Name))
+	for _, k := range []struct {
+		n      *int32
+		list   client.ObjectList
+		option client.ListOption
+	}{
+		{&c.DataServices, &v1alpha1.DataServiceList{}, here},
+		{&c.Links, &v1alpha1.DataSharingLinkList{}, here},
+		{&c.Approvals, &v1alpha1.DataSharingApprovalList{}, here},
+		{&c.Children, &v1alpha1.AgencyList{}, client.MatchingFields{IndexAgencyParent: a.Name}},
+	} {
+		if err := r.List(ctx, k.list, k.option, client.UnsafeDisableDeepCopy); err != nil {
+			return c, fmt.Errorf("count %T: %w", k.list, err)
+		}
+		*k.n = count(meta.LenList(k.list))
+	}
+	return c, nil
+}
+
+func count(n int) int32 { return int32(min(n, 1<<30)) } //nolint:gosec // bounded
 
 // foreignPolicies names the network policies in an agency's namespace that open
 // something and have no living owner for whom the operator wrote them, sorted.
@@ -135,9 +166,12 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 		}
 	}
 	if in.Agency != nil {
-		if in.NamespaceGuarded, err = guarded(ctx, r, in.Agency, p.Namespace); err != nil {
-			return in, err
-		}
+		in.NamespaceGuarded, err = guarded(ctx, r, in.Agency, p.Namespace)
+	} else {
+		in.NamespaceOrphaned, err = orphaned(ctx, r, p.Namespace)
+	}
+	if err != nil {
+		return in, err
 	}
 	if in.Policies, err = policies(ctx, r); err != nil {
 		return in, err
@@ -201,6 +235,17 @@ func guarded(ctx context.Context, r client.Reader, a *v1alpha1.Agency, namespace
 		len(deny.Spec.Ingress) == 0 && len(deny.Spec.Egress) == 0 &&
 		slices.Contains(deny.Spec.PolicyTypes, networkingv1.PolicyTypeIngress) &&
 		slices.Contains(deny.Spec.PolicyTypes, networkingv1.PolicyTypeEgress), nil
+}
+
+// orphaned reports whether a namespace is the operator's, of an agency that the
+// cache does not have, and stays.
+func orphaned(ctx context.Context, r client.Reader, namespace string) (bool, error) {
+	ns, err := get[corev1.Namespace](ctx, r, client.ObjectKey{Name: namespace})
+	if err != nil || ns == nil || ns.DeletionTimestamp != nil {
+		return false, wrap("read namespace", err)
+	}
+	name, ok := names.AgencyOf(namespace)
+	return ok && desired.Orphaned(&v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: name}}, ns), nil
 }
 
 // hostnameHolders finds the older portals that hold the portal's host names. A

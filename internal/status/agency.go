@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/conditions"
@@ -26,13 +28,15 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 		set.True(v1alpha1.ConditionParentResolved, v1alpha1.ReasonParentResolved, fmt.Sprintf("Agency %q holds code %s.", in.Parent.Name, in.Parent.Spec.Code))
 	}
 	a.Status.Inventory = res.Inventory
-	a.Status.Portals = int32(min(len(in.Portals), 1<<30))
+	a.Status.AgencyContents = in.Contents
 	switch {
 	case out.Code != nil:
 		setBlocker(set, v1alpha1.ConditionNamespaceReady, out.Code)
 		how = stalled
 	case len(out.Objects) == 0:
 		set.Unknown(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonPending, "The namespace is made when the parent is resolved.")
+	case err == nil && len(res.Conflicts) > 0 && desired.Orphaned(a, in.Namespace):
+		set.False(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceOrphaned, desired.Adoptable(a, in.Namespace))
 	case applied(set, v1alpha1.ConditionNamespaceReady, res, err):
 		a.Status.Namespace = names.Namespace(a.Name)
 		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist.")
@@ -74,10 +78,14 @@ func progressOf(b *desired.Blocker) progress {
 	return moving
 }
 
-// AgencyDeletionRefused says that portals keep the agency from being removed.
-func AgencyDeletionRefused(in desired.AgencyInput) {
-	deleting(in, v1alpha1.ReasonPortalsExist, stalled,
-		fmt.Sprintf("Deletion is refused while portals exist: %s. Delete them first, or set spec.deletionPolicy to DeletePortals.", strings.Join(clipList(in.Portals, 10), ", ")))
+// AgencyDeletionRefused says why an agency that is being deleted is kept.
+func AgencyDeletionRefused(in desired.AgencyInput, b *desired.Blocker) {
+	a := in.Agency
+	set := conditions.New(a.Status.Conditions, a.Generation)
+	set.Keep()
+	isolatedNamespace(set, in)
+	set.False(v1alpha1.ConditionReady, b.Reason, b.Message)
+	finish(&a.Status.StatusBase, set, progressOf(b))
 }
 
 // AgencyOffboarding says which step of the removal is under way.
@@ -85,10 +93,10 @@ func AgencyOffboarding(in desired.AgencyInput, step string) {
 	deleting(in, v1alpha1.ReasonOffboarding, moving, step)
 }
 
-// AgencyForeignWorkloads says that pods which are not ours keep the namespace.
-func AgencyForeignWorkloads(in desired.AgencyInput, pods []string) {
-	deleting(in, v1alpha1.ReasonForeignWorkloads, stalled,
-		fmt.Sprintf("Removal waits for pods that the operator did not create: %s. Whoever created them must remove them.", strings.Join(clipList(pods, 10), ", ")))
+// AgencyWaitsForPods says which pods keep an agency's namespace.
+func AgencyWaitsForPods(in desired.AgencyInput, pods []Pod) {
+	reason, how, message := waitsForPods(names.Namespace(in.Agency.Name), pods)
+	deleting(in, reason, how, message)
 }
 
 func deleting(in desired.AgencyInput, reason string, how progress, message string) {
@@ -96,7 +104,27 @@ func deleting(in desired.AgencyInput, reason string, how progress, message strin
 	set := conditions.New(a.Status.Conditions, a.Generation)
 	set.Keep()
 	isolatedNamespace(set, in)
+	set.True(v1alpha1.ConditionOffboarding, v1alpha1.ReasonOffboarding, "The agency is being removed: its portals and links are closed and nothing is started.")
 	set.False(v1alpha1.ConditionReady, reason, message)
+	finish(&a.Status.StatusBase, set, how)
+}
+
+// AgencyNamespaceEnds says that the namespace is being deleted, and what it
+// waits for.
+func AgencyNamespaceEnds(in desired.AgencyInput, ns *corev1.Namespace, pods []Pod) {
+	a := in.Agency
+	reason, how, message := v1alpha1.ReasonNamespaceTerminating, moving, namespaceRest(ns)
+	if len(pods) > 0 {
+		_, how, message = waitsForPods(ns.Name, pods)
+	}
+	if a.DeletionTimestamp != nil && desired.Offboards(a) {
+		deleting(in, v1alpha1.ReasonOffboarding, how, message)
+		return
+	}
+	set := conditions.New(a.Status.Conditions, a.Generation)
+	set.Keep()
+	set.False(v1alpha1.ConditionNamespaceReady, reason, "Somebody deleted namespace "+ns.Name+"; it is made anew, empty, when it is gone. "+message)
+	set.False(v1alpha1.ConditionReady, reason, set.Get(v1alpha1.ConditionNamespaceReady).Message)
 	finish(&a.Status.StatusBase, set, how)
 }
 

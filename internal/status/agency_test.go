@@ -79,7 +79,7 @@ func TestAgency(t *testing.T) {
 
 // TestAgencyNamespaceIsObserved: the status names a namespace only once it is there.
 func TestAgencyNamespaceIsObserved(t *testing.T) {
-	in := desired.AgencyInput{Settings: settings.Default(), Agency: agency("G12"), Portals: []string{"a", "b"}}
+	in := desired.AgencyInput{Settings: settings.Default(), Agency: agency("G12"), Portals: []string{"a", "b"}, Contents: v1alpha1.AgencyContents{Portals: 2}}
 	Agency(in, desired.Agency(in), apply.Result{}, fmt.Errorf("timeout"))
 	if got := in.Agency.Status.Namespace; got != "" {
 		t.Errorf("namespace %q after a failed round", got)
@@ -91,30 +91,39 @@ func TestAgencyNamespaceIsObserved(t *testing.T) {
 }
 
 func TestAgencyDeletion(t *testing.T) {
-	many := make([]string, 12)
+	many := make([]Pod, 12)
 	for i := range many {
-		many[i] = fmt.Sprintf("portal-%02d", i)
+		many[i] = Pod{Name: fmt.Sprintf("pod-%02d", i), Node: "n1", Going: true}
 	}
+	refusal := &desired.Blocker{Class: desired.Terminal, Reason: v1alpha1.ReasonDeletionRefused, Message: "Deletion is refused."}
 	tests := []struct {
 		name string
 		set  func(desired.AgencyInput)
 		want summary
 		says []string
 	}{
-		{"refused", func(in desired.AgencyInput) { in.Portals = many; AgencyDeletionRefused(in) },
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False PortalsExist", "Stalled": "True PortalsExist"}, kstatus.FailedStatus},
-			[]string{"portal-00, ", "portal-09, and 2 more", "spec.deletionPolicy to DeletePortals"}},
+		{"refused", func(in desired.AgencyInput) { AgencyDeletionRefused(in, refusal) },
+			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False DeletionRefused", "Stalled": "True DeletionRefused"}, kstatus.FailedStatus},
+			[]string{"Deletion is refused."}},
+		{"many pods", func(in desired.AgencyInput) { AgencyWaitsForPods(in, many) },
+			summary{map[string]string{"Offboarding": "True Offboarding", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
+			[]string{"Pod pod-00 on node n1; ", "Pod pod-04 on node n1; and 7 more", "kubectl -n agency-finance delete pod pod-00 --force --grace-period=0"}},
+		{"a pod with a finalizer", func(in desired.AgencyInput) {
+			AgencyWaitsForPods(in, []Pod{{Name: "held", Finalizers: []string{"example.org/hold"}, Going: true}})
+		},
+			summary{map[string]string{"Offboarding": "True Offboarding", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
+			[]string{"held by finalizer example.org/hold", "Whoever put the finalizer on held must take it off."}},
 		{"under way", func(in desired.AgencyInput) { AgencyOffboarding(in, "Removing the namespace.") },
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
+			summary{map[string]string{"Offboarding": "True Offboarding", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
 			[]string{"Removing the namespace."}},
-		{"foreign pods", func(in desired.AgencyInput) { AgencyForeignWorkloads(in, []string{"stray"}) },
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False ForeignWorkloads", "Stalled": "True ForeignWorkloads"}, kstatus.FailedStatus},
-			[]string{"stray", "Whoever created them must remove them."}},
+		{"foreign pods", func(in desired.AgencyInput) { AgencyWaitsForPods(in, []Pod{{Name: "stray", Foreign: true}}) },
+			summary{map[string]string{"Offboarding": "True Offboarding", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False ForeignWorkloads", "Stalled": "True ForeignWorkloads"}, kstatus.FailedStatus},
+			[]string{"Pod stray, not deleted yet", "whoever did must remove what makes it."}},
 		{"under way, opened by others", func(in desired.AgencyInput) {
 			in.ForeignPolicies = []string{"a"}
 			AgencyOffboarding(in, "Removing the namespace.")
 		},
-			summary{map[string]string{"ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "False ForeignPolicies", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
+			summary{map[string]string{"Offboarding": "True Offboarding", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "False ForeignPolicies", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
 			nil},
 	}
 	for _, tt := range tests {

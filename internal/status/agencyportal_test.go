@@ -115,7 +115,8 @@ func TestAgencyPortal(t *testing.T) {
 		{"no agency and a violation", portal(enforce(v1alpha1.ModeEnforce), func(in *desired.PortalInput) { in.Agency = nil }), apply.Result{}, nil,
 			summary{idle(conditions{"PolicyCompliant": "False PolicyViolation", "Ready": "False AgencyNotFound", "Stalled": "True AgencyNotFound"}), kstatus.FailedStatus}, nil},
 		{"agency is removed", portal(func(in *desired.PortalInput) {
-			in.Agency.DeletionTimestamp, in.Agency.Spec.DeletionPolicy = &earlier, v1alpha1.DeletionDeletePortals
+			in.Agency.DeletionTimestamp = &earlier
+			in.Agency.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionOffboarding, Status: metav1.ConditionTrue}}
 		}), apply.Result{}, nil,
 			summary{blocked(conditions{"Ready": "False Offboarding", "Reconciling": "True Offboarding"}), kstatus.InProgressStatus}, nil},
 		{"namespace not guarded, nothing there", portal(func(in *desired.PortalInput) { in.NamespaceGuarded, in.Deployment = false, nil }), apply.Result{}, nil,

@@ -151,7 +151,7 @@ func TestThreat13_HeldAgency(t *testing.T) {
 	if err := env.Admin.Delete(t.Context(), agency); err != nil {
 		t.Fatal(err)
 	}
-	env.WaitCondition(t, agency, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPortalsExist)
+	env.WaitCondition(t, agency, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonDeletionRefused)
 	deny := stored(t, &networkingv1.NetworkPolicy{ObjectMeta: in("v13", "default-deny")})
 	opened := deny.DeepCopy()
 	opened.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}}

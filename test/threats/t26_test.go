@@ -31,6 +31,8 @@ type recording struct {
 	mu     sync.Mutex
 	events []revision
 	first  map[string]metav1.Object
+	// podsOnly leaves out Deployments, where they can make no pods.
+	podsOnly bool
 }
 
 type revision struct {
@@ -127,7 +129,7 @@ func (r *recording) alwaysGuarded(t *testing.T) {
 		for _, o := range world {
 			workload := podLabelsOf(o)
 			portal := workload[names.LabelPortal]
-			if portal == "" {
+			if _, pod := o.(*corev1.Pod); portal == "" || r.podsOnly && !pod {
 				continue
 			}
 			pods++

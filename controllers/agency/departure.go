@@ -1,0 +1,117 @@
+package agency
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// content is a kind whose objects keep an agency.
+type content struct {
+	kind, plural string
+	count        func(*v1alpha1.AgencyContents) *int32
+}
+
+var contents = []content{
+	{"AgencyPortal", "agencyportals", func(c *v1alpha1.AgencyContents) *int32 { return &c.Portals }},
+	{"DataService", "dataservices", func(c *v1alpha1.AgencyContents) *int32 { return &c.DataServices }},
+	{"DataSharingLink", "datasharinglinks", func(c *v1alpha1.AgencyContents) *int32 { return &c.Links }},
+	{"DataSharingApproval", "datasharingapprovals", func(c *v1alpha1.AgencyContents) *int32 { return &c.Approvals }},
+}
+
+// departure reads from the API server itself, and from no cache, what decides
+// whether an agency that is being deleted goes: a cache that is late, or that
+// lost a kind with its CustomResourceDefinition, shows an empty agency.
+func (r *Reconciler) departure(ctx context.Context, a *v1alpha1.Agency) (desired.DepartureInput, error) {
+	var in desired.DepartureInput
+	var live v1alpha1.Agency
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(a), &live); err != nil {
+		return in, fmt.Errorf("read the agency: %w", err)
+	}
+	if live.UID != a.UID {
+		return in, fmt.Errorf("read the agency: %w", apierrors.NewConflict(schema.GroupResource{Resource: "agencies"}, a.Name, fmt.Errorf("it is another one by now")))
+	}
+	in.Agency = &live
+	var err error
+	if in.Namespace, err = r.ownNamespace(ctx, a); err != nil {
+		return in, err
+	}
+	for _, c := range contents {
+		n, why := r.countOf(ctx, c, &live)
+		if why != "" {
+			in.Unknown = append(in.Unknown, why)
+		}
+		*c.count(&in.Contents) = n
+	}
+	if why := r.definition(ctx, "agencies", &live); why != "" {
+		in.Unknown = append(in.Unknown, why)
+	}
+	var agencies v1alpha1.AgencyList
+	if err := r.Live.List(ctx, &agencies); err != nil {
+		return in, fmt.Errorf("list agencies: %w", err)
+	}
+	for i := range agencies.Items {
+		if ref := agencies.Items[i].Spec.ParentRef; ref != nil && string(ref.Name) == a.Name {
+			in.Contents.Children++
+		}
+	}
+	return in, nil
+}
+
+// countOf counts the objects of a kind in an agency's namespace; why is not
+// empty when that can't be known.
+func (r *Reconciler) countOf(ctx context.Context, c content, a *v1alpha1.Agency) (n int32, why string) {
+	if why := r.definition(ctx, c.plural, a); why != "" {
+		return 0, why
+	}
+	list := metadataList(c.kind)
+	if err := r.Live.List(ctx, list, client.InNamespace(names.Namespace(a.Name))); err != nil {
+		return 0, fmt.Sprintf("the API server does not list %s (%s)", c.plural, reasonOf(err))
+	}
+	return int32(min(len(list.Items), 1<<30)), "" //nolint:gosec // bounded
+}
+
+// definition returns why a kind's list does not tell what an agency has: objects
+// vanish with their CustomResourceDefinition, whoever wanted to keep them.
+func (r *Reconciler) definition(ctx context.Context, plural string, a *v1alpha1.Agency) string {
+	name := plural + "." + v1alpha1.GroupVersion.Group
+	crd := &metav1.PartialObjectMetadata{}
+	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	err := r.Live.Get(ctx, client.ObjectKey{Name: name}, crd)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("CustomResourceDefinition %s can't be read (%s)", name, reasonOf(err))
+	case crd.DeletionTimestamp != nil:
+		return fmt.Sprintf("CustomResourceDefinition %s is being deleted, and its objects with it", name)
+	case a.DeletionTimestamp != nil && crd.CreationTimestamp.After(a.DeletionTimestamp.Time):
+		return fmt.Sprintf("CustomResourceDefinition %s is newer than the deletion, so what there was may have gone with an earlier one", name)
+	default:
+		return ""
+	}
+}
+
+// reasonOf words a failed read without what changes from one to the next.
+func reasonOf(err error) string {
+	if meta.IsNoMatchError(err) {
+		return string(metav1.StatusReasonNotFound)
+	}
+	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
+		return string(reason)
+	}
+	return "no answer"
+}
+
+func metadataList(kind string) *metav1.PartialObjectMetadataList {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
+	return list
+}
