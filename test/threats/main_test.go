@@ -78,6 +78,8 @@ func stopOperator(t *testing.T) {
 func newAgency(t *testing.T, name string, modify ...func(*v1alpha1.Agency)) *v1alpha1.Agency {
 	t.Helper()
 	a := harness.Agency(name, strings.ToUpper(name), modify...)
+	// One of the same name from an earlier run, with -count, goes first.
+	env.WaitGone(t, a.DeepCopy())
 	env.Create(t, a)
 	env.WaitReady(t, a)
 	return a

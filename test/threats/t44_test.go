@@ -162,8 +162,8 @@ var plugins = []struct{ group, version, kind, plural string }{
 // TestThreat44_KindsOfPlugins has every right in the namespace, as a person and
 // as an account of the namespace, and writes kinds of plug-ins. Then a
 // controller of a plug-in does what it was trusted with, and no more.
-// Fails when agency-namespace-objects lists what is closed, as it did: eleven
-// of the fifteen are stored; when a wildcard counts as trust.
+// Fails when agency-namespace-objects lists what is closed, as it did: all
+// fifteen are stored; when a wildcard counts as trust.
 func TestThreat44_KindsOfPlugins(t *testing.T) {
 	operate(t)
 	newAgency(t, "v44")
