@@ -123,7 +123,7 @@ func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings, now fu
 	if err := (&dataservice.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up data service controller: %w", err)
 	}
-	if err := (&sharedplatform.Reconciler{Client: mgr.GetClient()}).SetupWithManager(mgr); err != nil {
+	if err := (&sharedplatform.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up shared platform controller: %w", err)
 	}
 	if err := (&datasharinglink.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {

@@ -247,6 +247,12 @@ type AgencyPortalSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=32
 	PlatformRefs []PlatformReference `json:"platformRefs,omitempty"`
+	// providesPlatforms are the SharedPlatforms that the portal agrees to be: the
+	// agency's consent, without which the authority's catalogue entry opens nothing.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	ProvidesPlatforms []ObjectName `json:"providesPlatforms,omitempty"`
 	// publicServices are the administrative procedures offered online.
 	// +optional
 	// +listType=map

@@ -177,6 +177,10 @@ const (
 	ReasonPlatformNotFound = "PlatformNotFound"
 	// ReasonPlatformUnavailable: the platform's endpoint is not there.
 	ReasonPlatformUnavailable = "PlatformUnavailable"
+	// ReasonOwnerConsentMissing: the portal's agency has not agreed to be the platform.
+	ReasonOwnerConsentMissing = "OwnerConsentMissing"
+	// ReasonOutsideNetworks: an address of the platform is none of the declared networks.
+	ReasonOutsideNetworks = "OutsideNetworks"
 	// ReasonPlatformNotAllowed: the platform is not for this agency.
 	ReasonPlatformNotAllowed = "PlatformNotAllowed"
 	// ReasonPlatformRequired: the portal must reference a platform that it does not.
@@ -199,6 +203,14 @@ const (
 	ReasonPortMismatch = "PortMismatch"
 	// ReasonPublished: the service is in the catalogue.
 	ReasonPublished = "Published"
+	// ReasonPortalIsPlatform: the portal is a platform that others reach without a link.
+	ReasonPortalIsPlatform = "PortalIsPlatform"
+	// ReasonClaimNotValid: a claim on a dataset needs a living, compliant portal.
+	ReasonClaimNotValid = "ClaimNotValid"
+	// ReasonDatasetAssigned: the authority assigned the dataset to another agency.
+	ReasonDatasetAssigned = "DatasetAssigned"
+	// ReasonDatasetDisputed: two policies assign the dataset to different agencies.
+	ReasonDatasetDisputed = "DatasetDisputed"
 	// ReasonDatasetTaken: an older service owns the dataset.
 	ReasonDatasetTaken = "DatasetTaken"
 	// ReasonDatasetOwned: the service owns the dataset.

@@ -163,6 +163,24 @@ type DataSharingControl struct {
 	// +kubebuilder:validation:MaxLength=24
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$')",message="must be a duration in hours, minutes and seconds, e.g. 8760h"
 	MaxValidity *metav1.Duration `json:"maxValidity,omitempty"`
+	// datasetOwners assigns datasets to agencies, nationwide and whatever the
+	// policy selects. An assignment beats the age of a claim; two that contradict
+	// each other leave the dataset without an owner.
+	// +optional
+	// +listType=map
+	// +listMapKey=dataset
+	// +kubebuilder:validation:MaxItems=256
+	DatasetOwners []DatasetOwner `json:"datasetOwners,omitempty"`
+}
+
+// DatasetOwner assigns a dataset.
+type DatasetOwner struct {
+	// dataset that is assigned.
+	// +required
+	Dataset ObjectName `json:"dataset"`
+	// agency that owns it.
+	// +required
+	Agency AgencyName `json:"agency"`
 }
 
 // IsolationControl says where and in which sandbox a portal's pods run. The

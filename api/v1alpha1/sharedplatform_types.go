@@ -37,6 +37,7 @@ type PortalEndpoint struct {
 // +kubebuilder:validation:MaxLength=43
 // +kubebuilder:validation:XValidation:rule="isCIDR(self) && cidr(self).masked() == cidr(self)",message="must be a block of addresses without host bits, e.g. 192.0.2.0/24 or 192.0.2.7/32"
 // +kubebuilder:validation:XValidation:rule="!isCIDR(self) || cidr(self).prefixLength() >= 8",message="must not be larger than /8: name the platform's own addresses"
+// +kubebuilder:validation:XValidation:rule="!isCIDR(self) || ['0.0.0.0/8','127.0.0.0/8','169.254.0.0/16','224.0.0.0/4','240.0.0.0/4','::/127','fe80::/10','ff00::/8'].all(r, !cidr(r).containsCIDR(self) && !cidr(self).containsCIDR(r))",message="must be the addresses of a platform: unspecified, loopback, link-local (with the metadata of machines), multicast and reserved ones are none"
 type CIDR string
 
 // ExternalEndpoint is a platform outside the cluster, on the dedicated network.

@@ -8,6 +8,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -25,7 +26,7 @@ type Reconciler struct {
 	Settings settings.Settings
 }
 
-// +kubebuilder:rbac:groups=platform.gov.vn,resources=dataservices;datasharinglinks;agencies;agencyportals,verbs=get;list;watch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=dataservices;datasharinglinks;agencies;agencyportals;securitypolicies;sharedplatforms,verbs=get;list;watch
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=dataservices/status,verbs=patch
 
 // SetupWithManager registers the controller.
@@ -39,7 +40,10 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("dataservice").
 		For(&v1alpha1.DataService{}).
 		Watches(&v1alpha1.DataService{}, watches.Map(r.rivals), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.servicesOfPortal), builder.WithPredicates(watches.PortalGate())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.claimsOfPortal), builder.WithPredicates(watches.PortalGate())).
+		Watches(&v1alpha1.Agency{}, watches.Map(r.claimsOfAgency), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.servicesOfPlatform), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.servicesOfPolicy), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(serviceOfLink), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionPolicyPaired))).
 		Complete(loop)
 }
@@ -63,8 +67,52 @@ func (r *Reconciler) rivals(ctx context.Context, o client.Object) []ctrl.Request
 	return r.list(ctx, client.MatchingFields{gather.IndexServiceDataset: string(s.Spec.Dataset)})
 }
 
-func (r *Reconciler) servicesOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
-	return r.list(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{gather.IndexServicePortal: o.GetName()})
+// claimsOfPortal maps a portal to its services and to the rivals of each: a claim
+// counts while its portal does.
+func (r *Reconciler) claimsOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.withRivals(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{gather.IndexServicePortal: o.GetName()})
+}
+
+// claimsOfAgency does the same for all services of an agency.
+func (r *Reconciler) claimsOfAgency(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.withRivals(ctx, client.InNamespace(names.Namespace(o.GetName())))
+}
+
+func (r *Reconciler) withRivals(ctx context.Context, opts ...client.ListOption) []ctrl.Request {
+	var list v1alpha1.DataServiceList
+	if err := r.Client.List(ctx, &list, append(opts, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)...); err != nil {
+		log.FromContext(ctx).Error(err, "Could not list services for an event")
+		return nil
+	}
+	var out []ctrl.Request
+	for i := range list.Items {
+		out = append(out, r.rivals(ctx, &list.Items[i])...)
+	}
+	return out
+}
+
+// servicesOfPlatform maps a platform to the services of the portal that it is.
+func (r *Reconciler) servicesOfPlatform(ctx context.Context, o client.Object) []ctrl.Request {
+	p, ok := o.(*v1alpha1.SharedPlatform)
+	if !ok || p.Spec.Endpoint.Portal == nil {
+		return nil
+	}
+	end := p.Spec.Endpoint.Portal
+	return r.list(ctx, client.InNamespace(names.Namespace(string(end.Agency))), client.MatchingFields{gather.IndexServicePortal: string(end.Name)})
+}
+
+// servicesOfPolicy maps a policy to the services whose dataset it assigns, or
+// assigned.
+func (r *Reconciler) servicesOfPolicy(ctx context.Context, o client.Object) []ctrl.Request {
+	p, ok := o.(*v1alpha1.SecurityPolicy)
+	if !ok || p.Spec.DataSharing == nil {
+		return nil
+	}
+	var out []ctrl.Request
+	for _, owner := range p.Spec.DataSharing.DatasetOwners {
+		out = append(out, r.list(ctx, client.MatchingFields{gather.IndexServiceDataset: string(owner.Dataset)})...)
+	}
+	return out
 }
 
 func serviceOfLink(_ context.Context, o client.Object) []ctrl.Request {

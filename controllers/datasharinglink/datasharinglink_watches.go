@@ -90,12 +90,27 @@ func (r *Reconciler) linksOverPlatform(ctx context.Context, o client.Object) []c
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Could not list platforms with the same capability")
 	}
+	out := r.linksToPlatform(ctx, p)
 	// The platform itself may be gone from the list.
 	shares := func(p v1alpha1.SharedPlatform) bool { return p.Spec.Type == v1alpha1.PlatformDataSharing }
 	if err == nil && !shares(*p) && !slices.ContainsFunc(same.Items, shares) {
+		return out
+	}
+	return append(out, r.list(ctx, client.MatchingFields{gather.IndexLinkRoute: string(v1alpha1.RoutePlatform)})...)
+}
+
+// linksToPlatform maps a platform to the links to services of the portal that it
+// is: a portal that is open to others shares nothing by link.
+func (r *Reconciler) linksToPlatform(ctx context.Context, p *v1alpha1.SharedPlatform) []ctrl.Request {
+	end := p.Spec.Endpoint.Portal
+	if end == nil {
 		return nil
 	}
-	return r.list(ctx, client.MatchingFields{gather.IndexLinkRoute: string(v1alpha1.RoutePlatform)})
+	var out []ctrl.Request
+	for _, s := range watches.List(ctx, r.Client, &v1alpha1.DataServiceList{}, client.InNamespace(names.Namespace(string(end.Agency))), client.MatchingFields{gather.IndexServicePortal: string(end.Name)}) {
+		out = append(out, r.linksTo(ctx, s.NamespacedName)...)
+	}
+	return out
 }
 
 func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {

@@ -15,12 +15,14 @@ import (
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/reconcile"
+	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
 )
 
 // Reconciler reconciles shared platforms.
 type Reconciler struct {
-	Client client.Client
+	Client   client.Client
+	Settings settings.Settings
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=sharedplatforms;agencies;agencyportals,verbs=get;list;watch
@@ -44,7 +46,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SharedPlatform) (ctrl.Result, error) {
-	in, err := gather.SharedPlatform(ctx, r.Client, p)
+	in, err := gather.SharedPlatform(ctx, r.Client, r.Settings, p)
 	if err != nil {
 		status.LookupFailed(p.GetStatusBase(), p.Generation)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)

@@ -34,6 +34,7 @@ func world() Input {
 	a, b := agency("a"), agency("b")
 	portal(a, v1alpha1.PlatformReference{Name: "inside"}, v1alpha1.PlatformReference{Name: "outside"})
 	end := desired.PortalWithAgency{Portal: portal(b), Agency: b}
+	end.Portal.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"inside"}
 	inside, outside := &v1alpha1.SharedPlatform{}, &v1alpha1.SharedPlatform{}
 	inside.Name, outside.Name = "inside", "outside"
 	inside.Spec.Endpoint.Portal = &v1alpha1.PortalEndpoint{Agency: "b", Name: "portal"}

@@ -131,7 +131,7 @@ func (s *localSet) renderSharing(ctx context.Context, c *platformState, input Re
 				r.refuse("%s: spec.capability: SharedPlatform %s has the same capability and scope; keep one, or state what differs", where, other.Name)
 			}
 		}
-		in, err := gather.SharedPlatform(ctx, c.store, p)
+		in, err := gather.SharedPlatform(ctx, c.store, c.settings, p)
 		if err != nil {
 			return nil, err
 		}

@@ -178,11 +178,12 @@ func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, policies [
 	workload := deployment(s, in, spec, r.subject, policy.EffectiveFloor(r.selected))
 	r.ports = servedPorts(in, spec)
 	base := baseNetworkPolicy(s, in, spec, r.ports)
+	flows, _ := platformFlows(s, in, spec)
 	budget := podDisruptionBudget(s, spec.Replicas)
 	// Two specs of one policy may find the same.
 	r.findings = slices.Compact(policy.Evaluate(r.selected, policy.Workload{
 		Template: workload.Spec.Template, MinReplicas: spec.Replicas.Min,
-		HasDisruptionBudget: budget != nil, Policies: []*networkingv1.NetworkPolicy{base}, NameServers: in.Settings.ClusterDNS.Addresses,
+		HasDisruptionBudget: budget != nil, Policies: append(networkPolicies(flows), base), NameServers: in.Settings.ClusterDNS.Addresses, Networks: in.Settings.Networks,
 	}))
 	r.findings = append(requiredPlatforms(in, spec), r.findings...)
 	r.objects = append(r.objects, serviceAccount(s), workload, service(s, spec, r.ports))
@@ -193,12 +194,21 @@ func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, policies [
 		// Suspension closes the traffic and leaves nothing that could scale up.
 		return r
 	}
-	flows, _ := platformFlows(s, in, spec)
 	r.objects = append(append(r.objects, base), flows...)
 	if hpa := horizontalPodAutoscaler(s, spec); hpa != nil {
 		r.objects = append(r.objects, hpa)
 	}
 	return r
+}
+
+func networkPolicies(objects []Object) []*networkingv1.NetworkPolicy {
+	var out []*networkingv1.NetworkPolicy
+	for _, o := range objects {
+		if p, ok := o.(*networkingv1.NetworkPolicy); ok {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func lastCompliant(s scope, in PortalInput) (*v1alpha1.AgencyPortalSpec, rendering) {

@@ -16,8 +16,16 @@ type ServiceInput struct {
 	Settings settings.Settings
 	Service  *v1alpha1.DataService
 	Provider PortalWithAgency
-	// DatasetHolder is the older service that owns the dataset, as namespace/name.
+	// DatasetHolder is the service that owns the dataset, as namespace/name; empty
+	// when it is this one or none.
 	DatasetHolder string
+	// AssignedTo is the agency to which the authority assigned the dataset; empty
+	// for none. DisputedBy are policies that assign it to different ones.
+	AssignedTo string
+	DisputedBy []string
+	// OpenPlatform is the shared platform that the portal is, if others reach it
+	// without a link.
+	OpenPlatform string
 	// Consumers are the portals (namespace/name) with an open link, sorted.
 	Consumers []string
 }
@@ -37,10 +45,7 @@ type ServiceOutput struct {
 func DataService(in ServiceInput) ServiceOutput {
 	var out ServiceOutput
 	spec := &in.Service.Spec
-	if in.DatasetHolder != "" {
-		out.Dataset = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonDatasetTaken,
-			Message: fmt.Sprintf("spec.dataset: %q is owned by the older DataService %s, and a dataset has one owner nationwide; link to that service instead, or name another dataset.", spec.Dataset, in.DatasetHolder)}
-	}
+	out.Dataset = datasetBlocker(in)
 	p := in.Provider
 	switch {
 	case p.Agency == nil:
@@ -48,6 +53,8 @@ func DataService(in ServiceInput) ServiceOutput {
 		return out
 	case p.Portal == nil:
 		out.Published = &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPortalNotFound, Message: fmt.Sprintf("spec.portalRef.name: the namespace has no AgencyPortal %q; create it or correct the name.", spec.PortalRef.Name)}
+	case in.OpenPlatform != "":
+		out.Published = platformPortalBlocker("spec.portalRef.name", string(spec.PortalRef.Name), in.OpenPlatform)
 	case !slices.Contains(Ports(p.Portal), spec.Port):
 		out.Published = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPortMismatch, Message: fmt.Sprintf("spec.port: %d is not the portal's port %s; use the portal's port.", spec.Port, joinPorts(Ports(p.Portal)))}
 	case !meta.IsStatusConditionTrue(p.Portal.Status.Conditions, v1alpha1.ConditionReady):
@@ -55,4 +62,36 @@ func DataService(in ServiceInput) ServiceOutput {
 	}
 	out.Identifier = strings.Join([]string{in.Settings.IdentifierPrefix, p.Agency.Spec.Code, string(spec.PortalRef.Name), string(spec.ServiceCode)}, "/")
 	return out
+}
+
+// ValidClaim reports whether a service's claim on its dataset counts: its portal
+// lives and complies, and its agency neither is suspended nor goes.
+func ValidClaim(svc *v1alpha1.DataService, p PortalWithAgency) bool {
+	return svc.DeletionTimestamp == nil && endBlocker("", "", p, "") == nil
+}
+
+func datasetBlocker(in ServiceInput) *Blocker {
+	dataset := in.Service.Spec.Dataset
+	switch {
+	case len(in.DisputedBy) > 0:
+		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonDatasetDisputed,
+			Message: fmt.Sprintf("spec.dataset: %q is assigned to different agencies by the SecurityPolicies %s (dataSharing.datasetOwners), so nobody owns it; the authority must correct one of them.", dataset, strings.Join(in.DisputedBy, ", "))}
+	case in.AssignedTo != "" && (in.Provider.Agency == nil || in.Provider.Agency.Name != in.AssignedTo):
+		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonDatasetAssigned,
+			Message: fmt.Sprintf("spec.dataset: the authority assigned %q to agency %q; name another dataset, or ask the authority.", dataset, in.AssignedTo)}
+	case in.DatasetHolder != "":
+		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonDatasetTaken,
+			Message: fmt.Sprintf("spec.dataset: %q is owned by DataService %s, and a dataset has one owner nationwide; link to that service instead, or name another dataset.", dataset, in.DatasetHolder)}
+	case !ValidClaim(in.Service, in.Provider):
+		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonClaimNotValid,
+			Message: fmt.Sprintf("spec.dataset: a claim on %q counts from a portal that exists and meets its policies, of an agency that is not suspended; the service owns the dataset when portal %q is so.", dataset, in.Service.Spec.PortalRef.Name)}
+	}
+	return nil
+}
+
+// platformPortalBlocker keeps a portal from sharing data by consent and being
+// open to others without it.
+func platformPortalBlocker(field, portal, platform string) *Blocker {
+	return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPortalIsPlatform,
+		Message: fmt.Sprintf("%s: portal %q is the SharedPlatform %q, which other agencies reach without any approval; provide the data from another portal, or have the platform's spec.agencies name its own agency only.", field, portal, platform)}
 }

@@ -36,6 +36,9 @@ type LinkInput struct {
 	// Siblings are the other services of the provider's portal, and those of its
 	// agency with the same dataset: the same data under other labels.
 	Siblings []v1alpha1.DataService
+	// OpenPlatform is the shared platform that the provider's portal is, if others
+	// reach it without a link.
+	OpenPlatform string
 	// Via is the portal of the sharing platform; nil when none is available.
 	Via PortalWithAgency
 	// Policies are all SecurityPolicies.
@@ -194,6 +197,9 @@ func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
 	if b := endBlocker("spec.provider.service", in.Service.Namespace+"/"+in.Service.Name, in.Provider, v1alpha1.ReasonServiceNotFound); b != nil {
 		return []Blocker{*b}
 	}
+	if in.OpenPlatform != "" {
+		out = append(out, *platformPortalBlocker("spec.provider.service", in.Provider.Portal.Name, in.OpenPlatform))
+	}
 	if !meta.IsStatusConditionTrue(in.Service.Status.Conditions, v1alpha1.ConditionDatasetOwned) {
 		add(Waiting, v1alpha1.ReasonServiceNotFound, "spec.provider.service: %q does not own its dataset %q (see its conditions); nothing is shared until it does.", spec.Provider.Service, in.Service.Spec.Dataset)
 	}
@@ -277,7 +283,7 @@ func validityBlocker(in LinkInput, floor policy.SharingFloor) *Blocker {
 	until := in.Link.Spec.ValidUntil.Time
 	if !in.Now.Before(until) {
 		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonExpired,
-			Message: fmt.Sprintf("spec.validUntil: the link expired at %s; set a later time and have it approved again.", until.UTC().Format(time.RFC3339))}
+			Message: fmt.Sprintf("spec.validUntil: the link expired at %s; set a later time and have it approved again.", in.Settings.Show(until))}
 	}
 	most := floor.MaxValidity
 	switch {

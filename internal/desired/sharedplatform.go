@@ -8,10 +8,12 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/settings"
 )
 
 // PlatformInput is everything that decides about a shared platform.
 type PlatformInput struct {
+	Settings settings.Settings
 	Platform *v1alpha1.SharedPlatform
 	// Owner is the agency that owns the platform; nil when it doesn't exist.
 	Owner *v1alpha1.Agency
@@ -35,7 +37,7 @@ type PlatformOutput struct {
 // SharedPlatform decides whether a platform is available and no duplicate.
 func SharedPlatform(in PlatformInput) PlatformOutput {
 	spec := &in.Platform.Spec
-	out := PlatformOutput{Fingerprint: policy.Fingerprint(spec.Capability, spec.Scope), Available: platformBlocker(ReferencedPlatform{Platform: in.Platform, Endpoint: in.Endpoint})}
+	out := PlatformOutput{Fingerprint: policy.Fingerprint(spec.Capability, spec.Scope), Available: platformBlocker(in.Settings, ReferencedPlatform{Platform: in.Platform, Endpoint: in.Endpoint})}
 	if in.DuplicateOf != "" {
 		out.Unique = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonDuplicateOf,
 			Message: fmt.Sprintf("spec.capability: the older SharedPlatform %q has the same capability and scope; use that one, or state what differs.", in.DuplicateOf)}
@@ -59,7 +61,7 @@ type ReferencedPlatform struct {
 }
 
 // platformBlocker tells why nobody can use a platform.
-func platformBlocker(p ReferencedPlatform) *Blocker {
+func platformBlocker(s settings.Settings, p ReferencedPlatform) *Blocker {
 	switch {
 	case p.Platform == nil:
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformNotFound,
@@ -71,13 +73,33 @@ func platformBlocker(p ReferencedPlatform) *Blocker {
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformUnavailable,
 			Message: fmt.Sprintf("SharedPlatform %q is being deleted; nothing is opened to it. Remove the reference.", p.Platform.Name)}
 	case p.Platform.Spec.Endpoint.External != nil:
-		return externalBlocker(p.Platform)
+		return externalBlocker(s, p.Platform)
 	}
 	if b := endBlocker("spec.endpoint.portal", p.Platform.Name, p.Endpoint, v1alpha1.ReasonPlatformUnavailable); b != nil {
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformUnavailable,
 			Message: fmt.Sprintf("SharedPlatform %q: its portal does not exist, does not meet its policies, or its agency is suspended; nothing is opened to it until that is repaired.", p.Platform.Name)}
 	}
+	if !Consents(p.Endpoint.Portal, p.Platform) {
+		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonOwnerConsentMissing,
+			Message: fmt.Sprintf("SharedPlatform %q: agency %q has not agreed that its portal %q is this platform; it does so with spec.providesPlatforms: [%s] of the portal. Nothing is opened until then.", p.Platform.Name, p.Endpoint.Agency.Name, p.Endpoint.Portal.Name, p.Platform.Name)}
+	}
 	return nil
+}
+
+// Consents reports whether a portal's agency agrees that the portal is a
+// platform. Only the agency writes there, and the catalogue is the authority's.
+func Consents(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) bool {
+	return portal != nil && slices.Contains(portal.Spec.ProvidesPlatforms, v1alpha1.ObjectName(platform.Name))
+}
+
+// OpenToOthers reports whether agencies other than its own reach a platform's
+// portal by a reference alone. A sharing platform carries links instead.
+func OpenToOthers(p *v1alpha1.SharedPlatform) bool {
+	end := p.Spec.Endpoint.Portal
+	if end == nil || p.Spec.Type == v1alpha1.PlatformDataSharing {
+		return false
+	}
+	return len(p.Spec.Agencies) == 0 || slices.ContainsFunc(p.Spec.Agencies, func(a v1alpha1.AgencyName) bool { return a != end.Agency })
 }
 
 // resolvePlatform finds a platform that a portal references, and why the portal
@@ -85,7 +107,7 @@ func platformBlocker(p ReferencedPlatform) *Blocker {
 func resolvePlatform(in PortalInput, agency, name string) (ReferencedPlatform, *Blocker) {
 	p := in.Platforms[name]
 	p.Name = name
-	b := platformBlocker(p)
+	b := platformBlocker(in.Settings, p)
 	if b == nil && len(p.Platform.Spec.Agencies) > 0 && !slices.Contains(p.Platform.Spec.Agencies, v1alpha1.AgencyName(agency)) {
 		b = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPlatformNotAllowed,
 			Message: fmt.Sprintf("spec.platformRefs: SharedPlatform %q is not for agency %q; remove the reference, or ask the authority to add the agency.", name, agency)}
@@ -96,7 +118,7 @@ func resolvePlatform(in PortalInput, agency, name string) (ReferencedPlatform, *
 // externalBlocker tells why an external platform can't be reached. The schema
 // refuses all of this; here it keeps an empty "to", which would mean everybody,
 // from ever being written.
-func externalBlocker(p *v1alpha1.SharedPlatform) *Blocker {
+func externalBlocker(s settings.Settings, p *v1alpha1.SharedPlatform) *Blocker {
 	ext := p.Spec.Endpoint.External
 	valid := len(ext.CIDRs) > 0
 	for _, c := range ext.CIDRs {
@@ -104,6 +126,10 @@ func externalBlocker(p *v1alpha1.SharedPlatform) *Blocker {
 		valid = valid && err == nil && prefix.Bits() >= shortestPrefix
 	}
 	if valid {
+		if why := policy.BlocksProblem(s, sortedStrings(ext.CIDRs)); why != "" {
+			return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonOutsideNetworks,
+				Message: fmt.Sprintf("SharedPlatform %q: spec.endpoint.external.cidrs: %s; nothing is opened until the authority corrects it, or the platform team declares the network.", p.Name, why)}
+		}
 		return nil
 	}
 	return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPlatformUnavailable,

@@ -275,6 +275,7 @@ func TestPlatformFlows(t *testing.T) {
 	inCluster := func(modify ...func(*ReferencedPlatform)) ReferencedPlatform {
 		p := ReferencedPlatform{Endpoint: endOf("hub", "axis", 9443), Platform: &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "p"},
 			Spec: v1alpha1.SharedPlatformSpec{Type: v1alpha1.PlatformIdentity, Endpoint: v1alpha1.PlatformEndpoint{Portal: &v1alpha1.PortalEndpoint{Agency: "hub", Name: "axis"}}}}}
+		p.Endpoint.Portal.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"p"}
 		for _, f := range modify {
 			f(&p)
 		}
@@ -293,7 +294,12 @@ func TestPlatformFlows(t *testing.T) {
 		reason   string
 	}{
 		{"flow-portal", inCluster(), 2, ""},
-		{"flow-external", external("198.51.100.0/24", "192.0.2.7/32", "2001:db8::/32"), 1, ""},
+		{"flow-external", external("198.51.100.0/24", "192.0.2.7/32", "2001:db8::/48"), 1, ""},
+		{"outside the declared networks", external("203.0.113.0/24"), 0, v1alpha1.ReasonOutsideNetworks},
+		{"metadata of machines", external("169.254.169.254/32"), 0, v1alpha1.ReasonOutsideNetworks},
+		{"no consent", inCluster(func(p *ReferencedPlatform) {
+			p.Endpoint.Portal.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"another"}
+		}), 0, v1alpha1.ReasonOwnerConsentMissing},
 		{"no platform", ReferencedPlatform{}, 0, v1alpha1.ReasonPlatformNotFound},
 		{"duplicate", inCluster(func(p *ReferencedPlatform) { p.DuplicateOf = "older" }), 0, v1alpha1.ReasonDuplicateOf},
 		{"no portal", inCluster(func(p *ReferencedPlatform) { p.Endpoint.Portal = nil }), 0, v1alpha1.ReasonPlatformUnavailable},
@@ -305,12 +311,15 @@ func TestPlatformFlows(t *testing.T) {
 		{"no address", external(), 0, v1alpha1.ReasonPlatformUnavailable},
 		{"no address that can be read", external("192.0.2.0/24", "everywhere"), 0, v1alpha1.ReasonPlatformUnavailable},
 		{"everyone", external("0.0.0.0/0"), 0, v1alpha1.ReasonPlatformUnavailable},
-		{"itself", inCluster(func(p *ReferencedPlatform) { p.Endpoint = endOf("asker", "asks", 8080) }), 0, ""},
+		{"itself", inCluster(func(p *ReferencedPlatform) {
+			p.Endpoint = endOf("asker", "asks", 8080)
+			p.Endpoint.Portal.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"p"}
+		}), 0, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			e := endOf("asker", "asks", 8080)
-			in := PortalInput{Settings: settings.Default(), Portal: e.Portal, Agency: e.Agency, Platforms: map[string]ReferencedPlatform{}}
+			in := PortalInput{Settings: networked(), Portal: e.Portal, Agency: e.Agency, Platforms: map[string]ReferencedPlatform{}}
 			e.Portal.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "p"}}
 			if tt.platform.Platform != nil {
 				in.Platforms["p"] = tt.platform
@@ -329,6 +338,12 @@ func TestPlatformFlows(t *testing.T) {
 			}
 		})
 	}
+}
+
+func networked() settings.Settings {
+	s := settings.Default()
+	s.Networks = []string{"192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32", "169.254.0.0/16"}
+	return s
 }
 
 // TestScopeOf: what the hash rests on is what the link shows.

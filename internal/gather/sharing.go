@@ -27,11 +27,69 @@ func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc 
 	if err := r.List(ctx, &claims, client.MatchingFields{IndexServiceDataset: string(svc.Spec.Dataset)}); err != nil {
 		return in, fmt.Errorf("list services with dataset %s: %w", svc.Spec.Dataset, err)
 	}
-	if holder := oldest(svc, ptrs(claims.Items)); holder != svc {
-		in.DatasetHolder = holder.Namespace + "/" + holder.Name
+	all, err := policies(ctx, r)
+	if err != nil {
+		return in, err
+	}
+	in.AssignedTo, in.DisputedBy = policy.AssignedOwner(policy.InForce(all), string(svc.Spec.Dataset))
+	if in.DatasetHolder, err = datasetHolder(ctx, r, in, ptrs(claims.Items)); err != nil {
+		return in, err
+	}
+	if in.OpenPlatform, err = openPlatform(ctx, r, in.Provider.Portal); err != nil {
+		return in, err
 	}
 	in.Consumers, err = consumers(ctx, r, svc)
 	return in, err
+}
+
+// datasetHolder returns the oldest valid claimant of a service's dataset; empty
+// when that is the service itself or there is none.
+func datasetHolder(ctx context.Context, r client.Reader, in desired.ServiceInput, claims []*v1alpha1.DataService) (string, error) {
+	var holder *v1alpha1.DataService
+	for _, c := range claims {
+		p := in.Provider
+		if c.UID == in.Service.UID {
+			c = in.Service
+		} else {
+			var err error
+			if p, err = portalWithAgency(ctx, r, c.Namespace, string(c.Spec.PortalRef.Name)); err != nil {
+				return "", err
+			}
+		}
+		if !desired.ValidClaim(c, p) || in.AssignedTo != "" && p.Agency.Name != in.AssignedTo {
+			continue
+		}
+		if holder == nil || precedes(c, holder) {
+			holder = c
+		}
+	}
+	if holder == nil || holder == in.Service {
+		return "", nil
+	}
+	return holder.Namespace + "/" + holder.Name, nil
+}
+
+// openPlatform names a shared platform that a portal agreed to be and that
+// agencies other than its own reach without a link; empty for none.
+func openPlatform(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (string, error) {
+	if p == nil {
+		return "", nil
+	}
+	var list v1alpha1.SharedPlatformList
+	if err := r.List(ctx, &list, client.MatchingFields{IndexPlatformPortal: p.Namespace + "/" + p.Name}); err != nil {
+		return "", fmt.Errorf("list platforms of the portal: %w", err)
+	}
+	var open []string
+	for i := range list.Items {
+		if s := &list.Items[i]; desired.OpenToOthers(s) && desired.Consents(p, s) {
+			open = append(open, s.Name)
+		}
+	}
+	slices.Sort(open)
+	if len(open) == 0 {
+		return "", nil
+	}
+	return open[0], nil
 }
 
 // consumers lists the portals with an open link to a service.
@@ -52,8 +110,8 @@ func consumers(ctx context.Context, r client.Reader, svc *v1alpha1.DataService) 
 }
 
 // SharedPlatform reads what decides about a shared platform.
-func SharedPlatform(ctx context.Context, r client.Reader, p *v1alpha1.SharedPlatform) (desired.PlatformInput, error) {
-	in := desired.PlatformInput{Platform: p}
+func SharedPlatform(ctx context.Context, r client.Reader, s settings.Settings, p *v1alpha1.SharedPlatform) (desired.PlatformInput, error) {
+	in := desired.PlatformInput{Settings: s, Platform: p}
 	var err error
 	if in.Owner, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: string(p.Spec.OwnerRef.Name)}); err != nil {
 		return in, fmt.Errorf("read owner: %w", err)
@@ -141,6 +199,9 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 		if in.Provider, err = portalWithAgency(ctx, r, provider, string(in.Service.Spec.PortalRef.Name)); err != nil {
 			return in, err
 		}
+		if in.OpenPlatform, err = openPlatform(ctx, r, in.Provider.Portal); err != nil {
+			return in, err
+		}
 		if in.Siblings, err = siblingServices(ctx, r, in.Service); err != nil {
 			return in, err
 		}
@@ -183,7 +244,7 @@ func siblingServices(ctx context.Context, r client.Reader, svc *v1alpha1.DataSer
 }
 
 // sharingPlatform returns the portal of the oldest sharing platform in the
-// cluster that is no duplicate; nothing when there is none.
+// cluster that is no duplicate and whose portal agreed; nothing when there is none.
 func sharingPlatform(ctx context.Context, r client.Reader) (desired.PortalWithAgency, error) {
 	var list v1alpha1.SharedPlatformList
 	if err := r.List(ctx, &list, client.MatchingFields{IndexPlatformType: string(v1alpha1.PlatformDataSharing)}); err != nil {
@@ -200,8 +261,11 @@ func sharingPlatform(ctx context.Context, r client.Reader) (desired.PortalWithAg
 	})
 	for _, p := range candidates {
 		ref, err := referenced(ctx, r, p)
-		if err != nil || ref.DuplicateOf == "" {
-			return ref.Endpoint, err
+		if err != nil {
+			return desired.PortalWithAgency{}, err
+		}
+		if ref.DuplicateOf == "" && desired.Consents(ref.Endpoint.Portal, p) {
+			return ref.Endpoint, nil
 		}
 	}
 	return desired.PortalWithAgency{}, nil

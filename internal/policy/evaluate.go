@@ -22,7 +22,10 @@ type Workload struct {
 	Template            corev1.PodTemplateSpec
 	MinReplicas         int32
 	HasDisruptionBudget bool
-	Policies            []*networkingv1.NetworkPolicy
+	// Policies are all network policies that open egress for the workload.
+	Policies []*networkingv1.NetworkPolicy
+	// Networks are the blocks that are declared as the platform's.
+	Networks []string
 	// NameServers are the addresses of the installation's name servers, which are
 	// no way out of the platform.
 	NameServers []string
@@ -189,9 +192,9 @@ func (e *evaluation) network(c *v1alpha1.NetworkControl, w Workload) {
 	for _, p := range w.Policies {
 		for _, rule := range p.Spec.Egress {
 			if len(rule.To) == 0 || slices.ContainsFunc(rule.To, func(peer networkingv1.NetworkPolicyPeer) bool {
-				return peer.IPBlock != nil && !slices.Contains(w.NameServers, peer.IPBlock.CIDR)
+				return peer.IPBlock != nil && !slices.Contains(w.NameServers, peer.IPBlock.CIDR) && !InNetworks(w.Networks, peer.IPBlock.CIDR)
 			}) {
-				e.report("network.denyInternetEgress", "NetworkPolicy "+p.Name+" opens egress to addresses", "egress to pods of the platform only")
+				e.report("network.denyInternetEgress", "NetworkPolicy "+p.Name+" opens egress to addresses outside the declared networks", "egress to pods of the platform and to the declared networks only")
 			}
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // The operator's image has no zones of its own.
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
@@ -69,6 +71,14 @@ type Settings struct {
 	PodSecurityVersion string `json:"podSecurityVersion"`
 	// SecurityLevels are the rules of the security level.
 	SecurityLevels []LevelRule `json:"securityLevels"`
+	// Networks are the blocks of addresses of the dedicated network and the data
+	// centres. Nothing outside the cluster is reached but what lies in them.
+	Networks []string `json:"networks,omitempty"`
+	// ClusterRanges are the addresses of the cluster's own pods and Services, which
+	// no platform outside it has.
+	ClusterRanges []string `json:"clusterRanges,omitempty"`
+	// TimeZone in which times are shown, e.g. Asia/Ho_Chi_Minh; empty for UTC.
+	TimeZone string `json:"timeZone,omitempty"`
 	// ImpactBound is how much one change of a standard may stop before somebody
 	// has to confirm it; the shipped one when it is left out.
 	ImpactBound *ImpactBound `json:"impactBound,omitempty"`
@@ -124,6 +134,12 @@ func (s Settings) validate() error {
 	}
 	if err := s.ClusterDNS.validate("clusterDNS"); err != nil {
 		return err
+	}
+	if err := s.validateNetworks(); err != nil {
+		return err
+	}
+	if _, err := time.LoadLocation(s.TimeZone); err != nil {
+		return fmt.Errorf("timeZone is %q: name a zone of the IANA database, e.g. Asia/Ho_Chi_Minh", s.TimeZone)
 	}
 	for i, p := range s.Monitoring {
 		if err := p.validate(fmt.Sprintf("monitoring[%d]", i)); err != nil {

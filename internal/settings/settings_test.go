@@ -3,6 +3,7 @@ package settings
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestDefault(t *testing.T) {
@@ -38,6 +39,10 @@ func TestParseErrors(t *testing.T) {
 		{"gateway for internal portals", "exposure: Internet", "exposure: Internal", []string{"gateways[1].exposure", `"Internal"`, "use DedicatedNetwork or Internet"}},
 		{"pod security not pinned", "podSecurityVersion: v1.36", "podSecurityVersion: latest", []string{"podSecurityVersion", `"latest"`, "pin a version"}},
 		{"pod security missing", "podSecurityVersion: v1.36\n", "", []string{"podSecurityVersion", `""`, "pin a version"}},
+		{"network with host bits", "- 192.0.2.0/24", "- 192.0.2.7/24", []string{"networks[0]", `"192.0.2.7/24"`, "without host bits"}},
+		{"network of everything", "- 192.0.2.0/24", "- 0.0.0.0/0", []string{"networks[0]", `"0.0.0.0/0"`, "everything is no network"}},
+		{"cluster range is a word", "clusterRanges: []", "clusterRanges: [pods]", []string{"clusterRanges[0]", `"pods"`, "block of addresses"}},
+		{"zone unknown", "timeZone: Asia/Ho_Chi_Minh", "timeZone: Asia/Hue", []string{"timeZone", `"Asia/Hue"`, "Asia/Ho_Chi_Minh"}},
 		{"level too high", "- level: 5", "- level: 6", []string{"securityLevels[7].level", "6", "use 1 to 5"}},
 		{"level missing", "- level: 5\n  criterion", "- criterion", []string{"securityLevels[7].level", "0", "use 1 to 5"}},
 		{"no criterion", "  criterion: personal data\n", "", []string{"securityLevels[0].criterion", "empty", "say in words"}},
@@ -67,6 +72,18 @@ func TestNameServersByAddress(t *testing.T) {
 	s, err := Parse(replace(t, "  namespace: kube-system\n  podLabels:\n    k8s-app: kube-dns\n", "  addresses: [169.254.20.10/32, \"fd00::a/128\"]\n"))
 	if err != nil || len(s.ClusterDNS.Addresses) != 2 {
 		t.Errorf("addresses alone: %v, %+v", err, s.ClusterDNS)
+	}
+}
+
+// TestShow: a time is shown on the day on which the installation's people have
+// it, and with its zone. Without the zone it was shown a day early.
+func TestShow(t *testing.T) {
+	at := time.Date(2026, 12, 31, 17, 30, 0, 0, time.UTC)
+	if got := Default().Show(at); got != "2027-01-01T00:30:00+07:00" {
+		t.Errorf("Show = %s", got)
+	}
+	if got := (Settings{}).Show(at); got != "2026-12-31T17:30:00Z" {
+		t.Errorf("without a zone: %s", got)
 	}
 }
 

@@ -21,7 +21,9 @@ func DataService(in desired.ServiceInput, out desired.ServiceOutput) {
 	how := moving
 	if out.Dataset != nil {
 		setBlocker(set, v1alpha1.ConditionDatasetOwned, out.Dataset)
-		how = stalled
+		if out.Dataset.Class == desired.Terminal {
+			how = stalled
+		}
 	} else {
 		set.True(v1alpha1.ConditionDatasetOwned, v1alpha1.ReasonDatasetOwned, fmt.Sprintf("The service owns dataset %q.", s.Spec.Dataset))
 	}
@@ -33,7 +35,12 @@ func DataService(in desired.ServiceInput, out desired.ServiceOutput) {
 	} else {
 		set.True(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "The service is in the catalogue as "+out.Identifier+".")
 	}
-	set.Summarise(v1alpha1.ConditionDatasetOwned, v1alpha1.ConditionPublished)
+	order := []string{v1alpha1.ConditionDatasetOwned, v1alpha1.ConditionPublished}
+	if out.Dataset != nil && out.Dataset.Class != desired.Terminal {
+		// A claim that does not count yet waits for what publication waits for, which is named there.
+		order = []string{v1alpha1.ConditionPublished, v1alpha1.ConditionDatasetOwned}
+	}
+	set.Summarise(order...)
 	finish(&s.Status.StatusBase, set, how)
 }
 
@@ -87,7 +94,7 @@ func DataSharingLink(in desired.LinkInput, out desired.LinkOutput, res apply.Res
 	if out.Validity != nil {
 		setBlocker(set, v1alpha1.ConditionWithinValidity, out.Validity)
 	} else {
-		set.True(v1alpha1.ConditionWithinValidity, v1alpha1.ReasonValid, "Valid until "+l.Spec.ValidUntil.UTC().Format("2006-01-02T15:04:05Z")+".")
+		set.True(v1alpha1.ConditionWithinValidity, v1alpha1.ReasonValid, "Valid until "+in.Settings.Show(l.Spec.ValidUntil.Time)+".")
 	}
 	switch {
 	case !applied(set, v1alpha1.ConditionPolicyPaired, res, err):

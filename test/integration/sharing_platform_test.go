@@ -53,7 +53,7 @@ func TestPlatformReferences(t *testing.T) {
 	merge(t, portal, `{"spec":{"platformRefs":[{"name":"refs-owner-identity"},{"name":"refs-payment"}]}}`)
 	env.WaitCondition(t, portal, v1alpha1.ConditionPlatformsResolved, metav1.ConditionFalse, v1alpha1.ReasonPlatformNotFound)
 
-	serving := harness.Portal("refs-owner", "identity", func(p *v1alpha1.AgencyPortal) { p.Spec.Port = 9000 })
+	serving := harness.Portal("refs-owner", "identity", provides("refs-owner-identity"), func(p *v1alpha1.AgencyPortal) { p.Spec.Port = 9000 })
 	identity := sharedPlatform("refs-owner", "identity", v1alpha1.PlatformIdentity, "identify citizens")
 	payment := sharedPlatform("refs-owner", "payment", v1alpha1.PlatformPayment, "take fees", func(s *v1alpha1.SharedPlatform) {
 		s.Name = "refs-payment"
@@ -87,7 +87,15 @@ func TestPlatformReferences(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+	closes("its agency takes its consent back", patch(serving, `{"spec":{"providesPlatforms":null}}`), patch(serving, `{"spec":{"providesPlatforms":["refs-owner-identity"]}}`))
 	closes("the platform is for others", patch(identity, `{"spec":{"agencies":["refs-owner"]}}`), patch(identity, `{"spec":{"agencies":["refs-owner","refs-user"]}}`))
+	t.Run("the addresses leave the declared networks", func(t *testing.T) {
+		merge(t, payment, `{"spec":{"endpoint":{"external":{"cidrs":["198.51.100.7/32"]}}}}`)
+		wantFlows(t, portal, 2)
+		env.WaitCondition(t, payment, v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonOutsideNetworks)
+		merge(t, payment, `{"spec":{"endpoint":{"external":{"cidrs":["192.0.2.7/32"]}}}}`)
+		wantFlows(t, portal, 3)
+	})
 	t.Run("the reference goes", func(t *testing.T) {
 		merge(t, portal, `{"spec":{"platformRefs":[{"name":"refs-payment"}],"citizenLogin":false}}`)
 		wantFlows(t, portal, 1)
@@ -128,7 +136,9 @@ func TestDatasetHasOneOwner(t *testing.T) {
 	rival := harness.Agency("own-rival", "D23")
 	env.Create(t, rival)
 	env.WaitReady(t, rival)
-	env.Create(t, harness.Portal("own-rival", "serves"))
+	rivals := harness.Portal("own-rival", "serves")
+	env.Create(t, rivals)
+	env.WaitReady(t, rivals)
 	time.Sleep(time.Second) // The age is in seconds.
 	second := harness.Service("own-rival", "data", "serves", func(s *v1alpha1.DataService) { s.Spec.Dataset = p.service.Spec.Dataset })
 	env.Create(t, second)
@@ -166,7 +176,7 @@ func TestPlatformIsUnique(t *testing.T) {
 	owner := harness.Agency("uniq-owner", "D31")
 	env.Create(t, owner)
 	env.WaitReady(t, owner)
-	one, two := harness.Portal("uniq-owner", "one"), harness.Portal("uniq-owner", "two")
+	one, two := harness.Portal("uniq-owner", "one", provides("uniq-owner-one")), harness.Portal("uniq-owner", "two", provides("uniq-owner-two"))
 	env.Create(t, one, two)
 	first := sharedPlatform("uniq-owner", "one", "Reporting", "collect reports")
 	env.Create(t, first)
@@ -188,6 +198,81 @@ func TestPlatformIsUnique(t *testing.T) {
 	wantFlows(t, user, 2)
 }
 
+// TestClaimNeedsALivingHolder: a claim without a portal, or of a suspended
+// agency, takes no dataset, however old it is; and the authority's assignment
+// beats age. Before, the oldest object of any kind of claimant won.
+func TestClaimNeedsALivingHolder(t *testing.T) {
+	env.Operator(t, harness.OperatorOptions{})
+	squatter := harness.Agency("claim-squatter", "D61")
+	env.Create(t, squatter)
+	env.WaitReady(t, squatter)
+	dataset := func(s *v1alpha1.DataService) { s.Spec.Dataset = "claimed" }
+	early := harness.Service("claim-squatter", "early", "nothing", dataset)
+	env.Create(t, early)
+	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonClaimNotValid)
+	time.Sleep(time.Second) // The age is in seconds.
+	p := newPair(t, "claim", "D7", nil, dataset)
+	portal := harness.Portal("claim-squatter", "nothing")
+	env.Create(t, portal)
+	env.WaitReady(t, early)
+	env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
+	merge(t, squatter, `{"spec":{"suspended":true}}`)
+	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, "")
+	env.WaitReady(t, p.service)
+	merge(t, squatter, `{"spec":{"suspended":false}}`)
+	env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
+	owners := func(agency string) *v1alpha1.DataSharingControl {
+		return &v1alpha1.DataSharingControl{DatasetOwners: []v1alpha1.DatasetOwner{{Dataset: "claimed", Agency: v1alpha1.AgencyName(agency)}}}
+	}
+	env.Create(t, sharingPolicy("claim-real", owners(p.provider), p.provider))
+	env.WaitReady(t, p.service)
+	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetAssigned)
+	other := sharingPolicy("claim-other", owners("claim-squatter"), p.provider)
+	env.Create(t, other)
+	for _, s := range []*v1alpha1.DataService{early, p.service} {
+		env.WaitCondition(t, s, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetDisputed)
+	}
+	remove(t, other)
+	env.WaitReady(t, p.service)
+}
+
+// TestPlatformAndServiceStayApart: a portal that others reach as a platform
+// shares nothing by link, whichever came first; and an entry of the catalogue to
+// which its agency has not agreed closes nothing.
+func TestPlatformAndServiceStayApart(t *testing.T) {
+	env.Operator(t, harness.OperatorOptions{})
+	p := newPair(t, "apart", "D8", direct())
+	link := p.link("wants")
+	env.Create(t, link)
+	decide(t, p.provider, link, v1alpha1.DecisionApprove)
+	wantPolicies(t, link, 2)
+	platform := sharedPlatform(p.provider, "serves", "Reporting", "apart reports")
+	env.Create(t, platform)
+	env.WaitCondition(t, platform, v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonOwnerConsentMissing)
+	wantPolicies(t, link, 2)
+	portal := harness.Portal(p.provider, "serves")
+	merge(t, portal, fmt.Sprintf(`{"spec":{"providesPlatforms":[%q]}}`, platform.Name))
+	env.WaitReady(t, platform)
+	wantPolicies(t, link, 0)
+	reason(t, link, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonPortalIsPlatform)
+	env.WaitCondition(t, p.service, v1alpha1.ConditionPublished, metav1.ConditionFalse, v1alpha1.ReasonPortalIsPlatform)
+	merge(t, platform, fmt.Sprintf(`{"spec":{"agencies":[%q]}}`, p.provider))
+	wantPolicies(t, link, 2)
+	env.WaitReady(t, p.service)
+	merge(t, platform, fmt.Sprintf(`{"spec":{"agencies":[%q]}}`, p.consumer))
+	wantPolicies(t, link, 0)
+	second := harness.Service(p.provider, "second", "serves")
+	env.Create(t, second)
+	env.WaitCondition(t, second, v1alpha1.ConditionPublished, metav1.ConditionFalse, v1alpha1.ReasonPortalIsPlatform)
+	remove(t, platform)
+	env.WaitReady(t, second)
+	wantPolicies(t, link, 2)
+}
+
+func provides(platforms ...v1alpha1.ObjectName) func(*v1alpha1.AgencyPortal) {
+	return func(p *v1alpha1.AgencyPortal) { p.Spec.ProvidesPlatforms = platforms }
+}
+
 // TestSharingIsSilent looks at everything a second time: no write, no read past
 // the cache; and none by an operator that starts anew.
 func TestSharingIsSilent(t *testing.T) {
@@ -198,7 +283,8 @@ func TestSharingIsSilent(t *testing.T) {
 	env.Create(t, link)
 	approval := decide(t, p.provider, link, v1alpha1.DecisionApprove)
 	waiting := p.link("waiting", func(l *v1alpha1.DataSharingLink) { l.Spec.Purpose = "Khác" })
-	platform := sharedPlatform(p.provider, "serves", "Reporting", "mute reports")
+	platform := sharedPlatform(p.provider, "reports", "Reporting", "mute reports")
+	env.Create(t, harness.Portal(p.provider, "reports", provides(v1alpha1.ObjectName(platform.Name))))
 	user := harness.Portal(p.consumer, "user", func(p *v1alpha1.AgencyPortal) {
 		p.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: v1alpha1.ObjectName(platform.Name)}}
 	})

@@ -524,7 +524,7 @@ func TestLinkOverThePlatform(t *testing.T) {
 	hub := harness.Agency("via-hub", "C53")
 	env.Create(t, hub)
 	env.WaitReady(t, hub)
-	portal := harness.Portal("via-hub", "axis", func(p *v1alpha1.AgencyPortal) { p.Spec.Port = 9443 })
+	portal := harness.Portal("via-hub", "axis", provides("via-hub-axis"), func(p *v1alpha1.AgencyPortal) { p.Spec.Port = 9443 })
 	platform := sharedPlatform("via-hub", "axis", "DataSharing", "exchange of data")
 	env.Create(t, portal, platform)
 	env.WaitReady(t, portal, platform)
@@ -542,7 +542,7 @@ func TestLinkOverThePlatform(t *testing.T) {
 		t.Errorf("policies per namespace: %v", seen)
 	}
 	t.Run("another platform needs another approval", func(t *testing.T) {
-		second := harness.Portal("via-hub", "second")
+		second := harness.Portal("via-hub", "second", provides("via-hub-axis"))
 		env.Create(t, second)
 		env.WaitReady(t, second)
 		merge(t, platform, `{"spec":{"endpoint":{"portal":{"name":"second"}}}}`)

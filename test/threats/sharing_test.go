@@ -308,7 +308,7 @@ func TestThreat30_NoEmptyPeer(t *testing.T) {
 		})
 	}
 	t.Run("addresses that are none", func(t *testing.T) {
-		for name, cidrs := range map[string][]v1alpha1.CIDR{"empty": {}, "text": {"everywhere"}, "everyone": {"0.0.0.0/0"}, "everyone6": {"::/0"}, "host bits": {"192.0.2.7/24"}, "one of two": {"192.0.2.0/24", "x"}} {
+		for name, cidrs := range map[string][]v1alpha1.CIDR{"empty": {}, "text": {"everywhere"}, "everyone": {"0.0.0.0/0"}, "everyone6": {"::/0"}, "host bits": {"192.0.2.7/24"}, "metadata": {"169.254.169.254/32"}, "loopback": {"127.0.0.0/8"}, "link local": {"fe80::/64"}, "multicast": {"224.0.1.0/24"}, "around metadata": {"169.0.0.0/8"}, "one of two": {"192.0.2.0/24", "x"}} {
 			p := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "t30-" + strings.ReplaceAll(name, " ", "-")}, Spec: v1alpha1.SharedPlatformSpec{
 				DisplayName: "x", Type: "Reporting", OwnerRef: v1alpha1.AgencyReference{Name: "t30gives"}, Capability: name,
 				Endpoint: v1alpha1.PlatformEndpoint{External: &v1alpha1.ExternalEndpoint{CIDRs: cidrs, Port: 443}},
@@ -465,31 +465,34 @@ func TestThreat02_EveryReferenceField(t *testing.T) {
 	}
 	// Where two kinds share a type, it is reported once, under its own name.
 	want := map[string]string{
-		"AgencyReference.name":            "cluster-scoped Agency, public",
-		"LocalReference.name":             "own namespace",
-		"LinkReference.namespace":         "public: the link says itself who its provider is, and an approval counts only in that provider's namespace or the authority's",
-		"LinkReference.name":              "see its namespace",
-		"LinkProvider.agency":             "public catalogue entry",
-		"LinkProvider.service":            "public catalogue entry",
-		"PortalEndpoint.agency":           "written by the authority, cluster-scoped kind",
-		"PortalEndpoint.name":             "written by the authority, cluster-scoped kind",
-		"PlatformReference.name":          "cluster-scoped SharedPlatform, public",
-		"DataServiceSpec.dataset":         "a name, no object",
-		"DataServiceSpec.serviceCode":     "a name, no object",
-		"SharedPlatformSpec.agencies":     "written by the authority",
-		"PolicySelector.agencies":         "written by the authority",
-		"EnvVarSource.configMapKeyRef":    "KeySelector",
-		"EnvVarSource.secretKeyRef":       "KeySelector",
-		"KeySelector.name":                "own namespace: pods can't reach another's",
-		"CertificateControl.issuerRef":    "IssuerReference, written by the authority",
-		"IssuerReference.name":            "cluster-scoped issuer, written by the authority",
-		"ParentReference.name":            "cluster-scoped Agency, written by the platform team",
-		"AgencyPortalSpec.platformRefs":   "list of PlatformReference",
-		"AgencySpec.parentRef":            "AgencyReference",
-		"SharedPlatformSpec.ownerRef":     "AgencyReference",
-		"DataServiceSpec.portalRef":       "LocalReference",
-		"LinkConsumer.portalRef":          "LocalReference",
-		"DataSharingApprovalSpec.linkRef": "LinkReference",
+		"AgencyReference.name":               "cluster-scoped Agency, public",
+		"LocalReference.name":                "own namespace",
+		"LinkReference.namespace":            "public: the link says itself who its provider is, and an approval counts only in that provider's namespace or the authority's",
+		"LinkReference.name":                 "see its namespace",
+		"LinkProvider.agency":                "public catalogue entry",
+		"LinkProvider.service":               "public catalogue entry",
+		"PortalEndpoint.agency":              "written by the authority, cluster-scoped kind",
+		"PortalEndpoint.name":                "written by the authority, cluster-scoped kind",
+		"AgencyPortalSpec.providesPlatforms": "cluster-scoped SharedPlatform, public: it agrees, and gives no right",
+		"DatasetOwner.dataset":               "a name, no object",
+		"DatasetOwner.agency":                "written by the authority",
+		"PlatformReference.name":             "cluster-scoped SharedPlatform, public",
+		"DataServiceSpec.dataset":            "a name, no object",
+		"DataServiceSpec.serviceCode":        "a name, no object",
+		"SharedPlatformSpec.agencies":        "written by the authority",
+		"PolicySelector.agencies":            "written by the authority",
+		"EnvVarSource.configMapKeyRef":       "KeySelector",
+		"EnvVarSource.secretKeyRef":          "KeySelector",
+		"KeySelector.name":                   "own namespace: pods can't reach another's",
+		"CertificateControl.issuerRef":       "IssuerReference, written by the authority",
+		"IssuerReference.name":               "cluster-scoped issuer, written by the authority",
+		"ParentReference.name":               "cluster-scoped Agency, written by the platform team",
+		"AgencyPortalSpec.platformRefs":      "list of PlatformReference",
+		"AgencySpec.parentRef":               "AgencyReference",
+		"SharedPlatformSpec.ownerRef":        "AgencyReference",
+		"DataServiceSpec.portalRef":          "LocalReference",
+		"LinkConsumer.portalRef":             "LocalReference",
+		"DataSharingApprovalSpec.linkRef":    "LinkReference",
 	}
 	for field, typ := range w.found {
 		if want[field] == "" {
