@@ -72,8 +72,8 @@ func waitPorts(t *testing.T, p *v1alpha1.AgencyPortal, want ...int32) {
 // TestRolloutThatCannotProceed: a portal's port changes while the agency's quota
 // has no room for one more pod. What runs stays reachable on its port, the
 // message names quota, figures, field and remedy, and Stalled says that waiting
-// does not help. Seen failing with desired.servedPorts returning the spec's
-// port alone, and with status.quotaMessage returning nothing.
+// does not help. TestPortsOfWhatRuns in internal/desired is seen failing with
+// servedPorts that returns the spec's port alone.
 func TestRolloutThatCannotProceed(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
 	agency := harness.Agency("rollout", "F41", func(a *v1alpha1.Agency) { a.Spec.Quota.Pods = ptr.To(int32(2)) })
@@ -107,8 +107,8 @@ func TestRolloutThatCannotProceed(t *testing.T) {
 }
 
 // TestDrainOfScaledPortal: a portal between one and four pods runs with four; a
-// drain may take one and must wait for the next. Seen failing with a budget for
-// min of two and more only: all four went at once.
+// drain may take one and must wait for the next. TestBudgetFollowsWhatRuns in
+// internal/desired is seen failing with a budget from min of two on only.
 func TestDrainOfScaledPortal(t *testing.T) {
 	env.Operator(t, harness.OperatorOptions{})
 	agency := harness.Agency("drained", "F42")
@@ -166,8 +166,8 @@ func TestDrainOfScaledPortal(t *testing.T) {
 
 // TestAutoscalerIsObserved: an autoscaler that works leaves the portal Ready;
 // one that says for a minute that it can't makes it not Ready, with the cause.
-// Seen failing with the watch of autoscalers dropping their status, and with
-// status.objects always true.
+// TestObjectsAreObserved in internal/status is seen failing with reports that
+// are not looked at.
 func TestAutoscalerIsObserved(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
 	agency := harness.Agency("scaled", "F43")
@@ -214,8 +214,9 @@ func TestAutoscalerIsObserved(t *testing.T) {
 }
 
 // TestForeignPodIsNamed: a pod that somebody made by hand carries a portal's
-// label, so it is behind its Service and its policies. Seen failing without
-// gather.foreignPods, and without the watch of such pods.
+// label, so it is behind its Service and its policies. TestForeignPodsAreNamed in
+// internal/status and TestPodsAsTheyAre in internal/audit are seen failing without
+// looking at pods.
 func TestForeignPodIsNamed(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
 	agency := harness.Agency("strange", "F44")
@@ -255,8 +256,8 @@ func TestForeignPodIsNamed(t *testing.T) {
 	env.WaitReady(t, portal)
 }
 
-// TestRestart: a declared word replaces the pods; seen failing with a pod
-// template without it.
+// TestRestart: a declared word replaces the pods. Its namesake in internal/desired
+// is seen failing with a pod template without it.
 func TestRestart(t *testing.T) {
 	env.Operator(t, harness.OperatorOptions{})
 	agency := harness.Agency("restarted", "F45")
