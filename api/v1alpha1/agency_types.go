@@ -41,6 +41,23 @@ type ParentReference struct {
 	Code string `json:"code,omitempty"`
 }
 
+// ServiceAccountReference names a service account by which a program acts.
+type ServiceAccountReference struct {
+	// namespace of the service account: no agency's, since what runs there has no
+	// identity that anybody may use, and none of Kubernetes' own.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && !self.startsWith('agency-') && !self.startsWith('kube-')",message="must be a namespace that belongs to no agency and not to Kubernetes, e.g. delivery-finance; the agency's delivery runs outside the namespace that it writes to"
+	Namespace string `json:"namespace"`
+	// name of the service account.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')",message="must be the name of a ServiceAccount: lower-case letters, digits, dashes and dots"
+	Name string `json:"name"`
+}
+
 // AccountableOfficer is the head who answers for the agency's systems.
 type AccountableOfficer struct {
 	// title of the office, e.g. "Bộ trưởng".
@@ -126,6 +143,14 @@ type AgencySpec struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
 	AdminGroups []GroupName `json:"adminGroups,omitempty"`
+	// adminServiceAccounts may write like adminGroups: the agency's own delivery,
+	// for example a GitOps tool that acts for this agency alone.
+	// +optional
+	// +listType=map
+	// +listMapKey=namespace
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	AdminServiceAccounts []ServiceAccountReference `json:"adminServiceAccounts,omitempty"`
 	// viewerGroups may read the agency's namespace.
 	// +optional
 	// +listType=set

@@ -15,6 +15,9 @@ const (
 	// ConditionParentResolved is true when the parent agency exists and holds the code that the child claims.
 	ConditionParentResolved = "ParentResolved"
 
+	// ConditionZonesDelegated is true unless an older agency has one of the agency's zones too.
+	// Its message names the zones of others above and below. Ready does not rest on it.
+	ConditionZonesDelegated = "ZonesDelegated"
 	// ConditionOffboarding is present while an agency is really being removed; one
 	// whose deletion is refused does not have it.
 	ConditionOffboarding = "Offboarding"
@@ -97,6 +100,10 @@ const (
 	ReasonParentResolved = "ParentResolved"
 	// ReasonCodeTaken: an older agency already holds the code.
 	ReasonCodeTaken = "CodeTaken"
+	// ReasonZonesDelegated: every zone is the agency's alone.
+	ReasonZonesDelegated = "ZonesDelegated"
+	// ReasonZoneTaken: an older agency has the same zone.
+	ReasonZoneTaken = "ZoneTaken"
 	// ReasonDeletionRefused: the agency is being deleted, and its deletionPolicy does not permit that.
 	ReasonDeletionRefused = "DeletionRefused"
 	// ReasonContentUnknown: what the agency has could not be listed, so nothing of it is removed.

@@ -24,6 +24,13 @@ func (r *Reconciler) relatedAgencies(ctx context.Context, o client.Object) []ctr
 	if ref := a.Spec.ParentRef; ref != nil {
 		out = append(out, ctrl.Request{NamespacedName: client.ObjectKey{Name: string(ref.Name)}})
 	}
+	related, err := gather.RelatedByZone(ctx, r.Client, a)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Could not list agencies with overlapping zones", "agency", a.Name)
+	}
+	for _, name := range related {
+		out = append(out, ctrl.Request{NamespacedName: client.ObjectKey{Name: name}})
+	}
 	for _, fields := range []client.MatchingFields{{gather.IndexAgencyParent: a.Name}, {gather.IndexAgencyCode: a.Spec.Code}} {
 		var list v1alpha1.AgencyList
 		if err := r.Client.List(ctx, &list, fields); err != nil {

@@ -97,6 +97,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Pod{}, byOwner, builder.WithPredicates(watches.Deleted())).
 		WatchesMetadata(&corev1.Pod{}, watches.Map(portalOfForeignPod)).
 		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsOfAgency), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionNetworkIsolated, v1alpha1.ConditionOffboarding))).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsInZones), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&networkingv1.NetworkPolicy{}, watches.MapLow(r.portalsOfGuard)).
 		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard)).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.portalsOfPolicy), builder.WithPredicates(watches.StandardChanged())).

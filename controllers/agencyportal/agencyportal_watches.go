@@ -2,12 +2,15 @@ package agencyportal
 
 import (
 	"context"
+	"slices"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
+	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
@@ -16,6 +19,28 @@ import (
 // portalsOfAgency maps an agency to the portals in its namespace.
 func (r *Reconciler) portalsOfAgency(ctx context.Context, o client.Object) []ctrl.Request {
 	return r.list(ctx, client.InNamespace(names.Namespace(o.GetName())))
+}
+
+// portalsInZones maps an agency to the portals of others with host names in its
+// zones, which are theirs or not by them.
+func (r *Reconciler) portalsInZones(ctx context.Context, o client.Object) []ctrl.Request {
+	a, ok := o.(*v1alpha1.Agency)
+	if !ok || len(a.Spec.Domains) == 0 {
+		return nil
+	}
+	var list v1alpha1.AgencyPortalList
+	if err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+		log.FromContext(ctx).Error(err, "Could not list portals in zones of an agency", "agency", a.Name)
+		return nil
+	}
+	var out []ctrl.Request
+	for i := range list.Items {
+		p := &list.Items[i]
+		if slices.ContainsFunc(p.Spec.Hostnames, func(h v1alpha1.DNSName) bool { return desired.Delegated(h, a.Spec.Domains) }) {
+			out = append(out, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(p)})
+		}
+	}
+	return out
 }
 
 // portalsOfGuard maps an agency's namespace or default deny to the portals that

@@ -21,6 +21,9 @@ type AgencyInput struct {
 	// Namespace named agency-<name>, as the cache shows it; nil when there is none
 	// that the operator made.
 	Namespace *corev1.Namespace
+	// ZonesTaken are the agency's zones that an older agency has too, ZonesNear the
+	// zones of others that are, or lie above or below, the agency's.
+	ZonesTaken, ZonesNear []Zone
 	// Contents counts what the agency has.
 	Contents v1alpha1.AgencyContents
 	// Portals are the names of the portals in the agency's namespace, sorted.
@@ -37,6 +40,8 @@ type AgencyOutput struct {
 	Objects []Object
 	// Parent is the finding about the parent; nil when it is resolved.
 	Parent *Blocker
+	// Zones is the finding about zones that an older agency has; nil without any.
+	Zones *Blocker
 	// Code is the finding about a code that is taken; nil when it is free.
 	Code *Blocker
 }
@@ -45,7 +50,7 @@ type AgencyOutput struct {
 // admitted once keeps its guards even when its parent disappears; a new one
 // waits.
 func Agency(in AgencyInput) AgencyOutput {
-	out := AgencyOutput{Parent: parentFinding(in), Code: codeFinding(in)}
+	out := AgencyOutput{Parent: parentFinding(in), Code: codeFinding(in), Zones: zonesFinding(in)}
 	admitted := in.Agency.Status.Namespace != ""
 	if (out.Parent != nil || out.Code != nil) && !admitted {
 		return out
@@ -59,7 +64,7 @@ func Agency(in AgencyInput) AgencyOutput {
 		resourceQuota(s, a),
 		limitRange(s),
 	)
-	if b := roleBinding(s, "agency-admins", names.ClusterRoleAgencyAdmin, a.Spec.AdminGroups); b != nil {
+	if b := roleBinding(s, "agency-admins", names.ClusterRoleAgencyAdmin, a.Spec.AdminGroups, a.Spec.AdminServiceAccounts...); b != nil {
 		out.Objects = append(out.Objects, b)
 	}
 	if b := roleBinding(s, "agency-viewers", names.ClusterRoleAgencyViewer, a.Spec.ViewerGroups); b != nil {

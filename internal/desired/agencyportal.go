@@ -35,6 +35,9 @@ type PortalInput struct {
 	// HostnameHolders names, for each host name that an older portal holds, that
 	// portal as namespace/name.
 	HostnameHolders map[v1alpha1.DNSName]string
+	// HostnameZones are, for each host name, the most specific zone of any agency
+	// that it lies in; those in none are left out.
+	HostnameZones map[v1alpha1.DNSName]Zone
 	// OneStopHolder is the older portal of the agency with a one-stop system.
 	OneStopHolder string
 	// Platforms are the shared platforms that the portal, or its last compliant
@@ -265,6 +268,9 @@ func exposureBlockers(in PortalInput) []Blocker {
 		if in.Agency != nil && !Delegated(h, in.Agency.Spec.Domains) {
 			out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonHostnameNotDelegated,
 				Message: fmt.Sprintf("spec.hostnames[%d]: %q is outside the zones delegated to agency %q (%s); use a name inside them or ask the platform team to add the zone to spec.domains.", i, h, in.Agency.Name, joinDomains(in.Agency.Spec.Domains))})
+		} else if z := in.HostnameZones[h]; in.Agency != nil && z.Agency != "" && z.Agency != in.Agency.Name {
+			out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonHostnameNotDelegated,
+				Message: fmt.Sprintf("spec.hostnames[%d]: %q lies in zone %q, which is delegated to agency %q; the most specific zone decides, so use a name outside it.", i, h, z.Name, z.Agency)})
 		} else if holder := in.HostnameHolders[h]; holder != "" {
 			out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonHostnameTaken,
 				Message: fmt.Sprintf("spec.hostnames[%d]: %q is held by the older portal %s; use another name.", i, h, holder)})

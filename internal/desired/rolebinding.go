@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"cmp"
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -9,16 +10,23 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
-// roleBinding binds groups to a shipped ClusterRole; nil without groups, so
-// that an emptied list takes the rights away.
-func roleBinding(s scope, name, clusterRole string, groups []v1alpha1.GroupName) *rbacv1.RoleBinding {
-	if len(groups) == 0 {
+// roleBinding binds groups and service accounts to a shipped ClusterRole; nil
+// without any, so that an emptied list takes the rights away.
+func roleBinding(s scope, name, clusterRole string, groups []v1alpha1.GroupName, accounts ...v1alpha1.ServiceAccountReference) *rbacv1.RoleBinding {
+	if len(groups)+len(accounts) == 0 {
 		return nil
 	}
 	sorted := slices.Sorted(slices.Values(groups))
 	subjects := make([]rbacv1.Subject, len(sorted))
 	for i, g := range sorted {
 		subjects[i] = rbacv1.Subject{Kind: rbacv1.GroupKind, APIGroup: rbacv1.GroupName, Name: string(g)}
+	}
+	accounts = slices.Clone(accounts)
+	slices.SortFunc(accounts, func(x, y v1alpha1.ServiceAccountReference) int {
+		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
+	})
+	for _, a := range accounts {
+		subjects = append(subjects, rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: string(a.Namespace), Name: string(a.Name)})
 	}
 	return &rbacv1.RoleBinding{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "RoleBinding"},

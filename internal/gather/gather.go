@@ -50,6 +50,9 @@ func Agency(ctx context.Context, r, foreign client.Reader, s settings.Settings, 
 	if in.Portals, err = PortalNames(ctx, r, names.Namespace(a.Name)); err != nil {
 		return in, err
 	}
+	if in.ZonesTaken, in.ZonesNear, err = zones(ctx, r, a); err != nil {
+		return in, err
+	}
 	in.Contents, err = contents(ctx, r, a, len(in.Portals))
 	return in, err
 }
@@ -176,7 +179,7 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 	if in.Policies, err = policies(ctx, r); err != nil {
 		return in, err
 	}
-	if in.HostnameHolders, err = hostnameHolders(ctx, r, p); err != nil {
+	if in.HostnameHolders, in.HostnameZones, err = hostnameHolders(ctx, r, p); err != nil {
 		return in, err
 	}
 	if in.OlderSiblings, in.OneStopHolder, err = siblings(ctx, r, p); err != nil {
@@ -248,14 +251,22 @@ func orphaned(ctx context.Context, r client.Reader, namespace string) (bool, err
 	return ok && desired.Orphaned(&v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: name}}, ns), nil
 }
 
-// hostnameHolders finds the older portals that hold the portal's host names. A
-// claim outside the claimant's own zones is no claim.
-func hostnameHolders(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (map[v1alpha1.DNSName]string, error) {
-	holders := map[v1alpha1.DNSName]string{}
+// hostnameHolders finds the older portals that hold the portal's host names, and
+// whose zones those lie in. A claim outside the claimant's own zones, or in a
+// more specific one of somebody else, is no claim.
+func hostnameHolders(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (map[v1alpha1.DNSName]string, map[v1alpha1.DNSName]desired.Zone, error) {
+	holders, zones := map[v1alpha1.DNSName]string{}, map[v1alpha1.DNSName]desired.Zone{}
 	for _, h := range p.Spec.Hostnames {
+		zone, err := ZoneOf(ctx, r, h)
+		if err != nil {
+			return nil, nil, err
+		}
+		if zone != nil {
+			zones[h] = *zone
+		}
 		var claimants v1alpha1.AgencyPortalList
 		if err := r.List(ctx, &claimants, client.MatchingFields{IndexPortalHostname: string(h)}); err != nil {
-			return nil, fmt.Errorf("list portals with host name %s: %w", h, err)
+			return nil, nil, fmt.Errorf("list portals with host name %s: %w", h, err)
 		}
 		valid := []*v1alpha1.AgencyPortal{p}
 		for i := range claimants.Items {
@@ -263,12 +274,7 @@ func hostnameHolders(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPor
 			if c.UID == p.UID {
 				continue
 			}
-			name, _ := names.AgencyOf(c.Namespace)
-			agency, err := get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: name})
-			if err != nil {
-				return nil, fmt.Errorf("read agency of claimant: %w", err)
-			}
-			if agency != nil && desired.Delegated(h, agency.Spec.Domains) {
+			if name, ok := names.AgencyOf(c.Namespace); ok && zone != nil && name == zone.Agency {
 				valid = append(valid, c)
 			}
 		}
@@ -276,7 +282,7 @@ func hostnameHolders(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPor
 			holders[h] = first.Namespace + "/" + first.Name
 		}
 	}
-	return holders, nil
+	return holders, zones, nil
 }
 
 // siblings counts the older portals of the agency and finds the one with the

@@ -3,12 +3,14 @@ package gather
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -16,13 +18,17 @@ import (
 
 // Field indexes, so that no event costs a look at every object.
 const (
-	IndexAgencyCode     = "spec.code"
-	IndexAgencyParent   = "spec.parentRef.name"
-	IndexPortalHostname = "spec.hostnames"
-	IndexPortalPolicy   = "status.policies"
-	IndexPortalLevel    = "level"
-	IndexPortalExposure = "spec.exposure"
-	IndexPortalPlatform = "spec.platformRefs"
+	IndexAgencyCode   = "spec.code"
+	IndexAgencyParent = "spec.parentRef.name"
+	// IndexAgencyZone has the zones of an agency, IndexAgencyZoneAbove all that
+	// they lie below.
+	IndexAgencyZone      = "spec.domains"
+	IndexAgencyZoneAbove = "above spec.domains"
+	IndexPortalHostname  = "spec.hostnames"
+	IndexPortalPolicy    = "status.policies"
+	IndexPortalLevel     = "level"
+	IndexPortalExposure  = "spec.exposure"
+	IndexPortalPlatform  = "spec.platformRefs"
 
 	IndexServiceDataset = "spec.dataset"
 	IndexServicePortal  = "spec.portalRef.name"
@@ -55,6 +61,18 @@ func RegisterIndexes(ctx context.Context, indexer client.FieldIndexer, s setting
 				return nil
 			}
 			return []string{string(a.Spec.ParentRef.Name)}
+		}),
+		agency(IndexAgencyZone, func(a *v1alpha1.Agency) []string { return strings(a.Spec.Domains) }),
+		agency(IndexAgencyZoneAbove, func(a *v1alpha1.Agency) []string {
+			var out []string
+			for _, z := range a.Spec.Domains {
+				for _, above := range desired.Suffixes(z)[1:] {
+					if !slices.Contains(out, string(above)) {
+						out = append(out, string(above))
+					}
+				}
+			}
+			return out
 		}),
 		portal(IndexPortalHostname, func(p *v1alpha1.AgencyPortal) []string { return strings(p.Spec.Hostnames) }),
 		portal(IndexPortalPolicy, func(p *v1alpha1.AgencyPortal) []string { return p.Status.Policies }),

@@ -42,6 +42,11 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist.")
 	}
 	isolatedNamespace(set, in)
+	if out.Zones != nil {
+		setBlocker(set, v1alpha1.ConditionZonesDelegated, out.Zones)
+	} else {
+		set.True(v1alpha1.ConditionZonesDelegated, v1alpha1.ReasonZonesDelegated, desired.ZonesMessage(in))
+	}
 	if a.Spec.Suspended && set.Get(v1alpha1.ConditionNamespaceReady).Reason == v1alpha1.ReasonNamespaceReady {
 		set.False(v1alpha1.ConditionReady, v1alpha1.ReasonSuspended, "spec.suspended is true: workloads are stopped and the operator's policies closed; nothing is lost. Set it to false to resume.")
 		how = resting
