@@ -87,7 +87,7 @@ func waitPorts(t *testing.T, p *v1alpha1.AgencyPortal, want ...int32) {
 // servedPorts that returns the spec's port alone.
 func TestRolloutThatCannotProceed(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
-	name, code := unique("rollout", "F41")
+	name, code := unique("rollout", "Z41")
 	agency := harness.Agency(name, code, func(a *v1alpha1.Agency) { a.Spec.Quota.Pods = ptr.To(int32(2)) })
 	env.Create(t, agency)
 	env.WaitReady(t, agency)
@@ -123,7 +123,7 @@ func TestRolloutThatCannotProceed(t *testing.T) {
 // internal/desired is seen failing with a budget from min of two on only.
 func TestDrainOfScaledPortal(t *testing.T) {
 	env.Operator(t, harness.OperatorOptions{})
-	name, code := unique("drained", "F42")
+	name, code := unique("drained", "Z42")
 	agency := harness.Agency(name, code)
 	env.Create(t, agency)
 	env.WaitReady(t, agency)
@@ -183,7 +183,7 @@ func TestDrainOfScaledPortal(t *testing.T) {
 // are not looked at.
 func TestAutoscalerIsObserved(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
-	name, code := unique("scaled", "F43")
+	name, code := unique("scaled", "Z43")
 	agency := harness.Agency(name, code)
 	env.Create(t, agency)
 	env.WaitReady(t, agency)
@@ -233,7 +233,7 @@ func TestAutoscalerIsObserved(t *testing.T) {
 // looking at pods.
 func TestForeignPodIsNamed(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
-	name, code := unique("strange", "F44")
+	name, code := unique("strange", "Z44")
 	agency := harness.Agency(name, code)
 	env.Create(t, agency)
 	env.WaitReady(t, agency)
@@ -275,7 +275,7 @@ func TestForeignPodIsNamed(t *testing.T) {
 // is seen failing with a pod template without it.
 func TestRestart(t *testing.T) {
 	env.Operator(t, harness.OperatorOptions{})
-	name, code := unique("restarted", "F45")
+	name, code := unique("restarted", "Z45")
 	agency := harness.Agency(name, code)
 	env.Create(t, agency)
 	env.WaitReady(t, agency)
