@@ -36,6 +36,7 @@ import (
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -56,7 +57,9 @@ func NewScheme() (*runtime.Scheme, error) {
 
 // NewManager returns a manager whose caches hold what the operator needs and no
 // more: of children only its own, of pods only their metadata.
-func NewManager(cfg *rest.Config, opts ctrl.Options) (ctrl.Manager, error) {
+func NewManager(cfg *rest.Config, opts ctrl.Options) (*Operator, error) {
+	op := &Operator{StartTimeout: defaultStartTimeout, queues: queue.NewSet(), informers: newInformers()}
+	cfg = op.gated(cfg, &opts)
 	s, err := NewScheme()
 	if err != nil {
 		return nil, err
@@ -71,7 +74,7 @@ func NewManager(cfg *rest.Config, opts ctrl.Options) (ctrl.Manager, error) {
 	yes := true
 	opts.Scheme = s
 	opts.Cache.DefaultTransform = transform()
-	opts.Cache.ByObject = map[client.Object]cache.ByObject{
+	op.children = map[client.Object]cache.ByObject{
 		&corev1.Namespace{}:                             managed,
 		&corev1.ResourceQuota{}:                         managed,
 		&corev1.LimitRange{}:                            managed,
@@ -86,29 +89,34 @@ func NewManager(cfg *rest.Config, opts ctrl.Options) (ctrl.Manager, error) {
 		&admissionv1.ValidatingAdmissionPolicyBinding{}: managed,
 		pods: {Label: labels.NewSelector().Add(*ofPortals)},
 	}
+	opts.Cache.ByObject = op.children
 	// A reconcile that follows a write must see it, else it would write again.
 	opts.Client.Cache = &client.CacheOptions{EnableReadYourWritesConsistency: &yes}
 	opts.Controller.ReconciliationTimeout = reconcileTimeout
-	mgr, err := ctrl.NewManager(cfg, opts)
-	if err != nil {
+	opts.Cache.NewInformer = op.informers.tracked("")
+	if op.Manager, err = ctrl.NewManager(cfg, opts); err != nil {
 		return nil, fmt.Errorf("create manager: %w", err)
 	}
-	return mgr, nil
+	return op, nil
 }
 
 // SetupAll registers the indexes and every controller. The clock decides when
 // links expire.
-func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings, now func() time.Time) error {
+func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func() time.Time) error {
 	if err := gather.RegisterIndexes(ctx, mgr.GetFieldIndexer(), s); err != nil {
 		return fmt.Errorf("register indexes: %w", err)
 	}
-	foreign, err := foreignPolicies(mgr)
+	foreign, err := foreignPolicies(ctx, mgr)
 	if err != nil {
 		return err
 	}
 	recorder, err := eventRecorder(mgr)
 	if err != nil {
 		return err
+	}
+	clock := newClockWatcher(now)
+	if err := mgr.Add(clock); err != nil {
+		return fmt.Errorf("add the clock watcher: %w", err)
 	}
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}
 	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Foreign: foreign, Applier: applier, Settings: s}).SetupWithManager(mgr); err != nil {
@@ -126,14 +134,14 @@ func SetupAll(ctx context.Context, mgr ctrl.Manager, s settings.Settings, now fu
 	if err := (&sharedplatform.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up shared platform controller: %w", err)
 	}
-	if err := (&datasharinglink.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {
+	if err := (&datasharinglink.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now, Events: recorder, ClockJumps: clock.jumps}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up link controller: %w", err)
 	}
 	if err := (&datasharingapproval.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up approval controller: %w", err)
 	}
 	// +kubebuilder:scaffold:builder
-	return nil
+	return mgr.prepare(ctx)
 }
 
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
@@ -155,19 +163,23 @@ func eventRecorder(mgr ctrl.Manager) (events.Recorder, error) {
 
 // foreignPolicies adds a cache to the manager that holds the network policies
 // which the manager's own leaves out, because the operator did not write them.
-func foreignPolicies(mgr ctrl.Manager) (cache.Cache, error) {
+func foreignPolicies(ctx context.Context, mgr *Operator) (cache.Cache, error) {
 	foreign, err := labels.NewRequirement(names.LabelManagedBy, selection.NotEquals, []string{names.ManagedBy})
 	if err != nil {
 		return nil, fmt.Errorf("select foreign network policies: %w", err)
 	}
 	c, err := cache.New(mgr.GetConfig(), cache.Options{
 		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject: map[client.Object]cache.ByObject{&networkingv1.NetworkPolicy{}: {Label: labels.NewSelector().Add(*foreign)}},
+		NewInformer: mgr.informers.tracked("foreign "),
+		ByObject:    map[client.Object]cache.ByObject{&networkingv1.NetworkPolicy{}: {Label: labels.NewSelector().Add(*foreign)}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create cache of foreign network policies: %w", err)
 	}
-	if err := mgr.Add(c); err != nil {
+	if _, err := c.GetInformer(ctx, &networkingv1.NetworkPolicy{}, cache.BlockUntilSynced(false)); err != nil {
+		return nil, fmt.Errorf("watch foreign network policies: %w", err)
+	}
+	if err := mgr.Add(ownCache{c}); err != nil {
 		return nil, fmt.Errorf("add cache of foreign network policies: %w", err)
 	}
 	return c, nil

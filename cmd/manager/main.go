@@ -11,7 +11,6 @@ import (
 
 	"go.uber.org/zap/zapcore"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
@@ -38,6 +37,8 @@ func run(ctx context.Context) error {
 	flag.StringVar(&config, "config", "", "File with the settings of the installation (required).")
 	flag.StringVar(&metricsAddress, "metrics-bind-address", ":8443", "Address of the metrics over HTTPS; 0 turns them off.")
 	flag.StringVar(&probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
+	var startTimeout time.Duration
+	flag.DurationVar(&startTimeout, "start-timeout", 2*time.Minute, "How long the caches may take to fill before the operator ends with the names of those that are not.")
 	flag.BoolVar(&leaderElect, "leader-elect", false, "Run one active replica at a time.")
 	logging := zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder}
 	logging.BindFlags(flag.CommandLine)
@@ -69,17 +70,12 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	mgr.StartTimeout = startTimeout
 	if err := controllers.SetupAll(ctx, mgr, s, time.Now); err != nil {
 		return err
 	}
-	if err := ctrlmetrics.Registry.Register(metrics.Collector{Reader: mgr.GetClient()}); err != nil {
+	if err := ctrlmetrics.Registry.Register(metrics.Collector{Reader: mgr.GetClient(), Running: mgr.RunningControllers}); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
-	}
-	if err := mgr.AddHealthzCheck("healthz", healthz.Ping); err != nil {
-		return fmt.Errorf("add health check: %w", err)
-	}
-	if err := mgr.AddReadyzCheck("readyz", healthz.Ping); err != nil {
-		return fmt.Errorf("add readiness check: %w", err)
 	}
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("run: %w", err)

@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -22,6 +21,7 @@ import (
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
@@ -65,8 +65,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	byOwner := watches.ByOwnerLabel("Agency")
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("agency").
-		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		WithOptions(queue.Of(mgr).Options("agency", 4)).
 		For(&v1alpha1.Agency{}).
+		Watches(&v1alpha1.Agency{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&corev1.Namespace{}, byOwner).
 		Watches(&corev1.ResourceQuota{}, byOwner, builder.WithPredicates(watches.NotStatus())).
 		Watches(&corev1.LimitRange{}, byOwner).

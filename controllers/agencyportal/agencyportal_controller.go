@@ -14,7 +14,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -24,6 +23,7 @@ import (
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
@@ -86,8 +86,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	reported := builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.ReportChanged()))
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("agencyportal").
-		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
+		WithOptions(queue.Of(mgr).Options("agencyportal", concurrency)).
 		For(&v1alpha1.AgencyPortal{}).
+		Watches(&v1alpha1.AgencyPortal{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&appsv1.Deployment{}, byOwner).
 		Watches(&corev1.ServiceAccount{}, byOwner).
 		Watches(&corev1.Service{}, byOwner).

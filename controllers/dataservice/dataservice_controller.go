@@ -15,6 +15,7 @@ import (
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
@@ -38,7 +39,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("dataservice").
+		WithOptions(queue.Of(mgr).Options("dataservice", 1)).
 		For(&v1alpha1.DataService{}).
+		Watches(&v1alpha1.DataService{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&v1alpha1.DataService{}, watches.Map(r.rivals), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.claimsOfPortal), builder.WithPredicates(watches.PortalGate())).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.claimsOfAgency), builder.WithPredicates(watches.SpecChanged())).

@@ -15,6 +15,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
@@ -38,7 +39,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("datasharingapproval").
+		WithOptions(queue.Of(mgr).Options("datasharingapproval", 1)).
 		For(&v1alpha1.DataSharingApproval{}).
+		Watches(&v1alpha1.DataSharingApproval{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&v1alpha1.DataSharingLink{}, watches.Map(r.approvalsOfLink), builder.WithPredicates(scopeChanged())).
 		Complete(loop)
 }

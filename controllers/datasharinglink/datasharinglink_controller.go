@@ -11,7 +11,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -20,6 +21,7 @@ import (
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
@@ -36,6 +38,8 @@ type Reconciler struct {
 	Events events.Recorder
 	// Concurrency is the number of links that are worked on at once; 0 means 8.
 	Concurrency int
+	// ClockJumps has an event whenever the clock was set; may be nil.
+	ClockJumps <-chan event.GenericEvent
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=datasharinglinks,verbs=get;list;watch;patch
@@ -43,6 +47,10 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=datasharinglinks/finalizers,verbs=update
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies;agencyportals;dataservices;datasharingapprovals;securitypolicies;sharedplatforms,verbs=get;list;watch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete
+
+// lookAgain bounds the wait for the end of a term: a timer counts by a clock of
+// its own, which may run slower than the wall clock.
+const lookAgain = 10 * time.Minute
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -61,18 +69,22 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	gate := builder.WithPredicates(watches.PortalGate())
 	spec := builder.WithPredicates(watches.SpecChanged())
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named("datasharinglink").
-		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
+		WithOptions(queue.Of(mgr).Options("datasharinglink", concurrency)).
 		For(&v1alpha1.DataSharingLink{}).
+		Watches(&v1alpha1.DataSharingLink{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&networkingv1.NetworkPolicy{}, watches.ByOwnerLabel("DataSharingLink")).
 		Watches(&v1alpha1.DataSharingApproval{}, watches.Map(linkOfApproval), spec).
 		Watches(&v1alpha1.DataService{}, watches.Map(r.linksOfService), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionDatasetOwned))).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.linksOfPortal), gate).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionOffboarding))).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.linksOfPolicy), builder.WithPredicates(watches.StandardChanged())).
-		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.linksOverPlatform), spec).
-		Complete(loop)
+		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.linksOverPlatform), spec)
+	if r.ClockJumps != nil {
+		b = b.WatchesRawSource(source.Channel(r.ClockJumps, watches.Map(r.allLinks)))
+	}
+	return b.Complete(loop)
 }
 
 func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl.Result, error) {
@@ -104,7 +116,7 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 	status.DataSharingLink(in, out, res, err)
 	result := ctrl.Result{RequeueAfter: res.RetryAfter()}
 	// The end of the term is no event, so it is waited for, to the second.
-	if left := l.Spec.ValidUntil.Sub(now); left > 0 && (result.RequeueAfter == 0 || left < result.RequeueAfter) {
+	if left := min(l.Spec.ValidUntil.Sub(now), lookAgain); left > 0 && (result.RequeueAfter == 0 || left < result.RequeueAfter) {
 		result.RequeueAfter = left
 	}
 	return result, err

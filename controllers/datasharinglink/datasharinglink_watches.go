@@ -15,6 +15,11 @@ import (
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
+// allLinks is for what concerns every link: the time.
+func (r *Reconciler) allLinks(ctx context.Context, _ client.Object) []ctrl.Request {
+	return r.list(ctx)
+}
+
 func linkOfApproval(_ context.Context, o client.Object) []ctrl.Request {
 	a, ok := o.(*v1alpha1.DataSharingApproval)
 	if !ok {

@@ -20,6 +20,7 @@ import (
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
@@ -50,7 +51,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	byOwner := watches.ByOwnerLabel("SecurityPolicy")
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("securitypolicy").
+		WithOptions(queue.Of(mgr).Options("securitypolicy", 1)).
 		For(&v1alpha1.SecurityPolicy{}).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&admissionv1.ValidatingAdmissionPolicy{}, byOwner, builder.WithPredicates(watches.NotStatus())).
 		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, byOwner).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(r.policiesOfPortal), builder.WithPredicates(countsChanged())).

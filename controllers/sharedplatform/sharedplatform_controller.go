@@ -14,6 +14,7 @@ import (
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
@@ -37,7 +38,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("sharedplatform").
+		WithOptions(queue.Of(mgr).Options("sharedplatform", 1)).
 		For(&v1alpha1.SharedPlatform{}).
+		Watches(&v1alpha1.SharedPlatform{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.rivals), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsOfOwner), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), builder.WithPredicates(watches.PortalGate())).

@@ -11,10 +11,8 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -26,44 +24,28 @@ import (
 type MapFunc func(context.Context, client.Object) []ctrl.Request
 
 // Map enqueues what an object maps to, for the old and the new object of an
-// update.
-func Map(f MapFunc) handler.EventHandler { return mapped(f, 0, 0) }
+// update. What closes goes first, see Closes.
+func Map(f MapFunc) handler.EventHandler { return mapping{f: f} }
 
 // MapLow is Map at low priority, for fan-outs: one edited object must not wait
-// behind them.
-func MapLow(f MapFunc) handler.EventHandler { return mapped(f, 0, handler.LowPriority) }
+// behind them. Fan-outs that close go first all the same.
+func MapLow(f MapFunc) handler.EventHandler { return mapping{f: f, priority: handler.LowPriority} }
 
 // countDelay gathers a burst of events into one count.
 const countDelay = time.Second
 
 // MapLater is Map with a delay, so that a burst of events becomes one request:
 // for what is counted, and opens or closes nothing.
-func MapLater(f MapFunc) handler.EventHandler { return mapped(f, countDelay, handler.LowPriority) }
+func MapLater(f MapFunc) handler.EventHandler {
+	return mapping{f: f, delay: countDelay, priority: handler.LowPriority}
+}
 
-func mapped(f MapFunc, delay time.Duration, priority int) handler.EventHandler {
-	type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
-	add := func(ctx context.Context, q queue, objects ...client.Object) {
-		seen := map[ctrl.Request]bool{}
-		for _, o := range objects {
-			for _, req := range f(ctx, o) {
-				if seen[req] {
-					continue
-				}
-				seen[req] = true
-				if pq, ok := q.(priorityqueue.PriorityQueue[ctrl.Request]); ok {
-					pq.AddWithOpts(priorityqueue.AddOpts{After: delay, Priority: &priority}, req)
-				} else {
-					q.AddAfter(req, delay)
-				}
-			}
-		}
-	}
-	return handler.Funcs{
-		CreateFunc:  func(ctx context.Context, e event.CreateEvent, q queue) { add(ctx, q, e.Object) },
-		UpdateFunc:  func(ctx context.Context, e event.UpdateEvent, q queue) { add(ctx, q, e.ObjectOld, e.ObjectNew) },
-		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, q, e.Object) },
-		GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) { add(ctx, q, e.Object) },
-	}
+// Self enqueues an object at the priority that its change deserves; with For
+// alone, all changes are alike.
+func Self() handler.EventHandler {
+	return Map(func(_ context.Context, o client.Object) []ctrl.Request {
+		return []ctrl.Request{{NamespacedName: client.ObjectKeyFromObject(o)}}
+	})
 }
 
 // ByOwnerLabel enqueues the owner that an object's labels name. The labels of
@@ -87,6 +69,16 @@ func SpecChanged() predicate.Predicate {
 			!e.ObjectOld.GetDeletionTimestamp().Equal(e.ObjectNew.GetDeletionTimestamp()) ||
 			e.ObjectOld.GetUID() != e.ObjectNew.GetUID()
 	}}
+}
+
+// Closing passes changes that close, and nothing else.
+func Closing() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(e event.CreateEvent) bool { return !e.IsInInitialList && Closes(nil, e.Object) },
+		UpdateFunc:  func(e event.UpdateEvent) bool { return Closes(e.ObjectOld, e.ObjectNew) },
+		DeleteFunc:  func(e event.DeleteEvent) bool { return Closes(e.Object, nil) },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
 }
 
 // NotStatus drops updates of objects without a generation that changed neither

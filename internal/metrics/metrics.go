@@ -22,12 +22,15 @@ var (
 	objects = prometheus.NewDesc("govplatform_objects", "Objects by kind, Ready status and reason.", []string{"kind", "ready", "reason"}, nil)
 	portals = prometheus.NewDesc("govplatform_portals", "Portals by security level and exposure.", []string{"level", "exposure"}, nil)
 	held    = prometheus.NewDesc("govplatform_policy_held", "Security policies whose newest spec is held, because it would stop more than its author accepts.", nil, nil)
+	running = prometheus.NewDesc("govplatform_controller_running", "1 while the workers of a controller have started; all are 0 on a replica without the lease.", []string{"controller"}, nil)
 	service = prometheus.NewDesc("govplatform_public_services", "Public services by state: declared in specs, verified on Ready portals.", []string{"state"}, nil)
 )
 
 // Collector reads the cache at every scrape.
 type Collector struct {
 	Reader client.Reader
+	// Running reports of every controller whether its workers have started; may be nil.
+	Running func() map[string]bool
 }
 
 // Describe implements prometheus.Collector.
@@ -36,6 +39,7 @@ func (c Collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- portals
 	ch <- held
 	ch <- service
+	ch <- running
 }
 
 // Collect implements prometheus.Collector. What can't be read is left out.
@@ -63,10 +67,22 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, float64(len(policy.Held(policies.Items))))
 	}
+	if c.Running != nil {
+		for name, is := range c.Running() {
+			ch <- prometheus.MustNewConstMetric(running, prometheus.GaugeValue, one(is), name)
+		}
+	}
 	c.collectPortals(ctx, ch, count)
 	for k, n := range ready {
 		ch <- prometheus.MustNewConstMetric(objects, prometheus.GaugeValue, float64(n), k[0], k[1], k[2])
 	}
+}
+
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func (c Collector) collectPortals(ctx context.Context, ch chan<- prometheus.Metric, count func(string, *v1alpha1.StatusBase)) {

@@ -149,7 +149,7 @@ type Operator struct {
 	// Requests of this operator since it started.
 	Requests *Counter
 	// Manager of the operator.
-	Manager ctrl.Manager
+	Manager *controllers.Operator
 	cancel  context.CancelFunc
 	done    chan struct{}
 	err     error
@@ -165,6 +165,10 @@ type OperatorOptions struct {
 	Now func() time.Time
 	// LeaderElection runs it as one of several replicas.
 	LeaderElection bool
+	// StartTimeout bounds the start; the operator's own bound when 0.
+	StartTimeout time.Duration
+	// Started gets the operator when its start begins; may be nil.
+	Started func(*Operator)
 }
 
 // StartOperator runs the operator as its ServiceAccount until Stop.
@@ -190,6 +194,9 @@ func (e *Env) StartOperator(ctx context.Context, o OperatorOptions) (*Operator, 
 	if err != nil {
 		return nil, err
 	}
+	if o.StartTimeout > 0 {
+		op.Manager.StartTimeout = o.StartTimeout
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -203,10 +210,17 @@ func (e *Env) StartOperator(ctx context.Context, o OperatorOptions) (*Operator, 
 		cancel()
 		return nil, err
 	}
+	if o.Started != nil {
+		o.Started(op)
+	}
 	go func() {
 		defer close(op.done)
 		op.err = op.Manager.Start(runCtx)
 	}()
+	// A start that fails ends the wait too.
+	ctx, stopWaiting := context.WithCancel(ctx)
+	defer stopWaiting()
+	go func() { <-op.done; stopWaiting() }()
 	if !op.Manager.GetCache().WaitForCacheSync(ctx) {
 		cancel()
 		<-op.done

@@ -1,0 +1,52 @@
+package watches
+
+import (
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+// Closes reports whether a change takes something away that was allowed: such
+// changes go before all others. Before is nil for a new object, after for one
+// that is gone. When in doubt a change of a decision or a standard closes.
+func Closes(before, after client.Object) bool {
+	o := after
+	if o == nil {
+		o = before
+	}
+	if _, ours := o.(statused); !ours {
+		return false
+	}
+	if after == nil {
+		return true
+	}
+	created := before == nil
+	if !created && before.GetDeletionTimestamp() == nil && after.GetDeletionTimestamp() != nil {
+		return true
+	}
+	changed := created || before.GetGeneration() != after.GetGeneration() || before.GetUID() != after.GetUID()
+	switch a := after.(type) {
+	case *v1alpha1.Agency:
+		b, ok := before.(*v1alpha1.Agency)
+		return a.Spec.Suspended && (!ok || !b.Spec.Suspended)
+	case *v1alpha1.SecurityPolicy:
+		return changed && a.Spec.Mode == v1alpha1.ModeEnforce
+	case *v1alpha1.DataSharingApproval:
+		// A changed approval no longer says what it said.
+		return changed && (!created || a.Spec.Decision != v1alpha1.DecisionApprove)
+	case *v1alpha1.DataSharingLink, *v1alpha1.DataService, *v1alpha1.SharedPlatform:
+		return changed && !created || becameFalse(before, after, v1alpha1.ConditionDatasetOwned)
+	case *v1alpha1.AgencyPortal:
+		return becameFalse(before, after, v1alpha1.ConditionPolicyCompliant)
+	}
+	return false
+}
+
+// becameFalse reports whether a condition was true before and is not now.
+func becameFalse(before, after client.Object, condition string) bool {
+	b, ok1 := before.(statused)
+	a, ok2 := after.(statused)
+	return ok1 && ok2 && meta.IsStatusConditionTrue(b.GetStatusBase().Conditions, condition) &&
+		!meta.IsStatusConditionTrue(a.GetStatusBase().Conditions, condition)
+}

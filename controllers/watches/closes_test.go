@@ -1,0 +1,57 @@
+package watches
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+func TestCloses(t *testing.T) {
+	meta := func(generation int64) metav1.ObjectMeta { return metav1.ObjectMeta{Name: "a", Generation: generation} }
+	agency := func(suspended bool) *v1alpha1.Agency {
+		return &v1alpha1.Agency{ObjectMeta: meta(1), Spec: v1alpha1.AgencySpec{Suspended: suspended}}
+	}
+	policy := func(generation int64, mode v1alpha1.PolicyMode) *v1alpha1.SecurityPolicy {
+		return &v1alpha1.SecurityPolicy{ObjectMeta: meta(generation), Spec: v1alpha1.SecurityPolicySpec{Mode: mode}}
+	}
+	approval := func(generation int64, d v1alpha1.Decision) *v1alpha1.DataSharingApproval {
+		return &v1alpha1.DataSharingApproval{ObjectMeta: meta(generation), Spec: v1alpha1.DataSharingApprovalSpec{Decision: d}}
+	}
+	portal := func(compliant metav1.ConditionStatus) *v1alpha1.AgencyPortal {
+		p := &v1alpha1.AgencyPortal{ObjectMeta: meta(1)}
+		p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: compliant}}
+		return p
+	}
+	dying := agency(false)
+	now := metav1.Now()
+	dying.DeletionTimestamp = &now
+	for _, c := range []struct {
+		name          string
+		before, after client.Object
+		want          bool
+	}{
+		{"agency suspended", agency(false), agency(true), true},
+		{"agency resumed", agency(true), agency(false), false},
+		{"agency unchanged", agency(true), agency(true), false},
+		{"agency begins to end", agency(false), dying, true},
+		{"agency gone", agency(false), nil, true},
+		{"policy made", nil, policy(1, v1alpha1.ModeEnforce), true},
+		{"policy enforced", policy(1, v1alpha1.ModeAudit), policy(2, v1alpha1.ModeEnforce), true},
+		{"policy only audits", policy(1, v1alpha1.ModeEnforce), policy(2, v1alpha1.ModeAudit), false},
+		{"policy status", policy(1, v1alpha1.ModeEnforce), policy(1, v1alpha1.ModeEnforce), false},
+		{"approval made", nil, approval(1, v1alpha1.DecisionApprove), false},
+		{"suspension made", nil, approval(1, v1alpha1.DecisionSuspend), true},
+		{"approval changed", approval(1, v1alpha1.DecisionApprove), approval(2, v1alpha1.DecisionApprove), true},
+		{"portal violates", portal(metav1.ConditionTrue), portal(metav1.ConditionFalse), true},
+		{"portal complies", portal(metav1.ConditionFalse), portal(metav1.ConditionTrue), false},
+		{"portal edited", &v1alpha1.AgencyPortal{ObjectMeta: meta(1)}, &v1alpha1.AgencyPortal{ObjectMeta: meta(2)}, false},
+		{"link changed", &v1alpha1.DataSharingLink{ObjectMeta: meta(1)}, &v1alpha1.DataSharingLink{ObjectMeta: meta(2)}, true},
+	} {
+		if got := Closes(c.before, c.after); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}

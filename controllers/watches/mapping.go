@@ -1,0 +1,94 @@
+package watches
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/queue"
+)
+
+type workQueue = workqueue.TypedRateLimitingInterface[ctrl.Request]
+
+// mapping is not a handler.Funcs, which hides the queue behind one of its own.
+type mapping struct {
+	f        MapFunc
+	delay    time.Duration
+	priority int
+}
+
+// Create implements handler.EventHandler.
+func (m mapping) Create(ctx context.Context, e event.CreateEvent, q workQueue) {
+	priority := m.priority
+	switch {
+	case e.IsInInitialList:
+		priority = min(priority, handler.LowPriority)
+	case m.delay == 0 && Closes(nil, e.Object):
+		priority = queue.Closing
+	}
+	m.add(ctx, q, priority, e.Object)
+}
+
+// Update implements handler.EventHandler.
+func (m mapping) Update(ctx context.Context, e event.UpdateEvent, q workQueue) {
+	m.add(ctx, q, m.urgency(Closes(e.ObjectOld, e.ObjectNew)), e.ObjectOld, e.ObjectNew)
+}
+
+// Delete implements handler.EventHandler.
+func (m mapping) Delete(ctx context.Context, e event.DeleteEvent, q workQueue) {
+	m.add(ctx, q, m.urgency(Closes(e.Object, nil)), e.Object)
+}
+
+// Generic implements handler.EventHandler.
+func (m mapping) Generic(ctx context.Context, e event.GenericEvent, q workQueue) {
+	m.add(ctx, q, m.priority, e.Object)
+}
+
+// urgency of an event. What waits to be counted closes nothing.
+func (m mapping) urgency(closes bool) int {
+	if closes && m.delay == 0 {
+		return queue.Closing
+	}
+	return m.priority
+}
+
+func (m mapping) add(ctx context.Context, q workQueue, priority int, objects ...client.Object) {
+	var requests []ctrl.Request
+	seen := map[ctrl.Request]bool{}
+	for _, o := range objects {
+		for _, req := range m.f(ctx, o) {
+			if !seen[req] {
+				seen[req] = true
+				requests = append(requests, req)
+			}
+		}
+	}
+	o := priorityqueue.AddOpts{After: m.delay, Priority: &priority}
+	cause := causeOf(objects[0])
+	for _, req := range requests {
+		switch q := q.(type) {
+		case *queue.Queue:
+			q.AddCaused(cause, o, req)
+		case priorityqueue.PriorityQueue[ctrl.Request]:
+			q.AddWithOpts(o, req)
+		default:
+			q.AddAfter(req, m.delay)
+		}
+	}
+}
+
+// causeOf returns the agency in whose hands an object is; empty for what only
+// the platform's own people write.
+func causeOf(o client.Object) string {
+	if agency, ok := names.AgencyOf(o.GetNamespace()); ok {
+		return agency
+	}
+	return ""
+}

@@ -1,0 +1,263 @@
+// Package queue holds the queues of the controllers: what closes goes first, one
+// agency's flood delays nobody else, and retries stay close together.
+package queue
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/lru"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+const (
+	// Closing is the priority of what closes, stops or withdraws.
+	Closing = 100
+	// Flood is the priority of what an agency asks for beyond its share.
+	Flood = -200
+
+	// maxBackoff bounds the retries: what was in the way may be gone at any
+	// moment, and nothing says so.
+	maxBackoff = 8 * time.Second
+	minBackoff = 5 * time.Millisecond
+
+	// An agency's share of one controller: requests a second, and at once.
+	share, burst = 10, 50
+	// closingShare and closingBurst are its share of requests that close. They
+	// are never delayed, but beyond it they stand in the row with all others.
+	closingShare, closingBurst = 20, 100
+	// floodDelay gathers a flood's requests for one object into one.
+	floodDelay = time.Second
+	// buckets bounds how many agencies are remembered by one controller.
+	buckets = 1 << 12
+)
+
+// Request of a controller.
+type Request = reconcile.Request
+
+// Set holds the queues of all controllers and knows which of them run.
+type Set struct {
+	mu     sync.Mutex
+	states map[string]*state
+}
+
+// NewSet returns a set without controllers.
+func NewSet() *Set { return &Set{states: map[string]*state{}} }
+
+// Of returns the set that a manager brings along; nil when it has none.
+func Of(mgr any) *Set {
+	if m, ok := mgr.(interface{ Queues() *Set }); ok {
+		return m.Queues()
+	}
+	return nil
+}
+
+// Options returns the options of a controller with a queue of the set; with
+// those of controller-runtime when the set is nil.
+func (s *Set) Options(name string, concurrency int) controller.Options {
+	o := controller.Options{MaxConcurrentReconciles: concurrency}
+	if s == nil {
+		return o
+	}
+	st := &state{inFlight: map[Request]time.Time{}}
+	s.mu.Lock()
+	s.states[name] = st
+	s.mu.Unlock()
+	o.RateLimiter = workqueue.NewTypedItemExponentialFailureRateLimiter[Request](minBackoff, maxBackoff)
+	o.NewQueue = func(controllerName string, limiter workqueue.TypedRateLimiter[Request]) workqueue.TypedRateLimitingInterface[Request] {
+		return newQueue(st, priorityqueue.New(controllerName, func(o *priorityqueue.Opts[Request]) { o.RateLimiter = limiter }), name == "agency")
+	}
+	return o
+}
+
+// Running reports of every controller whether its workers have started.
+func (s *Set) Running() map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[string]bool, len(s.states))
+	for name, st := range s.states {
+		out[name] = st.isRunning()
+	}
+	return out
+}
+
+// Stopped names the controllers whose workers have not started, sorted.
+func (s *Set) Stopped() []string {
+	var out []string
+	for name, running := range s.Running() {
+		if !running {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Stuck names the controllers with a worker that has been busy with one request
+// for longer than the limit, sorted.
+func (s *Set) Stuck(limit time.Duration) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for name, st := range s.states {
+		if st.longest() > limit {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// state of one controller.
+type state struct {
+	mu       sync.Mutex
+	running  bool
+	inFlight map[Request]time.Time
+}
+
+func (s *state) isRunning() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running
+}
+
+func (s *state) workerWaits() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = true
+}
+
+func (s *state) begin(r Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight[r] = time.Now()
+}
+
+func (s *state) end(r Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.inFlight, r)
+}
+
+func (s *state) longest() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out time.Duration
+	for _, since := range s.inFlight {
+		out = max(out, time.Since(since))
+	}
+	return out
+}
+
+// Queue is the queue of one controller.
+type Queue struct {
+	priorityqueue.PriorityQueue[Request]
+	state *state
+	// ofAgencies is set when the requests themselves name agencies.
+	ofAgencies bool
+	mu         sync.Mutex
+	shares     *lru.Cache
+}
+
+func newQueue(st *state, inner priorityqueue.PriorityQueue[Request], ofAgencies bool) *Queue {
+	return &Queue{PriorityQueue: inner, state: st, ofAgencies: ofAgencies, shares: lru.New(buckets)}
+}
+
+// Add implements workqueue.TypedInterface.
+func (q *Queue) Add(r Request) { q.AddWithOpts(priorityqueue.AddOpts{}, r) }
+
+// AddAfter implements workqueue.TypedDelayingInterface.
+func (q *Queue) AddAfter(r Request, after time.Duration) {
+	q.AddWithOpts(priorityqueue.AddOpts{After: after}, r)
+}
+
+// AddRateLimited implements workqueue.TypedRateLimitingInterface.
+func (q *Queue) AddRateLimited(r Request) { q.AddWithOpts(priorityqueue.AddOpts{RateLimited: true}, r) }
+
+// AddWithOpts adds requests that the objects that they name have caused.
+func (q *Queue) AddWithOpts(o priorityqueue.AddOpts, requests ...Request) {
+	for _, r := range requests {
+		q.AddCaused(q.agencyOf(r), o, r)
+	}
+}
+
+// agencyOf returns the agency that a request is about; empty when it is about
+// what only the platform's own people write.
+func (q *Queue) agencyOf(r Request) string {
+	if r.Namespace == "" && q.ofAgencies {
+		return r.Name
+	}
+	agency, _ := names.AgencyOf(r.Namespace)
+	return agency
+}
+
+// AddCaused adds requests that an agency has caused; empty for the platform's
+// own people. Beyond an agency's share they wait, and behind all others.
+func (q *Queue) AddCaused(agency string, o priorityqueue.AddOpts, requests ...Request) {
+	closing := o.Priority != nil && *o.Priority >= Closing
+	if agency == "" || o.RateLimited || o.After > 0 {
+		q.PriorityQueue.AddWithOpts(o, requests...)
+		return
+	}
+	if q.share(agency, closing).Allow() {
+		q.PriorityQueue.AddWithOpts(o, requests...)
+		return
+	}
+	priority := Flood
+	o.After = floodDelay
+	if closing {
+		priority, o.After = 0, 0
+	}
+	o.Priority = &priority
+	q.PriorityQueue.AddWithOpts(o, requests...)
+}
+
+type shareKey struct {
+	agency  string
+	closing bool
+}
+
+func (q *Queue) share(agency string, closing bool) *rate.Limiter {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	key := shareKey{agency, closing}
+	if l, ok := q.shares.Get(key); ok {
+		return l.(*rate.Limiter)
+	}
+	l := rate.NewLimiter(share, burst)
+	if closing {
+		l = rate.NewLimiter(closingShare, closingBurst)
+	}
+	q.shares.Add(key, l)
+	return l
+}
+
+// GetWithPriority implements priorityqueue.PriorityQueue. A worker that asks for
+// its first request has started.
+func (q *Queue) GetWithPriority() (r Request, priority int, shutdown bool) {
+	q.state.workerWaits()
+	r, priority, shutdown = q.PriorityQueue.GetWithPriority()
+	if !shutdown {
+		q.state.begin(r)
+	}
+	return r, priority, shutdown
+}
+
+// Get implements workqueue.TypedInterface.
+func (q *Queue) Get() (r Request, shutdown bool) {
+	r, _, shutdown = q.GetWithPriority()
+	return r, shutdown
+}
+
+// Done implements workqueue.TypedInterface.
+func (q *Queue) Done(r Request) {
+	q.state.end(r)
+	q.PriorityQueue.Done(r)
+}
