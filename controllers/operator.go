@@ -19,6 +19,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/lease"
 	"github.com/govplatform/govplatform/internal/queue"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 const (
@@ -41,7 +42,9 @@ type Operator struct {
 	informers *informers
 	children  map[client.Object]cache.ByObject
 	gate      *lease.Gate
-	leads     atomic.Int64 // since when, in Unix nanoseconds; 0 before that
+	// unreadable knows the objects that the caches leave out.
+	unreadable *unreadable.Registry
+	leads      atomic.Int64 // since when, in Unix nanoseconds; 0 before that
 }
 
 // gated returns a configuration whose writes need the lease, if there is one.
@@ -133,6 +136,9 @@ func (o *Operator) Queues() *queue.Set { return o.queues }
 
 // RunningControllers reports of every controller whether it works.
 func (o *Operator) RunningControllers() map[string]bool { return o.queues.Running() }
+
+// Unreadable counts the objects of each kind that the caches leave out.
+func (o *Operator) Unreadable() map[string]int { return o.unreadable.Counts() }
 
 // healthy fails when only a new process would help.
 func (o *Operator) healthy(*http.Request) error {

@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -38,6 +40,7 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // reconcileTimeout bounds one round, so that a hanging read frees its worker.
@@ -74,6 +77,9 @@ func NewManager(cfg *rest.Config, opts ctrl.Options) (*Operator, error) {
 	yes := true
 	opts.Scheme = s
 	opts.Cache.DefaultTransform = transform()
+	op.unreadable = unreadable.NewRegistry(func(kind string, key types.NamespacedName) {
+		op.queues.Enqueue(strings.ToLower(kind), ctrl.Request{NamespacedName: key})
+	})
 	op.children = map[client.Object]cache.ByObject{
 		&corev1.Namespace{}:                             managed,
 		&corev1.ResourceQuota{}:                         managed,
@@ -93,7 +99,24 @@ func NewManager(cfg *rest.Config, opts ctrl.Options) (*Operator, error) {
 	// A reconcile that follows a write must see it, else it would write again.
 	opts.Client.Cache = &client.CacheOptions{EnableReadYourWritesConsistency: &yes}
 	opts.Controller.ReconciliationTimeout = reconcileTimeout
-	opts.Cache.NewInformer = op.informers.tracked("")
+	if opts.Cache.NewInformer, err = op.unreadable.Informers(cfg, s, op.informers.tracked("")); err != nil {
+		return nil, err
+	}
+	next := opts.NewClient
+	if next == nil {
+		next = client.New
+	}
+	opts.NewClient = func(cfg *rest.Config, o client.Options) (client.Client, error) {
+		c, err := next(cfg, o)
+		if err != nil {
+			return nil, fmt.Errorf("create client: %w", err)
+		}
+		writer, err := client.New(cfg, client.Options{HTTPClient: o.HTTPClient, Scheme: o.Scheme, Mapper: o.Mapper})
+		if err != nil {
+			return nil, fmt.Errorf("create client for unreadable objects: %w", err)
+		}
+		return op.unreadable.Client(c, writer), nil
+	}
 	if op.Manager, err = ctrl.NewManager(cfg, opts); err != nil {
 		return nil, fmt.Errorf("create manager: %w", err)
 	}

@@ -256,6 +256,9 @@ const (
 	ReasonSameApprover = "SameApprover"
 	// ReasonRejected: the scope was rejected.
 	ReasonRejected = "Rejected"
+	// ReasonUnreadable: the operator cannot decode the object. What it opened is
+	// closed, and what rests on it is held.
+	ReasonUnreadable = "Unreadable"
 	// ReasonLinkSuspended: the link is suspended.
 	ReasonLinkSuspended = "LinkSuspended"
 	// ReasonNotRequired: the authority's approval is not required.

@@ -10,6 +10,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // relatedAgencies maps an agency to its children, which wait for it, to its
@@ -33,7 +34,7 @@ func (r *Reconciler) relatedAgencies(ctx context.Context, o client.Object) []ctr
 	}
 	for _, fields := range []client.MatchingFields{{gather.IndexAgencyParent: a.Name}, {gather.IndexAgencyCode: a.Spec.Code}} {
 		var list v1alpha1.AgencyList
-		if err := r.Client.List(ctx, &list, fields); err != nil {
+		if err := r.Client.List(ctx, &list, fields, unreadable.Skip); err != nil {
 			log.FromContext(ctx).Error(err, "Could not list related agencies", "agency", a.Name)
 			continue
 		}

@@ -27,6 +27,7 @@ import (
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Reconciler reconciles portals.
@@ -84,6 +85,10 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	byOwner := watches.ByOwnerLabel("AgencyPortal")
 	reported := builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.ReportChanged()))
+	guard := unreadable.Guard{
+		Client: r.Client, Kind: "AgencyPortal", Next: loop,
+		Gone: r.goneUnreadable, Finalizer: names.FlowFinalizer,
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("agencyportal").
 		WithOptions(queue.Of(mgr).Options("agencyportal", concurrency)).
@@ -106,7 +111,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.siblings), builder.WithPredicates(watches.Deleted())).
 		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.portalsOfPlatform), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.consumersOfPortal), builder.WithPredicates(watches.PortalGate())).
-		Complete(loop)
+		Complete(guard)
 }
 
 func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
@@ -145,4 +150,11 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 	}
 	status.AgencyPortal(in, out, res, err)
 	return ctrl.Result{RequeueAfter: sooner(res.RetryAfter(), status.RecheckAfter(in, out))}, err
+}
+
+// goneUnreadable closes the flows of a portal that is being deleted and cannot
+// be read; the garbage collector removes the rest.
+func (r *Reconciler) goneUnreadable(ctx context.Context, owner names.Owner) error {
+	_, err := r.Applier.Teardown(ctx, owner, nil, nil)
+	return err
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Reconciler reconciles data services.
@@ -37,6 +38,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		New:    func() *v1alpha1.DataService { return &v1alpha1.DataService{} },
 		Run:    r.run,
 	}
+	guard := unreadable.Guard{Client: r.Client, Kind: "DataService", Next: loop}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("dataservice").
 		WithOptions(queue.Of(mgr).Options("dataservice", 1)).
@@ -48,7 +50,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.servicesOfPlatform), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.servicesOfPolicy), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(serviceOfLink), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionPolicyPaired))).
-		Complete(loop)
+		Complete(guard)
 }
 
 func (r *Reconciler) run(ctx context.Context, s *v1alpha1.DataService) (ctrl.Result, error) {

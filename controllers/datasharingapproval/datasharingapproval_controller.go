@@ -19,6 +19,7 @@ import (
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Reconciler reconciles approvals.
@@ -37,13 +38,14 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		New:    func() *v1alpha1.DataSharingApproval { return &v1alpha1.DataSharingApproval{} },
 		Run:    r.run,
 	}
+	guard := unreadable.Guard{Client: r.Client, Kind: "DataSharingApproval", Next: loop}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("datasharingapproval").
 		WithOptions(queue.Of(mgr).Options("datasharingapproval", 1)).
 		For(&v1alpha1.DataSharingApproval{}).
 		Watches(&v1alpha1.DataSharingApproval{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&v1alpha1.DataSharingLink{}, watches.Map(r.approvalsOfLink), builder.WithPredicates(scopeChanged())).
-		Complete(loop)
+		Complete(guard)
 }
 
 func (r *Reconciler) run(ctx context.Context, a *v1alpha1.DataSharingApproval) (ctrl.Result, error) {

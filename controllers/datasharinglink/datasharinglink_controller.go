@@ -25,6 +25,7 @@ import (
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Reconciler reconciles links.
@@ -69,6 +70,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	gate := builder.WithPredicates(watches.PortalGate())
 	spec := builder.WithPredicates(watches.SpecChanged())
+	guard := unreadable.Guard{Client: r.Client, Kind: "DataSharingLink", Next: loop,
+		Close: r.closeUnreadable, Gone: r.closeUnreadable, Finalizer: names.FlowFinalizer,
+	}
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("datasharinglink").
 		WithOptions(queue.Of(mgr).Options("datasharinglink", concurrency)).
@@ -84,7 +88,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if r.ClockJumps != nil {
 		b = b.WatchesRawSource(source.Channel(r.ClockJumps, watches.Map(r.allLinks)))
 	}
-	return b.Complete(loop)
+	return b.Complete(guard)
 }
 
 func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl.Result, error) {
@@ -125,4 +129,10 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 // gone closes what a link left open whose finalizer somebody took off.
 func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Result, error) {
 	return ctrl.Result{}, r.Applier.RemoveOrphans(ctx, "DataSharingLink", key, "")
+}
+
+// closeUnreadable withdraws the policies of a link that cannot be read.
+func (r *Reconciler) closeUnreadable(ctx context.Context, owner names.Owner) error {
+	_, err := r.Applier.Teardown(ctx, owner, nil, nil)
+	return err
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Reconciler reconciles security policies.
@@ -49,6 +50,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Run:    r.run,
 	}
 	byOwner := watches.ByOwnerLabel("SecurityPolicy")
+	guard := unreadable.Guard{Client: r.Client, Kind: "SecurityPolicy", Next: loop}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("securitypolicy").
 		WithOptions(queue.Of(mgr).Options("securitypolicy", 1)).
@@ -58,7 +60,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, byOwner).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(r.policiesOfPortal), builder.WithPredicates(countsChanged())).
 		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(r.heldPolicies), builder.WithPredicates(openChanged())).
-		Complete(loop)
+		Complete(guard)
 }
 
 func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.Result, error) {

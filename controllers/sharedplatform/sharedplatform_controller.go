@@ -18,6 +18,7 @@ import (
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/status"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Reconciler reconciles shared platforms.
@@ -36,6 +37,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		New:    func() *v1alpha1.SharedPlatform { return &v1alpha1.SharedPlatform{} },
 		Run:    r.run,
 	}
+	guard := unreadable.Guard{Client: r.Client, Kind: "SharedPlatform", Next: loop}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("sharedplatform").
 		WithOptions(queue.Of(mgr).Options("sharedplatform", 1)).
@@ -45,7 +47,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsOfOwner), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), builder.WithPredicates(watches.PortalGate())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced), builder.WithPredicates(watches.SpecChanged())).
-		Complete(loop)
+		Complete(guard)
 }
 
 func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SharedPlatform) (ctrl.Result, error) {

@@ -5,6 +5,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/policy"
 )
 
 // Closes reports whether a change takes something away that was allowed: such
@@ -31,7 +32,9 @@ func Closes(before, after client.Object) bool {
 		b, ok := before.(*v1alpha1.Agency)
 		return a.Spec.Suspended && (!ok || !b.Spec.Suspended)
 	case *v1alpha1.SecurityPolicy:
-		return changed && a.Spec.Mode == v1alpha1.ModeEnforce
+		b, ok := before.(*v1alpha1.SecurityPolicy)
+		inForce := !ok || !sameInForce(policy.SpecInForce(b), policy.SpecInForce(a))
+		return (changed || inForce) && a.Spec.Mode == v1alpha1.ModeEnforce
 	case *v1alpha1.DataSharingApproval:
 		// A changed approval no longer says what it said.
 		return changed && (!created || a.Spec.Decision != v1alpha1.DecisionApprove)

@@ -14,6 +14,7 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // DataService reads what decides about a data service.
@@ -192,7 +193,7 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 		return in, err
 	}
 	provider := names.Namespace(string(l.Spec.Provider.Agency))
-	if in.Service, err = get[v1alpha1.DataService](ctx, r, client.ObjectKey{Namespace: provider, Name: string(l.Spec.Provider.Service)}); err != nil {
+	if in.Service, err = get[v1alpha1.DataService](ctx, r, client.ObjectKey{Namespace: provider, Name: string(l.Spec.Provider.Service)}); err != nil && !unreadable.IsUnreadable(err) {
 		return in, fmt.Errorf("read service: %w", err)
 	}
 	if in.Service != nil {
@@ -271,14 +272,16 @@ func sharingPlatform(ctx context.Context, r client.Reader) (desired.PortalWithAg
 	return desired.PortalWithAgency{}, nil
 }
 
+// portalWithAgency reads an end of a link or platform. One that cannot be decoded
+// is none, so what leads to it closes.
 func portalWithAgency(ctx context.Context, r client.Reader, namespace, name string) (desired.PortalWithAgency, error) {
 	var out desired.PortalWithAgency
 	var err error
-	if out.Portal, err = get[v1alpha1.AgencyPortal](ctx, r, client.ObjectKey{Namespace: namespace, Name: name}); err != nil {
+	if out.Portal, err = get[v1alpha1.AgencyPortal](ctx, r, client.ObjectKey{Namespace: namespace, Name: name}); err != nil && !unreadable.IsUnreadable(err) {
 		return out, fmt.Errorf("read portal: %w", err)
 	}
 	if agency, ok := names.AgencyOf(namespace); ok {
-		if out.Agency, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: agency}); err != nil {
+		if out.Agency, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: agency}); err != nil && !unreadable.IsUnreadable(err) {
 			return out, fmt.Errorf("read agency: %w", err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // scrapeTimeout bounds the reads of one scrape; they come from the cache.
@@ -23,6 +24,7 @@ var (
 	portals = prometheus.NewDesc("govplatform_portals", "Portals by security level and exposure.", []string{"level", "exposure"}, nil)
 	held    = prometheus.NewDesc("govplatform_policy_held", "Security policies whose newest spec is held, because it would stop more than its author accepts.", nil, nil)
 	running = prometheus.NewDesc("govplatform_controller_running", "1 while the workers of a controller have started; all are 0 on a replica without the lease.", []string{"controller"}, nil)
+	leftOut = prometheus.NewDesc("govplatform_unreadable_objects", "Objects that the operator cannot decode, by kind; what rests on them is held or closed.", []string{"kind"}, nil)
 	service = prometheus.NewDesc("govplatform_public_services", "Public services by state: declared in specs, verified on Ready portals.", []string{"state"}, nil)
 )
 
@@ -31,6 +33,8 @@ type Collector struct {
 	Reader client.Reader
 	// Running reports of every controller whether its workers have started; may be nil.
 	Running func() map[string]bool
+	// Unreadable counts the objects that the caches leave out; may be nil.
+	Unreadable func() map[string]int
 }
 
 // Describe implements prometheus.Collector.
@@ -40,6 +44,7 @@ func (c Collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- held
 	ch <- service
 	ch <- running
+	ch <- leftOut
 }
 
 // Collect implements prometheus.Collector. What can't be read is left out.
@@ -55,13 +60,13 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 		ready[key]++
 	}
 	var agencies v1alpha1.AgencyList
-	if c.Reader.List(ctx, &agencies, client.UnsafeDisableDeepCopy) == nil {
+	if c.Reader.List(ctx, &agencies, client.UnsafeDisableDeepCopy, unreadable.Skip) == nil {
 		for i := range agencies.Items {
 			count("Agency", &agencies.Items[i].Status.StatusBase)
 		}
 	}
 	var policies v1alpha1.SecurityPolicyList
-	if c.Reader.List(ctx, &policies, client.UnsafeDisableDeepCopy) == nil {
+	if c.Reader.List(ctx, &policies, client.UnsafeDisableDeepCopy, unreadable.Skip) == nil {
 		for i := range policies.Items {
 			count("SecurityPolicy", &policies.Items[i].Status.StatusBase)
 		}
@@ -70,6 +75,11 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 	if c.Running != nil {
 		for name, is := range c.Running() {
 			ch <- prometheus.MustNewConstMetric(running, prometheus.GaugeValue, one(is), name)
+		}
+	}
+	if c.Unreadable != nil {
+		for kind, n := range c.Unreadable() {
+			ch <- prometheus.MustNewConstMetric(leftOut, prometheus.GaugeValue, float64(n), kind)
 		}
 	}
 	c.collectPortals(ctx, ch, count)
@@ -87,7 +97,7 @@ func one(is bool) float64 {
 
 func (c Collector) collectPortals(ctx context.Context, ch chan<- prometheus.Metric, count func(string, *v1alpha1.StatusBase)) {
 	var list v1alpha1.AgencyPortalList
-	if c.Reader.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {
+	if c.Reader.List(ctx, &list, client.UnsafeDisableDeepCopy, unreadable.Skip) != nil {
 		return
 	}
 	byLevel := map[[2]string]int{}

@@ -46,10 +46,15 @@ type Request = reconcile.Request
 type Set struct {
 	mu     sync.Mutex
 	states map[string]*state
+	queues map[string]*Queue
+	// early are requests for controllers that have no queue yet.
+	early map[string]map[Request]bool
 }
 
 // NewSet returns a set without controllers.
-func NewSet() *Set { return &Set{states: map[string]*state{}} }
+func NewSet() *Set {
+	return &Set{states: map[string]*state{}, queues: map[string]*Queue{}, early: map[string]map[Request]bool{}}
+}
 
 // Of returns the set that a manager brings along; nil when it has none.
 func Of(mgr any) *Set {
@@ -72,9 +77,39 @@ func (s *Set) Options(name string, concurrency int) controller.Options {
 	s.mu.Unlock()
 	o.RateLimiter = workqueue.NewTypedItemExponentialFailureRateLimiter[Request](minBackoff, maxBackoff)
 	o.NewQueue = func(controllerName string, limiter workqueue.TypedRateLimiter[Request]) workqueue.TypedRateLimitingInterface[Request] {
-		return newQueue(st, priorityqueue.New(controllerName, func(o *priorityqueue.Opts[Request]) { o.RateLimiter = limiter }), name == "agency")
+		q := newQueue(st, priorityqueue.New(controllerName, func(o *priorityqueue.Opts[Request]) { o.RateLimiter = limiter }), name == "agency")
+		s.opened(name, q)
+		return q
 	}
 	return o
+}
+
+func (s *Set) opened(name string, q *Queue) {
+	s.mu.Lock()
+	early := s.early[name]
+	s.queues[name] = q
+	delete(s.early, name)
+	s.mu.Unlock()
+	for r := range early {
+		q.Add(r)
+	}
+}
+
+// Enqueue adds a request from outside the watches to a controller's queue, which
+// need not exist yet.
+func (s *Set) Enqueue(name string, r Request) {
+	s.mu.Lock()
+	q := s.queues[name]
+	if q == nil {
+		if s.early[name] == nil {
+			s.early[name] = map[Request]bool{}
+		}
+		s.early[name][r] = true
+	}
+	s.mu.Unlock()
+	if q != nil {
+		q.Add(r)
+	}
 }
 
 // Running reports of every controller whether its workers have started.

@@ -1,0 +1,138 @@
+package unreadable
+
+import (
+	"context"
+	"errors"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+// IsUnreadable reports whether an object exists and could not be decoded.
+func IsUnreadable(err error) bool {
+	var e *Error
+	return errors.As(err, &e)
+}
+
+// Skip is a list option: take what can be read. It is for those that only
+// enqueue or count.
+const Skip = skip(true)
+
+type skip bool
+
+// ApplyToList implements client.ListOption.
+func (skip) ApplyToList(*client.ListOptions) {}
+
+// Client returns a client whose reads fail when an unreadable object belongs to
+// what they ask for. Approvals that cannot be read suspend. The writer is a
+// client without a cache, for status and finalizers of such objects.
+func (r *Registry) Client(next, writer client.Client) client.Client {
+	return &tolerantClient{Client: next, registry: r, writer: writer}
+}
+
+type tolerantClient struct {
+	client.Client
+	registry *Registry
+	writer   client.Client
+}
+
+// Get implements client.Reader. The registry is asked after a miss too: the
+// object may have become unreadable in between.
+func (c *tolerantClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	kind, ok := c.kind(obj)
+	if !ok {
+		return c.Client.Get(ctx, key, obj, opts...)
+	}
+	if e := c.registry.get(kind, key); e != nil {
+		return &e.Error
+	}
+	err := c.Client.Get(ctx, key, obj, opts...)
+	if isNotFound(err) {
+		if e := c.registry.get(kind, key); e != nil {
+			return &e.Error
+		}
+	}
+	return err
+}
+
+func (c *tolerantClient) kind(obj client.Object) (string, bool) {
+	if _, ok := obj.(*unstructured.Unstructured); ok {
+		return "", false
+	}
+	gvk, err := apiutil.GVKForObject(obj, c.Scheme())
+	return gvk.Kind, err == nil && ours(gvk)
+}
+
+// List implements client.Reader.
+func (c *tolerantClient) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	if err := c.Client.List(ctx, list, opts...); err != nil {
+		return err
+	}
+	for _, o := range opts {
+		if _, ok := o.(skip); ok {
+			return nil
+		}
+	}
+	o := (&client.ListOptions{}).ApplyOptions(opts)
+	field := ""
+	if o.FieldSelector != nil {
+		for _, r := range o.FieldSelector.Requirements() {
+			field = r.Value
+		}
+	}
+	switch l := list.(type) {
+	case *v1alpha1.SecurityPolicyList:
+		return first(c.registry.of("SecurityPolicy"), func(*entry) bool { return true })
+	case *v1alpha1.AgencyList:
+		return first(c.registry.of("Agency"), func(e *entry) bool { return field == "" || e.values[field] })
+	case *v1alpha1.AgencyPortalList:
+		// With a field it is about claims, and what cannot be read claims nothing.
+		return first(c.registry.of("AgencyPortal"), func(e *entry) bool { return field == "" && o.Namespace == e.Key.Namespace })
+	case *v1alpha1.DataSharingApprovalList:
+		for _, e := range c.registry.of("DataSharingApproval") {
+			if s, ok := suspension(e, field); ok {
+				l.Items = append(l.Items, s)
+			}
+		}
+	}
+	return nil
+}
+
+func first(entries []*entry, concerns func(*entry) bool) error {
+	for _, e := range entries {
+		if concerns(e) {
+			return &e.Error
+		}
+	}
+	return nil
+}
+
+// suspension is what an approval says that cannot be read. One whose link
+// cannot be read either is about all links.
+func suspension(e *entry, link string) (v1alpha1.DataSharingApproval, bool) {
+	var a v1alpha1.DataSharingApproval
+	ref := e.linkRef
+	if ref != nil && link != "" && string(ref.Namespace)+"/"+string(ref.Name) != link {
+		return a, false
+	}
+	a.Name, a.Namespace, a.UID = e.Key.Name, e.Key.Namespace, e.object.GetUID()
+	if ref != nil {
+		a.Spec.LinkRef = *ref
+	}
+	a.Spec.Decision = v1alpha1.DecisionSuspend
+	a.Spec.Reason = "The approval cannot be read, which counts as a suspension."
+	return a, true
+}
+
+// entryOf returns what a client knows of an unreadable object, and the client
+// to write to it.
+func entryOf(c client.Client, kind string, key types.NamespacedName) (*entry, client.Client) {
+	if t, ok := c.(*tolerantClient); ok {
+		return t.registry.get(kind, key), t.writer
+	}
+	return nil, nil
+}

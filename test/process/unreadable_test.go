@@ -1,0 +1,227 @@
+package process
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/test/harness"
+)
+
+// loosely runs f while the definition of a resource lets everything pass, as if
+// the schema had a gap.
+func loosely(t *testing.T, resource string, f func()) {
+	t.Helper()
+	crd := &unstructured.Unstructured{}
+	crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+	key := client.ObjectKey{Name: resource + "." + v1alpha1.GroupVersion.Group}
+	if err := env.Admin.Get(t.Context(), key, crd); err != nil {
+		t.Fatal(err)
+	}
+	versions, _, err := unstructured.NestedSlice(crd.Object, "spec", "versions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	strict := versions[0].(map[string]any)["schema"]
+	set := func(s any) {
+		t.Helper()
+		data, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec/versions/0/schema", "value": s}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := env.Admin.Patch(t.Context(), crd, client.RawPatch(types.JSONPatchType, data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}})
+	defer set(strict)
+	f()
+}
+
+// spoil stores a value that Go cannot decode in a field of an object.
+func spoil(t *testing.T, resource string, o client.Object, kind, path, value string) {
+	t.Helper()
+	loosely(t, resource, func() {
+		u := &unstructured.Unstructured{}
+		u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+		u.SetNamespace(o.GetNamespace())
+		u.SetName(o.GetName())
+		patch := client.RawPatch(types.MergePatchType, []byte(fmt.Sprintf(`{"spec":{%q:%s}}`, path, value)))
+		// The API server takes a moment until it uses the changed definition.
+		harness.Eventually(t, func() error {
+			if err := env.Admin.Patch(t.Context(), u, patch); err != nil {
+				return err
+			}
+			return nil
+		})
+	})
+}
+
+func unreadable(t *testing.T, kind string, o client.Object) {
+	t.Helper()
+	harness.Eventually(t, func() error {
+		u := &unstructured.Unstructured{}
+		u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), u); err != nil {
+			return err
+		}
+		conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
+		if !slices.ContainsFunc(conditions, func(c any) bool {
+			m, _ := c.(map[string]any)
+			return m["type"] == v1alpha1.ConditionReady && m["status"] == "False" && m["reason"] == v1alpha1.ReasonUnreadable
+		}) {
+			return fmt.Errorf("%s %s does not say that it cannot be read: %v", kind, o.GetName(), conditions)
+		}
+		return nil
+	})
+}
+
+func discard(t *testing.T, gvk schema.GroupVersionKind, o client.Object) {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(gvk)
+	u.SetNamespace(o.GetNamespace())
+	u.SetName(o.GetName())
+	if err := env.Admin.Delete(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, func() error {
+		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), u); client.IgnoreNotFound(err) != nil || err == nil {
+			return fmt.Errorf("%s %s is still there (%w)", gvk.Kind, o.GetName(), err)
+		}
+		return nil
+	})
+}
+
+// TestThreat33_UnreadableLink stores a link with a time that Go cannot parse.
+// The link closes, others open and close as ever, also after a restart, and the
+// link can be deleted.
+// Fails with the informers of controller-runtime: their watch of links ends for
+// good, and a restarted operator starts nothing.
+func TestThreat33_UnreadableLink(t *testing.T) {
+	op := env.Operator(t, harness.OperatorOptions{})
+	link := openLink(t, "garbled", "G1")
+	spoil(t, "datasharinglinks", link, "DataSharingLink", "validUntil", `"2099-01-01t00:00:00z"`)
+	wantLinkPolicies(t, link, 0, 20*time.Second)
+	unreadable(t, "DataSharingLink", link)
+	op.WaitQuiet(t, 3*time.Second)
+
+	other := openLink(t, "sound", "G2")
+	if err := op.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	again := env.Operator(t, harness.OperatorOptions{})
+	if n := again.Manager.Unreadable()["DataSharingLink"]; n != 1 {
+		t.Errorf("a restarted operator counts %d unreadable links, want 1", n)
+	}
+	suspend(t, "sound-giver", other)
+	wantLinkPolicies(t, other, 0, 20*time.Second)
+	discard(t, v1alpha1.GroupVersion.WithKind("DataSharingLink"), link)
+	if n := again.Manager.Unreadable()["DataSharingLink"]; n != 0 {
+		harness.Eventually(t, func() error {
+			if n := again.Manager.Unreadable()["DataSharingLink"]; n != 0 {
+				return fmt.Errorf("%d links are unreadable after the deletion", n)
+			}
+			return nil
+		})
+	}
+}
+
+func suspend(t *testing.T, agency string, l *v1alpha1.DataSharingLink) {
+	t.Helper()
+	a := harness.Approval(agency, l, v1alpha1.DecisionSuspend)
+	a.Name += "-stop"
+	env.Create(t, a)
+}
+
+// TestThreat33_UnreadableApproval spoils an approval and looks at its link.
+// Fails when an approval that cannot be read is no approval only: made beside a
+// good one it would be nothing at all.
+func TestThreat33_UnreadableApproval(t *testing.T) {
+	env.Operator(t, harness.OperatorOptions{})
+	link := openLink(t, "mumbled", "G3")
+	extra := harness.Approval("mumbled-giver", link, v1alpha1.DecisionApprove)
+	extra.Name = "extra"
+	env.Create(t, extra)
+	wantLinkPolicies(t, link, 2, harness.Timeout)
+	spoil(t, "datasharingapprovals", extra, "DataSharingApproval", "specHash", `{"not": "text"}`)
+	wantLinkPolicies(t, link, 0, 20*time.Second)
+	unreadable(t, "DataSharingApproval", extra)
+}
+
+// TestThreat33_UnreadablePolicyAndAgency spoils what others rest on: what runs
+// stays, and nothing new starts.
+// Fails when the client does not ask the registry.
+func TestThreat33_UnreadablePolicyAndAgency(t *testing.T) {
+	env.Operator(t, harness.OperatorOptions{})
+	strict := harness.Policy("strict", "held", func(p *v1alpha1.SecurityPolicy) {
+		p.Spec.Images = &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"elsewhere.example.gov.vn"}}
+	})
+	agency, runs := harness.Agency("held", "G41"), harness.Portal("held", "runs")
+	env.Create(t, agency)
+	env.WaitReady(t, agency)
+	env.Create(t, runs)
+	env.WaitReady(t, runs)
+	env.Create(t, strict)
+	env.WaitCondition(t, runs, v1alpha1.ConditionReady, "False", "")
+	spoil(t, "securitypolicies", strict, "SecurityPolicy", "images", `{"allowedRegistries": 5}`)
+	unreadable(t, "SecurityPolicy", strict)
+	fresh := harness.Portal("held", "fresh")
+	env.Create(t, fresh)
+	env.WaitCondition(t, fresh, v1alpha1.ConditionReady, "Unknown", v1alpha1.ReasonLookupFailed)
+	for _, o := range children(t, "held") {
+		if o.GetName() == "fresh" {
+			t.Errorf("%T fresh exists although a policy cannot be read", o)
+		}
+	}
+	discard(t, v1alpha1.GroupVersion.WithKind("SecurityPolicy"), strict)
+	env.WaitReady(t, runs, fresh)
+
+	spoil(t, "agencies", agency, "Agency", "quota", `"much"`)
+	unreadable(t, "Agency", agency)
+	later := harness.Portal("held", "later")
+	env.Create(t, later)
+	env.WaitCondition(t, later, v1alpha1.ConditionReady, "Unknown", v1alpha1.ReasonLookupFailed)
+	names := []string{}
+	for _, o := range children(t, "held") {
+		names = append(names, o.GetName())
+	}
+	if !slices.Contains(names, "runs") || slices.Contains(names, "later") {
+		t.Errorf("with an agency that cannot be read there are %v, want runs and not later", names)
+	}
+	mend := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"quota":null}}`))
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("Agency"))
+	u.SetName("held")
+	if err := env.Admin.Patch(t.Context(), u, mend); err != nil {
+		t.Fatal(err)
+	}
+	env.WaitReady(t, agency, later)
+}
+
+// children returns the Deployments of an agency.
+func children(t *testing.T, agency string) []client.Object {
+	t.Helper()
+	got, err := env.Children(t.Context(), func(o client.Object) bool {
+		return harness.InAgency(agency)(o) && isDeployment(o)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func isDeployment(o client.Object) bool {
+	_, ok := o.(*appsv1.Deployment)
+	return ok
+}
