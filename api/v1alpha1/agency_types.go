@@ -64,7 +64,7 @@ type AccountableOfficer struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=200
-	Title string `json:"title"`
+	Title Text `json:"title"`
 	// email under which the office is reached.
 	// +required
 	// +kubebuilder:validation:MinLength=6
@@ -128,7 +128,7 @@ type AgencySpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=200
-	DisplayName string `json:"displayName"`
+	DisplayName Text `json:"displayName"`
 	// adminLevel is the level of government.
 	// +required
 	AdminLevel AdminLevel `json:"adminLevel"`
@@ -195,22 +195,34 @@ type AgencySpec struct {
 type AgencyContents struct {
 	// portals is the number of portals in the namespace.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Portals int32 `json:"portals"`
 	// dataServices is the number of data services in the namespace.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	DataServices int32 `json:"dataServices"`
 	// links is the number of links in the namespace.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Links int32 `json:"links"`
 	// approvals is the number of decisions about links in the namespace.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Approvals int32 `json:"approvals"`
 	// children is the number of agencies that name this one as their parent.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Children int32 `json:"children"`
 }
 
 // AdoptedNamespace records that an agency took over a namespace.
+//
+// +kubebuilder:validation:XValidation:rule="self.at > timestamp('2000-01-01T00:00:00Z') && self.at < timestamp('2200-01-01T00:00:00Z')",message="at must be a time of RFC 3339 in the years 2000 to 2199"
 type AdoptedNamespace struct {
 	// uid of the namespace.
 	// +required

@@ -55,13 +55,13 @@ type KeySelector struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret or ConfigMap: lower-case letters, digits and dashes, in parts joined by single dots"
 	Name string `json:"name"`
 	// key inside it.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret or ConfigMap: letters, digits, -, _ and ., not starting with two dots"
 	Key string `json:"key"`
 }
 
@@ -88,9 +88,11 @@ type EnvVar struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z_][A-Za-z0-9_]*$')",message="must be an environment variable name: letters, digits and _, not starting with a digit"
 	// +kubebuilder:validation:XValidation:rule="!(self in ['PORT', 'PORTAL_AGENCY', 'PORTAL_NAME'])",message="PORT, PORTAL_AGENCY and PORTAL_NAME are set by the platform; use another name"
 	Name string `json:"name"`
-	// value in clear; use valueFrom for secrets.
+	// value in clear; use valueFrom for secrets. It goes to the program, so it may
+	// have several lines.
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x{9F}]')`,message="must not contain control characters other than tab and line break; encode binary values, e.g. in base64"
 	Value string `json:"value,omitempty"`
 	// valueFrom reads the value from a Secret or ConfigMap in the same namespace.
 	// +optional
@@ -99,7 +101,11 @@ type EnvVar struct {
 
 // PortalResources is what one pod asks for and may use. What is left out gets
 // a default: 100m and 128Mi requested, 1 and 512Mi at most, or what the other
-// side of the pair states where that is closer.
+// side of the pair states where that is closer. The rules compare only what is a
+// plain amount: comparing 1e999999999 would keep the API server busy for hours.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.requests) || !has(self.limits) || !has(self.requests.cpu) || !has(self.limits.cpu) || !string(self.requests.cpu).matches('^[0-9]{1,19}([.][0-9]{1,6})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$') || !string(self.limits.cpu).matches('^[0-9]{1,19}([.][0-9]{1,6})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$') || !quantity(string(self.requests.cpu)).isGreaterThan(quantity(string(self.limits.cpu)))",fieldPath=".requests",message="requests.cpu must not be above limits.cpu; raise the limit or lower the request"
+// +kubebuilder:validation:XValidation:rule="!has(self.requests) || !has(self.limits) || !has(self.requests.memory) || !has(self.limits.memory) || !string(self.requests.memory).matches('^[0-9]{1,19}([.][0-9]{1,6})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$') || !string(self.limits.memory).matches('^[0-9]{1,19}([.][0-9]{1,6})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$') || !quantity(string(self.requests.memory)).isGreaterThan(quantity(string(self.limits.memory)))",fieldPath=".requests",message="requests.memory must not be above limits.memory; raise the limit or lower the request"
 type PortalResources struct {
 	// requests is what the scheduler reserves.
 	// +optional
@@ -143,7 +149,7 @@ type PublicService struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=300
-	Name string `json:"name"`
+	Name Text `json:"name"`
 	// level of the online service: 1 information, 2 forms, 3 online submission
 	// and processing, 4 plus online payment.
 	// +required
@@ -171,7 +177,7 @@ type AgencyPortalSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=200
-	DisplayName string `json:"displayName"`
+	DisplayName Text `json:"displayName"`
 	// components are the architectural parts that the portal holds in one boundary.
 	// +optional
 	// +listType=set
@@ -198,6 +204,7 @@ type AgencyPortalSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:XValidation:rule="self.map(e, has(e.value) ? size(bytes(e.value)) : 0).sum() <= 65536",message="the values together must not have more than 64 KiB; put large ones into a ConfigMap and use valueFrom"
 	Env []EnvVar `json:"env,omitempty"`
 	// resources is what one pod asks for and may use.
 	// +optional
@@ -258,6 +265,7 @@ type AgencyPortalSpec struct {
 	// +listType=map
 	// +listMapKey=procedureCode
 	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:XValidation:rule="self.map(s, size(bytes(s.name))).sum() <= 65536",message="the names together must not have more than 64 KiB (accented letters take 2 to 3 bytes); shorten them, or split the portal"
 	PublicServices []PublicService `json:"publicServices,omitempty"`
 }
 
@@ -290,9 +298,13 @@ type PolicyFinding struct {
 type ServiceCounts struct {
 	// declared is the number of public services in the spec.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Declared int32 `json:"declared"`
 	// verified is the number of those that a Ready portal really serves.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Verified int32 `json:"verified"`
 }
 
@@ -316,6 +328,8 @@ type AgencyPortalStatus struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:Minimum=1
+	// +kubebuilder:validation:items:Maximum=65535
 	Ports []int32 `json:"ports,omitempty"`
 	// publicServices compares declared and verified services.
 	// +optional

@@ -50,12 +50,13 @@ type DataSharingApprovalSpec struct {
 	// reason of the decision, for both sides to read.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1000
-	Reason string `json:"reason,omitempty"`
+	Reason Text `json:"reason,omitempty"`
 	// approver is the user who decides. The API server accepts only the
 	// requesting user here.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'[^\pL\pM\pN\pP\pS ]|[\x{34F}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{180B}-\x{180F}\x{2800}\x{3164}\x{FE00}-\x{FE0F}\x{FFA0}\x{FFFC}\x{16FE4}\x{1D159}\x{E0000}-\x{E0FFF}]|^[ \pM]| $|\pM{5}')`,message="must be visible text in one line without spaces at its ends: remove line breaks, tabs, control, zero-width and direction characters (in YAML write a long text with >-)"
 	Approver string `json:"approver"`
 }
 

@@ -56,20 +56,27 @@ type DataSharingLinkSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=500
-	Purpose string `json:"purpose"`
+	Purpose Text `json:"purpose"`
 	// legalBasis is the provision that allows it; personal data needs one.
 	// +optional
 	// +kubebuilder:validation:MaxLength=500
-	LegalBasis string `json:"legalBasis,omitempty"`
+	LegalBasis Text `json:"legalBasis,omitempty"`
 	// operations of the service that are asked for.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[A-Za-z][A-Za-z0-9_-]*$`
 	Operations []string `json:"operations"`
-	// validUntil is when the link closes.
+	// validUntil is when the link closes, as RFC 3339 writes it, in the years 2000
+	// to 2199, e.g. 2027-01-31T17:00:00+07:00. The format of OpenAPI is wider than
+	// what can be read back.
 	// +required
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=35
+	// +kubebuilder:validation:XValidation:rule="self.matches('^2[01][0-9]{2}-((01|03|05|07|08|10|12)-(0[1-9]|[12][0-9]|3[01])|(04|06|09|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-9]))T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):(00|15|30|45))$') && (!self.contains('-02-29T') || (int(self.substring(0, 4)) % 4 == 0 && !self.startsWith('2100')))",message="must be a date and time with its zone in the years 2000 to 2199, e.g. 2027-01-31T17:00:00+07:00"
 	ValidUntil metav1.Time `json:"validUntil"`
 	// rateLimit bounds the requests.
 	// +optional
@@ -84,6 +91,7 @@ type DataSharingLinkSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'[^\pL\pM\pN\pP\pS ]|[\x{34F}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{180B}-\x{180F}\x{2800}\x{3164}\x{FE00}-\x{FE0F}\x{FFA0}\x{FFFC}\x{16FE4}\x{1D159}\x{E0000}-\x{E0FFF}]|^[ \pM]| $|\pM{5}')`,message="must be visible text in one line without spaces at its ends: remove line breaks, tabs, control, zero-width and direction characters (in YAML write a long text with >-)"
 	RequestedBy string `json:"requestedBy,omitempty"`
 }
 
@@ -126,10 +134,14 @@ type LinkScopeService struct {
 // carry their UID, so one that is made anew needs a new approval; the link also
 // carries its generation, which the API server counts up with every change, so
 // a request that changes and changes back needs a new approval too.
+//
+// +kubebuilder:validation:XValidation:rule="self.validUntil > timestamp('2000-01-01T00:00:00Z') && self.validUntil < timestamp('2200-01-01T00:00:00Z')",message="validUntil must be a time of RFC 3339 in the years 2000 to 2199"
 type LinkScope struct {
 	// linkUID is the uid of the link.
 	LinkUID types.UID `json:"linkUID"`
 	// linkGeneration is the generation of the link.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000000000
 	LinkGeneration int64 `json:"linkGeneration"`
 	// consumer is the portal that asks.
 	Consumer LinkScopeEnd `json:"consumer"`
@@ -146,6 +158,8 @@ type LinkScope struct {
 	// +kubebuilder:validation:MaxItems=64
 	Operations []Operation `json:"operations"`
 	// port of the service.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port"`
 	// classification is the strictest of the service's, its portal's, and those
 	// of the agency's other services of the same portal or dataset.
@@ -161,6 +175,8 @@ type LinkScope struct {
 	ValidUntil metav1.Time `json:"validUntil"`
 	// requestsPerSecond bounds the requests; 0 for no bound.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100000
 	RequestsPerSecond int32 `json:"requestsPerSecond,omitempty"`
 	// route of the traffic.
 	Route LinkRoute `json:"route"`
@@ -187,6 +203,8 @@ const DecisionRevoked Decision = "Revoked"
 
 // LinkDecision is a decision about a link as it was observed. It stays on the
 // record when the approval is changed or deleted.
+//
+// +kubebuilder:validation:XValidation:rule="self.time > timestamp('2000-01-01T00:00:00Z') && self.time < timestamp('2200-01-01T00:00:00Z')",message="time must be a time of RFC 3339 in the years 2000 to 2199"
 type LinkDecision struct {
 	// side that decided.
 	Side LinkSide `json:"side"`

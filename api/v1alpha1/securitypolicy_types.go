@@ -110,6 +110,7 @@ type IssuerReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of an issuer: lower-case letters, digits and dashes, in parts joined by single dots"
 	Name string `json:"name"`
 }
 
@@ -124,7 +125,7 @@ type CertificateControl struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=24
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$')",message="must be a duration in hours, minutes and seconds, e.g. 2160h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self.matches('[1-9]')",message="must be a duration above 0 in hours, minutes and seconds, e.g. 2160h"
 	MaxDuration *metav1.Duration `json:"maxDuration,omitempty"`
 	// minTLSVersion is the lowest TLS version accepted.
 	// +optional
@@ -161,7 +162,7 @@ type DataSharingControl struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=24
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$')",message="must be a duration in hours, minutes and seconds, e.g. 8760h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self.matches('[1-9]')",message="must be a duration above 0 in hours, minutes and seconds, e.g. 8760h"
 	MaxValidity *metav1.Duration `json:"maxValidity,omitempty"`
 	// datasetOwners assigns datasets to agencies, nationwide and whatever the
 	// policy selects. An assignment beats the age of a claim; two that contradict
@@ -278,9 +279,13 @@ type AcceptedImpact struct {
 type PolicyImpact struct {
 	// portals is the number of running portals that would stop.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Portals int32 `json:"portals"`
 	// links is the number of open data-sharing links that would close.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Links int32 `json:"links"`
 	// first are the first of them, sorted; kubectl gov impact shows all.
 	// +optional
@@ -316,15 +321,23 @@ type SecurityPolicyStatus struct {
 	StatusBase `json:",inline"`
 	// matched is the number of portals that the policy selects.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Matched int32 `json:"matched"`
 	// compliant is the number of selected portals that meet the policy.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Compliant int32 `json:"compliant"`
 	// violating is the number of selected portals that do not.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Violating int32 `json:"violating"`
 	// exempted is the number of selected portals with an active exemption.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Exempted int32 `json:"exempted"`
 	// violators are the portals that violate the policy, sorted by agency and
 	// name, each with its first control; kubectl gov violations shows all.

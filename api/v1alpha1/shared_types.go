@@ -6,6 +6,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
+// Text is what people write for people to read: visible characters in one line.
+// What nobody sees, or what moves the text around it, would let one text pass
+// for another where somebody approves it. internal/text knows the same characters.
+//
+// +kubebuilder:validation:XValidation:rule=`!self.matches(r'[^\pL\pM\pN\pP\pS ]|[\x{34F}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{180B}-\x{180F}\x{2800}\x{3164}\x{FE00}-\x{FE0F}\x{FFA0}\x{FFFC}\x{16FE4}\x{1D159}\x{E0000}-\x{E0FFF}]|^[ \pM]| $|\pM{5}')`,message="must be visible text in one line without spaces at its ends: remove line breaks, tabs, control, zero-width and direction characters (in YAML write a long text with >-)"
+type Text string
+
 // DNSName is a fully qualified domain name in lower case, without a trailing
 // dot and without wildcards (RFC 1123, at most 253 characters).
 //
@@ -16,6 +23,7 @@ type DNSName string
 
 // GroupName is a group as the cluster's authenticator reports it.
 //
+// +kubebuilder:validation:XValidation:rule=`!self.matches(r'[^\pL\pM\pN\pP\pS ]|[\x{34F}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{180B}-\x{180F}\x{2800}\x{3164}\x{FE00}-\x{FE0F}\x{FFA0}\x{FFFC}\x{16FE4}\x{1D159}\x{E0000}-\x{E0FFF}]|^[ \pM]| $|\pM{5}')`,message="must be visible text in one line without spaces at its ends: remove line breaks, tabs, control, zero-width and direction characters (in YAML write a long text with >-)"
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=253
 // +kubebuilder:validation:XValidation:rule="!self.startsWith('system:')",message="groups that start with system: belong to Kubernetes and can't be bound to an agency; name a group of the agency's own staff"
@@ -108,6 +116,7 @@ type StatusBase struct {
 	// +optional
 	// +kubebuilder:default=-1
 	// +kubebuilder:validation:Minimum=-1
+	// +kubebuilder:validation:Maximum=1000000000000
 	ObservedGeneration int64 `json:"observedGeneration"`
 	// conditions are compatible with kstatus: Ready is the summary, Reconciling
 	// and Stalled are present only when they are so.
@@ -115,6 +124,7 @@ type StatusBase struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime > timestamp('2000-01-01T00:00:00Z') && c.lastTransitionTime < timestamp('2200-01-01T00:00:00Z') && (!has(c.observedGeneration) || c.observedGeneration <= 1000000000000))",message="lastTransitionTime must be a time of RFC 3339 in the years 2000 to 2199, and observedGeneration a generation"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// inventory lists the objects that the operator created for this one.
 	// +optional

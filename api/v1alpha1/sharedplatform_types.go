@@ -74,7 +74,7 @@ type SharedPlatformSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=200
-	DisplayName string `json:"displayName"`
+	DisplayName Text `json:"displayName"`
 	// type is what the platform does.
 	// +required
 	Type PlatformType `json:"type"`
@@ -87,12 +87,12 @@ type SharedPlatformSpec struct {
 	// +kubebuilder:default=National
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	Scope string `json:"scope,omitempty"`
+	Scope Text `json:"scope,omitempty"`
 	// capability is what the platform can do, in a few words.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=100
-	Capability string `json:"capability"`
+	Capability Text `json:"capability"`
 	// endpoint is where the platform is.
 	// +required
 	Endpoint PlatformEndpoint `json:"endpoint"`
@@ -124,6 +124,8 @@ type SharedPlatformStatus struct {
 	DuplicateOf string `json:"duplicateOf,omitempty"`
 	// consumers is the number of portals that reference the platform.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
 	Consumers int32 `json:"consumers"`
 }
 

@@ -44,7 +44,7 @@ func completeNamespaces(flags *genericclioptions.ConfigFlags, prefix string) []s
 	var out []string
 	for i := range agencies.Items {
 		if ns := names.Namespace(agencies.Items[i].Name); strings.HasPrefix(ns, prefix) {
-			out = append(out, ns+"\t"+texts.Line(agencies.Items[i].Spec.DisplayName))
+			out = append(out, ns+"\t"+texts.Line(string(agencies.Items[i].Spec.DisplayName)))
 		}
 	}
 	slices.Sort(out)

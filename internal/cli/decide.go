@@ -107,7 +107,7 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	}
 	p.Approval.Spec = v1alpha1.DataSharingApprovalSpec{
 		LinkRef:  v1alpha1.LinkReference{Namespace: v1alpha1.ObjectName(link.Namespace), Name: v1alpha1.ObjectName(link.Name)},
-		SpecHash: scope.Hash, Decision: d.Decision, Reason: texts.Normalise(d.Reason), Approver: self.Status.UserInfo.Username,
+		SpecHash: scope.Hash, Decision: d.Decision, Reason: v1alpha1.Text(texts.Normalise(d.Reason)), Approver: self.Status.UserInfo.Username,
 	}
 	return p, nil
 }

@@ -79,7 +79,7 @@ func readAgencies(ctx context.Context, c client.Reader, scope *v1alpha1.LinkScop
 	for _, e := range ends {
 		var a v1alpha1.Agency
 		if err := c.Get(ctx, client.ObjectKey{Name: string(e.Agency)}, &a); err == nil {
-			out[a.Name] = AgencyShown{Code: a.Spec.Code, DisplayName: a.Spec.DisplayName}
+			out[a.Name] = AgencyShown{Code: a.Spec.Code, DisplayName: string(a.Spec.DisplayName)}
 		}
 	}
 	return out

@@ -213,7 +213,7 @@ func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
 	if policy.Strictest(class, in.Consumer.Portal.Spec.DataClassification) == v1alpha1.ClassificationStateSecret || viaStateSecret(in) {
 		add(Terminal, v1alpha1.ReasonStateSecret, "spec.provider.service: one of the ends holds state secrets, which are never linked; remove the link.")
 	}
-	if protected(class) && text.Fold(spec.LegalBasis) == "" {
+	if protected(class) && text.Fold(string(spec.LegalBasis)) == "" {
 		add(Terminal, v1alpha1.ReasonLegalBasisMissing, "spec.legalBasis: service %q shares personal data, which needs a legal basis (the strictest label of the service and its portal counts); name the provision that allows it.", spec.Provider.Service)
 	}
 	if protected(class) && text.Fold(spec.RequestedBy) == "" {
@@ -318,8 +318,8 @@ func scopeOf(in LinkInput) v1alpha1.LinkScope {
 		Operations:     OperationsOf(l, svc),
 		Port:           svc.Spec.Port,
 		Classification: Classification(in),
-		Purpose:        l.Spec.Purpose,
-		LegalBasis:     l.Spec.LegalBasis,
+		Purpose:        string(l.Spec.Purpose),
+		LegalBasis:     string(l.Spec.LegalBasis),
 		ValidUntil:     metav1.NewTime(l.Spec.ValidUntil.UTC().Truncate(time.Second)),
 		Route:          l.Spec.Route,
 		RequestedBy:    l.Spec.RequestedBy,

@@ -15,6 +15,6 @@ func namespace(s scope, in AgencyInput) *corev1.Namespace {
 		m.Labels["pod-security.kubernetes.io/"+mode] = "restricted"
 		m.Labels["pod-security.kubernetes.io/"+mode+"-version"] = in.Settings.PodSecurityVersion
 	}
-	m.Annotations = map[string]string{names.AnnotationDisplayName: in.Agency.Spec.DisplayName}
+	m.Annotations = map[string]string{names.AnnotationDisplayName: string(in.Agency.Spec.DisplayName)}
 	return &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: m}
 }

@@ -146,7 +146,7 @@ func Decide(approvals []v1alpha1.DataSharingApproval, hash string) Verdict {
 	for i := range approvals {
 		a := &approvals[i]
 		r, next := judge(a, hash)
-		next.By, next.Words, next.Approver = a.Namespace+"/"+a.Name, a.Spec.Reason, a.Spec.Approver
+		next.By, next.Words, next.Approver = a.Namespace+"/"+a.Name, string(a.Spec.Reason), a.Spec.Approver
 		if r > best || r == best && r > 0 && next.By < v.By {
 			best, v = r, next
 		}
@@ -203,7 +203,7 @@ func judge(a *v1alpha1.DataSharingApproval, hash string) (rank int, v Verdict) {
 
 // Fingerprint says which platforms are duplicates: capability and scope, letter
 // case, white space and the way in which accents are written aside.
-func Fingerprint(capability, scope string) string {
-	sum := sha256.Sum256([]byte(text.Fold(capability) + "\x00" + text.Fold(scope)))
+func Fingerprint(capability, scope v1alpha1.Text) string {
+	sum := sha256.Sum256([]byte(text.Fold(string(capability)) + "\x00" + text.Fold(string(scope))))
 	return hex.EncodeToString(sum[:])[:16]
 }

@@ -162,7 +162,7 @@ const (
 
 func decision(name string, d v1alpha1.Decision, h string) v1alpha1.DataSharingApproval {
 	return v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-b", Name: name},
-		Spec: v1alpha1.DataSharingApprovalSpec{Decision: d, SpecHash: h, Reason: "because of " + name, Approver: "user-" + name}}
+		Spec: v1alpha1.DataSharingApprovalSpec{Decision: d, SpecHash: h, Reason: v1alpha1.Text("because of " + name), Approver: "user-" + name}}
 }
 
 // candidates are all kinds of decisions about a link, with what each says alone.
@@ -316,7 +316,7 @@ func TestFingerprint(t *testing.T) {
 	if len(slices.Compact(same)) != 1 {
 		t.Errorf("case and space tell apart: %v", same)
 	}
-	if Fingerprint("Định danh công dân", "Toàn quốc") != Fingerprint(norm.NFD.String("ĐỊNH DANH CÔNG DÂN"), norm.NFD.String("toàn quốc ")) {
+	if Fingerprint("Định danh công dân", "Toàn quốc") != Fingerprint(v1alpha1.Text(norm.NFD.String("ĐỊNH DANH CÔNG DÂN")), v1alpha1.Text(norm.NFD.String("toàn quốc "))) {
 		t.Error("the way in which accents are written tells apart")
 	}
 	if Fingerprint("a b", "c") == Fingerprint("a", "b c") || strings.Contains(Fingerprint("a", ""), " ") {

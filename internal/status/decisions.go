@@ -96,7 +96,7 @@ func decisionOf(a *v1alpha1.DataSharingApproval, in desired.LinkInput) v1alpha1.
 	}
 	return v1alpha1.LinkDecision{
 		Side: sideOf(a, in), Decision: string(a.Spec.Decision), Approver: a.Spec.Approver, SpecHash: a.Spec.SpecHash,
-		Time: at, Namespace: a.Namespace, Name: a.Name, UID: a.UID, Reason: a.Spec.Reason,
+		Time: at, Namespace: a.Namespace, Name: a.Name, UID: a.UID, Reason: string(a.Spec.Reason),
 	}
 }
 

@@ -27,7 +27,7 @@ func Agency(name, code string, modify ...func(*v1alpha1.Agency)) *v1alpha1.Agenc
 	a := &v1alpha1.Agency{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: v1alpha1.AgencySpec{
-			Code: code, DisplayName: "Cơ quan " + name, AdminLevel: "Central",
+			Code: code, DisplayName: v1alpha1.Text("Cơ quan " + name), AdminLevel: "Central",
 			AccountableOfficer: v1alpha1.AccountableOfficer{Title: "Thủ trưởng", Email: "head@" + name + ".example.gov.vn"},
 			AdminGroups:        []v1alpha1.GroupName{v1alpha1.GroupName(name + "-admins")},
 			ViewerGroups:       []v1alpha1.GroupName{v1alpha1.GroupName(name + "-viewers")},
@@ -44,7 +44,7 @@ func Agency(name, code string, modify ...func(*v1alpha1.Agency)) *v1alpha1.Agenc
 func Portal(agency, name string, modify ...func(*v1alpha1.AgencyPortal)) *v1alpha1.AgencyPortal {
 	p := &v1alpha1.AgencyPortal{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "agency-" + agency},
-		Spec:       v1alpha1.AgencyPortalSpec{DisplayName: "Cổng " + name, Image: Image},
+		Spec:       v1alpha1.AgencyPortalSpec{DisplayName: v1alpha1.Text("Cổng " + name), Image: Image},
 	}
 	for _, f := range modify {
 		f(p)

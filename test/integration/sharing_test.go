@@ -443,7 +443,7 @@ func TestLinkRefusals(t *testing.T) {
 		wantPolicies(t, link, 2)
 	})
 	t.Run("personal data needs a legal basis", func(t *testing.T) {
-		bare := p.link("bare", func(l *v1alpha1.DataSharingLink) { l.Spec.LegalBasis = " " })
+		bare := p.link("bare", func(l *v1alpha1.DataSharingLink) { l.Spec.LegalBasis = "" })
 		env.Create(t, bare)
 		reason(t, bare, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonLegalBasisMissing)
 		staysClosed(t, bare)
