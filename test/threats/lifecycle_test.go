@@ -307,9 +307,12 @@ func TestDeletedNamespaceComesBack(t *testing.T) {
 	s.approve(t)
 	platform := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "f05"}, Spec: v1alpha1.SharedPlatformSpec{
 		DisplayName: "Nền tảng f05", Type: "Other", OwnerRef: v1alpha1.AgencyReference{Name: v1alpha1.AgencyName(s.provider)}, Scope: "National", Capability: "f05",
-		Endpoint: v1alpha1.PlatformEndpoint{Portal: &v1alpha1.PortalEndpoint{Agency: v1alpha1.AgencyName(s.provider), Name: "gives"}},
+		Endpoint: v1alpha1.PlatformEndpoint{Portal: &v1alpha1.PortalEndpoint{Agency: v1alpha1.AgencyName(s.provider), Name: "hub"}},
 	}}
-	env.Create(t, platform)
+	hub := harness.Portal(s.provider, "hub", small, func(p *v1alpha1.AgencyPortal) {
+		p.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"f05"}
+	})
+	env.Create(t, hub, platform)
 	uses := harness.Portal(s.consumer, "uses", small, func(p *v1alpha1.AgencyPortal) {
 		p.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "f05"}}
 	})
