@@ -8,13 +8,8 @@ import (
 	"strings"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
-	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	policyv1 "k8s.io/api/policy/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -35,6 +30,7 @@ import (
 	"github.com/govplatform/govplatform/controllers/securitypolicy"
 	"github.com/govplatform/govplatform/controllers/sharedplatform"
 	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
@@ -80,20 +76,9 @@ func NewManager(cfg *rest.Config, opts ctrl.Options) (*Operator, error) {
 	op.unreadable = unreadable.NewRegistry(func(kind string, key types.NamespacedName) {
 		op.queues.Enqueue(strings.ToLower(kind), ctrl.Request{NamespacedName: key})
 	})
-	op.children = map[client.Object]cache.ByObject{
-		&corev1.Namespace{}:                             managed,
-		&corev1.ResourceQuota{}:                         managed,
-		&corev1.LimitRange{}:                            managed,
-		&corev1.ServiceAccount{}:                        managed,
-		&corev1.Service{}:                               managed,
-		&rbacv1.RoleBinding{}:                           managed,
-		&networkingv1.NetworkPolicy{}:                   managed,
-		&appsv1.Deployment{}:                            managed,
-		&autoscalingv2.HorizontalPodAutoscaler{}:        managed,
-		&policyv1.PodDisruptionBudget{}:                 managed,
-		&admissionv1.ValidatingAdmissionPolicy{}:        managed,
-		&admissionv1.ValidatingAdmissionPolicyBinding{}: managed,
-		pods: {Label: labels.NewSelector().Add(*ofPortals)},
+	op.children = map[client.Object]cache.ByObject{pods: {Label: labels.NewSelector().Add(*ofPortals)}}
+	for _, row := range child.Rows() {
+		op.children[row.New()] = managed
 	}
 	opts.Cache.ByObject = op.children
 	// A reconcile that follows a write must see it, else it would write again.

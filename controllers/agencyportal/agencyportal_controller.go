@@ -3,7 +3,9 @@ package agencyportal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -64,6 +66,7 @@ func sooner(a, b time.Duration) time.Duration {
 // +kubebuilder:rbac:groups="",resources=serviceaccounts;services,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups="",resources=namespaces;pods,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=list
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete
@@ -75,6 +78,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		New:    func() *v1alpha1.AgencyPortal { return &v1alpha1.AgencyPortal{} },
 		Run:    r.run,
 		Gone:   r.gone,
+		Shrink: shrink(),
 		// Only a portal that uses platforms has rules in other namespaces.
 		Finalizer:      names.FlowFinalizer,
 		NeedsFinalizer: func(p *v1alpha1.AgencyPortal) bool { return len(p.Spec.PlatformRefs) > 0 },
@@ -115,33 +119,24 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
-	owner := names.OwnerOf("AgencyPortal", p)
-	if p.DeletionTimestamp == nil {
-		// What an earlier portal of the same name left behind is in the way.
-		if err := r.clear(ctx, p); err != nil {
-			status.LookupFailed(p.GetStatusBase(), p.Generation)
-			return ctrl.Result{}, err
-		}
+	if p.DeletionTimestamp != nil {
+		return r.tearDown(ctx, p)
+	}
+	// What an earlier portal of the same name left behind is in the way of what
+	// would be made, and not of what closes.
+	held, clearErr := r.clear(ctx, p)
+	if clearErr != nil {
+		clearErr = fmt.Errorf("clear up behind an earlier portal: %w", clearErr)
+		ctx = apply.WithdrawOnly(ctx)
 	}
 	in, err := gather.AgencyPortal(ctx, r.Client, r.Settings, p)
 	if err != nil {
 		status.LookupFailed(p.GetStatusBase(), p.Generation)
-		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
+		return ctrl.Result{}, errors.Join(clearErr, fmt.Errorf("gather: %w", err))
 	}
 	in.Now = r.now()
 	out := desired.AgencyPortal(in)
-	if p.DeletionTimestamp != nil {
-		inventory, err := r.Applier.Teardown(ctx, owner, p.Status.Inventory, out.Objects[:min(1, len(out.Objects))])
-		status.AgencyPortalDeleting(p, inventory)
-		if err != nil {
-			return ctrl.Result{}, fmt.Errorf("tear down: %w", err)
-		}
-		if len(inventory) <= 1 && controllerutil.ContainsFinalizer(p, names.FlowFinalizer) {
-			// What is left is the guard, which waits for the pods by itself.
-			return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, p, names.FlowFinalizer)
-		}
-		return r.gone(ctx, client.ObjectKeyFromObject(p))
-	}
+	owner := names.OwnerOf("AgencyPortal", p)
 	var res apply.Result
 	if out.Hold {
 		res, err = r.Applier.Ensure(ctx, owner, p.Status.Inventory, out.Objects)
@@ -149,7 +144,38 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		res, err = r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
 	}
 	status.AgencyPortal(in, out, res, err)
-	return ctrl.Result{RequeueAfter: sooner(res.RetryAfter(), status.RecheckAfter(in, out))}, err
+	after := sooner(res.RetryAfter(), status.RecheckAfter(in, out))
+	if held {
+		after = sooner(after, guardRetry)
+	}
+	return ctrl.Result{RequeueAfter: after}, errors.Join(clearErr, err)
+}
+
+// tearDown removes what a portal has while it is being deleted, and needs
+// nothing for it but the portal itself: its guard waits for the pods.
+func (r *Reconciler) tearDown(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
+	guard := desired.PortalGuard(p)
+	inventory, err := r.Applier.Teardown(ctx, names.OwnerOf("AgencyPortal", p), p.Status.Inventory, []desired.Object{guard})
+	status.AgencyPortalDeleting(p, inventory)
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("tear down: %w", err)
+	}
+	left := slices.ContainsFunc(inventory, func(e v1alpha1.InventoryEntry) bool { return e.Kind != "NetworkPolicy" || e.Name != guard.GetName() })
+	if !left && controllerutil.ContainsFinalizer(p, names.FlowFinalizer) {
+		return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, p, names.FlowFinalizer)
+	}
+	return r.gone(ctx, client.ObjectKeyFromObject(p))
+}
+
+// shrink are the steps that make a portal's status fit; the last compliant spec,
+// which may have to run, is the last to go.
+func shrink() []func(*v1alpha1.AgencyPortal) {
+	return []func(*v1alpha1.AgencyPortal){
+		reconcile.ShrinkMessages[*v1alpha1.AgencyPortal],
+		func(p *v1alpha1.AgencyPortal) { p.Status.Findings = nil },
+		reconcile.ShrinkInventory[*v1alpha1.AgencyPortal],
+		func(p *v1alpha1.AgencyPortal) { p.Status.LastCompliant = nil },
+	}
 }
 
 // goneUnreadable closes the flows of a portal that is being deleted and cannot

@@ -63,9 +63,16 @@ func portalOfForeignPod(_ context.Context, o client.Object) []ctrl.Request {
 	return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: o.GetNamespace(), Name: portal}}}
 }
 
-// portalsOfPolicy maps a policy to the portals that it selected or selects.
+// portalsOfPolicy maps a policy to the portals that it selected or selects, and
+// to those that use a platform that one of these carries.
 func (r *Reconciler) portalsOfPolicy(ctx context.Context, o client.Object) []ctrl.Request {
-	return watches.PortalsOfPolicy(ctx, r.Client, o)
+	out := watches.PortalsOfPolicy(ctx, r.Client, o)
+	for _, p := range slices.Clone(out) {
+		portal := &v1alpha1.AgencyPortal{}
+		portal.Namespace, portal.Name = p.Namespace, p.Name
+		out = append(out, r.consumersOfPortal(ctx, portal)...)
+	}
+	return out
 }
 
 // portalsOfPlatform maps a platform to the portals that reference it.

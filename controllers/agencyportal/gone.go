@@ -3,12 +3,14 @@ package agencyportal
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,30 +20,39 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 )
 
+// guardRetry is when a guard is looked at again that holds what the caches do
+// not show: a ReplicaSet, or a pod whose event is late.
+const guardRetry = time.Second
+
 // gone clears up behind a portal that no longer exists.
 func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Result, error) {
 	if err := r.Applier.RemoveOrphans(ctx, "AgencyPortal", key, ""); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{}, r.releaseGuards(ctx, key, "")
+	held, err := r.releaseGuards(ctx, key, "")
+	if held && err == nil {
+		return ctrl.Result{RequeueAfter: guardRetry}, nil
+	}
+	return ctrl.Result{}, err
 }
 
-// clear makes room for a portal that was deleted and created again.
-func (r *Reconciler) clear(ctx context.Context, p *v1alpha1.AgencyPortal) error {
+// clear makes room for a portal that was deleted and created again; held is true
+// while a guard of the earlier one waits for what the caches do not show.
+func (r *Reconciler) clear(ctx context.Context, p *v1alpha1.AgencyPortal) (held bool, err error) {
 	key := client.ObjectKeyFromObject(p)
 	if err := r.Applier.RemoveOrphans(ctx, "AgencyPortal", key, p.UID); err != nil {
-		return err
+		return false, err
 	}
 	return r.releaseGuards(ctx, key, p.UID)
 }
 
 // releaseGuards lets the guards go that portals of a name left behind, other
 // than the living one's, when nothing is left that they hold. Every pod and
-// Deployment that goes is an event, so nothing polls.
-func (r *Reconciler) releaseGuards(ctx context.Context, key client.ObjectKey, living types.UID) error {
+// Deployment that goes is an event; held asks to be called again for the rest.
+func (r *Reconciler) releaseGuards(ctx context.Context, key client.ObjectKey, living types.UID) (held bool, err error) {
 	var guards networkingv1.NetworkPolicyList
 	if err := r.Client.List(ctx, &guards, client.InNamespace(key.Namespace), client.MatchingLabels{names.LabelPortal: key.Name}); err != nil {
-		return fmt.Errorf("list guards: %w", err)
+		return false, fmt.Errorf("list guards: %w", err)
 	}
 	for i := range guards.Items {
 		g := &guards.Items[i]
@@ -49,18 +60,23 @@ func (r *Reconciler) releaseGuards(ctx context.Context, key client.ObjectKey, li
 		if g.DeletionTimestamp == nil || !controllerutil.ContainsFinalizer(g, names.GuardFinalizer) || owner == string(living) {
 			continue
 		}
+		// The cache is asked first, and often is enough to say no. Its silence
+		// proves nothing: it may be late, and it has no ReplicaSets.
 		if holds, err := r.holds(ctx, key, owner); err != nil || holds {
-			return err
+			return false, err
+		}
+		if holds, err := r.holdsLive(ctx, key.Namespace, owner); err != nil || holds {
+			return holds, err
 		}
 		if err := r.Applier.ReleaseGuard(ctx, g); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
-// holds tells whether a portal that is gone has pods, or a Deployment that can
-// still make some.
+// holds reports whether the caches show a portal that is gone to have pods, or a
+// Deployment that can still make some.
 func (r *Reconciler) holds(ctx context.Context, key client.ObjectKey, owner string) (bool, error) {
 	var d appsv1.Deployment
 	switch err := r.Client.Get(ctx, key, &d); {
@@ -75,4 +91,23 @@ func (r *Reconciler) holds(ctx context.Context, key client.ObjectKey, owner stri
 		return false, fmt.Errorf("list pods: %w", err)
 	}
 	return len(pods.Items) > 0, nil
+}
+
+// holdsLive asks the API server itself for the pods of a portal that is gone and
+// for everything that can still make some, in the order in which they make each
+// other, so that nothing slips through between two answers.
+func (r *Reconciler) holdsLive(ctx context.Context, namespace, owner string) (bool, error) {
+	for _, kind := range []schema.GroupVersionKind{
+		appsv1.SchemeGroupVersion.WithKind("DeploymentList"), appsv1.SchemeGroupVersion.WithKind("ReplicaSetList"), corev1.SchemeGroupVersion.WithKind("PodList"),
+	} {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(kind)
+		if err := r.Applier.Live.List(ctx, list, client.InNamespace(namespace), client.MatchingLabels{names.LabelOwnerUID: owner}, client.Limit(1)); err != nil {
+			return false, fmt.Errorf("ask for what a guard holds (%s): %w", kind.Kind, err)
+		}
+		if len(list.Items) > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
 }

@@ -4,6 +4,7 @@ package datasharinglink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -106,14 +107,15 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 		return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, l, names.FlowFinalizer)
 	}
 	// A link whose finalizer somebody took off may have left its policies behind.
-	if err := r.Applier.RemoveOrphans(ctx, owner.Kind, client.ObjectKeyFromObject(l), l.UID); err != nil {
-		status.LookupFailed(l.GetStatusBase(), l.Generation)
-		return ctrl.Result{}, err
+	// While they can't be removed nothing is added to them.
+	orphansErr := r.Applier.RemoveOrphans(ctx, owner.Kind, client.ObjectKeyFromObject(l), l.UID)
+	if orphansErr != nil {
+		ctx = apply.WithdrawOnly(ctx)
 	}
 	in, err := gather.DataSharingLink(ctx, r.Client, r.Settings, now, l)
 	if err != nil {
 		status.LookupFailed(l.GetStatusBase(), l.Generation)
-		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
+		return ctrl.Result{}, errors.Join(orphansErr, fmt.Errorf("gather: %w", err))
 	}
 	out := desired.DataSharingLink(in)
 	res, err := r.Applier.Apply(ctx, owner, l.Status.Inventory, out.Objects)
@@ -123,7 +125,7 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 	if left := min(l.Spec.ValidUntil.Sub(now), lookAgain); left > 0 && (result.RequeueAfter == 0 || left < result.RequeueAfter) {
 		result.RequeueAfter = left
 	}
-	return result, err
+	return result, errors.Join(orphansErr, err)
 }
 
 // gone closes what a link left open whose finalizer somebody took off.

@@ -4,6 +4,7 @@ package securitypolicy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -48,6 +49,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Client: r.Client,
 		New:    func() *v1alpha1.SecurityPolicy { return &v1alpha1.SecurityPolicy{} },
 		Run:    r.run,
+		Gone:   r.gone,
 	}
 	byOwner := watches.ByOwnerLabel("SecurityPolicy")
 	guard := unreadable.Guard{Client: r.Client, Kind: "SecurityPolicy", Next: loop}
@@ -80,7 +82,15 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.
 	}
 	// Held by somebody's finalizer a policy stands, and is repaired, until it is gone.
 	out := desired.SecurityPolicy(in)
-	res, err := r.Applier.Apply(ctx, names.OwnerOf("SecurityPolicy", p), p.Status.Inventory, out.Objects)
+	owner := names.OwnerOf("SecurityPolicy", p)
+	// What an earlier policy of the same name left behind enforces what nobody can change.
+	orphansErr := r.Applier.RemoveOrphans(ctx, owner.Kind, client.ObjectKeyFromObject(p), p.UID)
+	res, err := r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
 	status.SecurityPolicy(in, out, res, err)
-	return ctrl.Result{RequeueAfter: res.RetryAfter()}, err
+	return ctrl.Result{RequeueAfter: res.RetryAfter()}, errors.Join(orphansErr, err)
+}
+
+// gone removes what a policy left behind whose dependents the deletion orphaned.
+func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Result, error) {
+	return ctrl.Result{}, r.Applier.RemoveOrphans(ctx, "SecurityPolicy", key, "")
 }

@@ -27,7 +27,7 @@ type Reconciler struct {
 	Settings settings.Settings
 }
 
-// +kubebuilder:rbac:groups=platform.gov.vn,resources=sharedplatforms;agencies;agencyportals,verbs=get;list;watch
+// +kubebuilder:rbac:groups=platform.gov.vn,resources=sharedplatforms;agencies;agencyportals;securitypolicies,verbs=get;list;watch
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=sharedplatforms/status,verbs=patch
 
 // SetupWithManager registers the controller.

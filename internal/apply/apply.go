@@ -4,20 +4,14 @@
 package apply
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
@@ -58,10 +52,33 @@ type Result struct {
 	Changed []string
 	// Terminating are objects that go away before they can be made again.
 	Terminating []string
+	// Withheld are objects that are not made in this round, because something
+	// that comes before them failed or is not in place.
+	Withheld []string
+	// Failures are the writes that failed.
+	Failures []*Failure
 }
 
-// Complete tells whether everything desired is in place.
-func (r Result) Complete() bool { return len(r.Conflicts) == 0 && len(r.Terminating) == 0 }
+// Failure is a child that could not be written or removed.
+type Failure struct {
+	Kind, Namespace, Name string
+	// Doing is what was tried.
+	Doing string
+	Err   error
+}
+
+// Error implements error.
+func (f *Failure) Error() string {
+	return fmt.Sprintf("%s %s/%s/%s: %v", f.Doing, f.Kind, f.Namespace, f.Name, f.Err)
+}
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Complete reports whether everything desired is in place.
+func (r Result) Complete() bool {
+	return len(r.Conflicts) == 0 && len(r.Terminating) == 0 && len(r.Withheld) == 0
+}
 
 // How often a name that is taken is looked at again. Foreign objects are outside
 // the cache, so their going is no event; what goes by itself goes soon.
@@ -97,267 +114,51 @@ func (r Result) Message() string {
 	return strings.Join(parts, ", ") + " exist and were not created for this object; they are left alone. Remove or rename them."
 }
 
-// stage orders writes: what restricts comes before what runs.
-func stage(o desired.Object) int {
-	switch o.GetObjectKind().GroupVersionKind().Kind {
-	case "Namespace":
-		return 0
-	case "NetworkPolicy", "ResourceQuota", "LimitRange", "ValidatingAdmissionPolicy":
-		if opens(o) {
-			// Openings come after the guards, and before the workload that needs
-			// names to start.
-			return 2
-		}
-		return 1
-	case "Deployment", "HorizontalPodAutoscaler":
-		return 4
-	default:
-		return 3
-	}
+type withdrawKey struct{}
+
+// WithdrawOnly returns a context in which rounds close, remove and tighten, and
+// make nothing new that opens or runs: for when something that must precede
+// what is made, such as the owner's finalizer, is not there. It is in the
+// context so that no kind can forget it.
+func WithdrawOnly(ctx context.Context) context.Context {
+	return context.WithValue(ctx, withdrawKey{}, true)
 }
 
-// opens tells a policy that lets traffic pass from one that only denies.
-func opens(o desired.Object) bool {
-	p, ok := o.(*networkingv1.NetworkPolicy)
-	return ok && desired.Opens(p)
+func withdrawOnly(ctx context.Context) bool {
+	only, _ := ctx.Value(withdrawKey{}).(bool)
+	return only
 }
 
 // Apply makes the desired objects of an owner exist exactly as given and
-// removes what the inventory has beyond them. A stage begins only when the one
-// before it is complete; nothing is pruned after a failure.
+// removes what it has beyond them, whether an inventory names it or not. A
+// stage begins only when the one before it is complete; after a failure the
+// rest of the round makes nothing new, and removes only what lets something
+// pass, run or act.
 func (a *Applier) Apply(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []desired.Object) (Result, error) {
-	inventory, err := a.unrecorded(ctx, owner, inventory)
-	if err != nil {
-		return Result{Inventory: inventory}, err
-	}
-	keep := keepOf(inventory)
-	if err := a.closeFirst(ctx, owner, keep, objects); err != nil {
-		return Result{Inventory: inventoryOf(keep)}, err
-	}
-	res, err := a.Ensure(ctx, owner, inventoryOf(keep), objects)
-	if err != nil || !res.Complete() {
-		return res, err
-	}
-	keep = keepOf(res.Inventory)
-	err = a.prune(ctx, owner, keep, objects)
-	res.Inventory = inventoryOf(keep)
-	return res, err
+	r := a.begin(ctx, owner, inventory, objects)
+	r.find(ctx)
+	r.closeOpenings(ctx)
+	r.ensureAll(ctx)
+	r.prune(ctx)
+	return r.finish()
 }
 
 // Ensure is Apply without removing anything.
-func (a *Applier) Ensure(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []desired.Object) (res Result, err error) {
-	sorted := slices.Clone(objects)
-	slices.SortStableFunc(sorted, func(x, y desired.Object) int {
-		return cmp.Or(stage(x)-stage(y), strings.Compare(key(x), key(y)))
-	})
-	keep := keepOf(inventory)
-	defer func() { res.Inventory = inventoryOf(keep) }()
-	for i, o := range sorted {
-		if i > 0 && stage(o) != stage(sorted[i-1]) && !res.Complete() {
-			return res, nil
-		}
-		entry, err := a.ensure(ctx, owner, inventory, o, &res)
-		if err != nil {
-			return res, fmt.Errorf("apply %s: %w", key(o), err)
-		}
-		if entry != nil {
-			keep[entryKey(*entry)] = *entry
-		}
-	}
-	return res, nil
+func (a *Applier) Ensure(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []desired.Object) (Result, error) {
+	r := a.begin(ctx, owner, inventory, objects)
+	r.ensureAll(ctx)
+	return r.finish()
 }
 
-func keepOf(inventory []v1alpha1.InventoryEntry) map[string]v1alpha1.InventoryEntry {
-	keep := make(map[string]v1alpha1.InventoryEntry, len(inventory))
-	for _, e := range inventory {
-		keep[entryKey(e)] = e
-	}
-	return keep
-}
-
-// closeFirst removes openings that are no longer desired before anything else
-// happens, so that no revision is looser than both the old and the new state.
-func (a *Applier) closeFirst(ctx context.Context, owner names.Owner, keep map[string]v1alpha1.InventoryEntry, objects []desired.Object) error {
-	wanted := keysOf(objects)
-	for _, e := range inventoryOf(keep) {
-		if e.Kind != "NetworkPolicy" || wanted[entryKey(e)] {
-			continue
-		}
-		var p networkingv1.NetworkPolicy
-		err := a.Client.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.Name}, &p)
-		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("read NetworkPolicy %s: %w", e.Name, err)
-		}
-		if err != nil || !opens(&p) {
-			continue
-		}
-		if err := a.remove(ctx, owner, e, keep); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *Applier) ensure(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, want desired.Object, res *Result) (*v1alpha1.InventoryEntry, error) {
-	live, err := newLike(want)
-	if err != nil {
-		return nil, err
-	}
-	err = a.Client.Get(ctx, client.ObjectKeyFromObject(want), live)
-	if apierrors.IsNotFound(err) {
-		return a.create(ctx, owner, inventory, want, res)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read: %w", err)
-	}
-	if !owner.Owns(live) && !inInventory(inventory, want, live) {
-		notOurs(owner, want, live, res)
-		return nil, nil
-	}
-	return a.repair(ctx, owner, inventory, want, live, res)
-}
-
-func (a *Applier) create(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, want desired.Object, res *Result) (*v1alpha1.InventoryEntry, error) {
-	created := want.DeepCopyObject().(desired.Object)
-	err := a.Client.Create(ctx, created, client.FieldOwner(names.FieldOwner))
-	switch {
-	case err == nil:
-		res.Changed = append(res.Changed, kindOf(want))
-		return entryOf(want, created), nil
-	case !apierrors.IsAlreadyExists(err):
-		if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-			res.Terminating = append(res.Terminating, "Namespace "+want.GetNamespace())
-			return nil, nil
-		}
-		return nil, fmt.Errorf("create: %w", err)
-	}
-	// The name is taken by an object outside our cache: a foreign one, or our
-	// own whose label was stripped. The UID tells.
-	live, err := newLike(want)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.Live.Get(ctx, client.ObjectKeyFromObject(want), live); err != nil {
-		return nil, fmt.Errorf("read the object that has the name: %w", err)
-	}
-	if !owner.Owns(live) && !inInventory(inventory, want, live) {
-		notOurs(owner, want, live, res)
-		return nil, nil
-	}
-	return a.repair(ctx, owner, inventory, want, live, res)
-}
-
-// notOurs notes an object in the way: somebody else's, or one that goes anyway,
-// because it is being deleted or was made for an earlier owner of the same name,
-// whose children the garbage collector removes.
-func notOurs(owner names.Owner, want, live desired.Object, res *Result) {
-	l := live.GetLabels()
-	predecessor := l[names.LabelOwnerKind] == owner.Kind && l[names.LabelOwnerName] == owner.Name && len(live.GetOwnerReferences()) > 0
-	if predecessor || live.GetDeletionTimestamp() != nil {
-		res.Terminating = append(res.Terminating, key(want))
-		return
-	}
-	res.Conflicts = append(res.Conflicts, conflictOf(want))
-}
-
-func (a *Applier) repair(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, want, live desired.Object, res *Result) (*v1alpha1.InventoryEntry, error) {
-	if live.GetDeletionTimestamp() != nil {
-		return a.replaceTerminating(ctx, owner, inventory, want, live, res)
-	}
-	merged, equal, err := merge(want, live)
-	if err != nil {
-		return nil, err
-	}
-	if equal {
-		return entryOf(want, live), nil
-	}
-	// A PUT with the resource version that we compared: it repairs everything
-	// that somebody added (an SSA would leave a foreign container in place) and
-	// fails instead of overwriting what we have not seen.
-	if err := a.Client.Update(ctx, merged, client.FieldOwner(names.FieldOwner)); err != nil {
-		if apierrors.IsInvalid(err) && immutable(want) {
-			return nil, a.recreate(ctx, want, live, res)
-		}
-		return nil, fmt.Errorf("update: %w", err)
-	}
-	res.Changed = append(res.Changed, kindOf(want))
-	return entryOf(want, merged), nil
-}
-
-// immutable kinds have fields that can't be changed back; they are replaced.
-func immutable(o desired.Object) bool {
-	k := kindOf(o)
-	return k == "RoleBinding" || k == "Deployment"
-}
-
-func (a *Applier) recreate(ctx context.Context, want, live desired.Object, res *Result) error {
-	if err := a.delete(ctx, live); err != nil {
-		return fmt.Errorf("replace: %w", err)
-	}
-	res.Terminating = append(res.Terminating, key(want))
-	return nil
-}
-
-// replaceTerminating makes a guard again that somebody deleted while its
-// workload lives. Until here its finalizer kept it in force; the namespace's
-// or the portal's other guard covers the moment between the two writes.
-func (a *Applier) replaceTerminating(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, want, live desired.Object, res *Result) (*v1alpha1.InventoryEntry, error) {
-	if !slices.Equal(live.GetFinalizers(), []string{names.GuardFinalizer}) {
-		res.Terminating = append(res.Terminating, key(want))
-		return nil, nil
-	}
-	if ns, err := a.namespaceTerminates(ctx, want.GetNamespace()); err != nil || ns {
-		res.Terminating = append(res.Terminating, "Namespace "+want.GetNamespace())
-		return nil, err
-	}
-	// A guard that goes because its owner went, which the cache has not seen yet,
-	// was deleted by nobody and still holds pods.
-	if lives, err := a.ownerLives(ctx, owner); err != nil || !lives {
-		res.Terminating = append(res.Terminating, key(want))
-		return nil, err
-	}
-	if err := a.ReleaseGuard(ctx, live); err != nil {
-		return nil, err
-	}
-	return a.create(ctx, owner, inventory, want, res)
-}
-
-// ownerLives asks the API server itself whether the owner exists and its guards
-// are to stay. Those of an agency do while it goes, until its portals are gone.
-func (a *Applier) ownerLives(ctx context.Context, owner names.Owner) (bool, error) {
-	live := &metav1.PartialObjectMetadata{}
-	live.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(owner.Kind))
-	if err := a.Live.Get(ctx, client.ObjectKey{Namespace: owner.Namespace, Name: owner.Name}, live); err != nil {
-		if apierrors.IsNotFound(err) {
-			return false, nil
-		}
-		return false, fmt.Errorf("read the owner: %w", err)
-	}
-	return live.UID == owner.UID && (live.DeletionTimestamp == nil || owner.Kind == "Agency"), nil
-}
-
-func (a *Applier) namespaceTerminates(ctx context.Context, name string) (bool, error) {
-	if name == "" {
-		return false, nil
-	}
-	var ns corev1.Namespace
-	// Live: with a stale cache, the end of a namespace looks like tampering.
-	if err := a.Live.Get(ctx, client.ObjectKey{Name: name}, &ns); err != nil {
-		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
-	}
-	return ns.DeletionTimestamp != nil, nil
-}
-
-// ReleaseGuard takes our finalizer off a guard that is being deleted.
-func (a *Applier) ReleaseGuard(ctx context.Context, guard client.Object) error {
-	next := guard.DeepCopyObject().(client.Object)
-	if !controllerutil.RemoveFinalizer(next, names.GuardFinalizer) {
-		return nil
-	}
-	if err := a.Client.Update(ctx, next, client.FieldOwner(names.FieldOwner)); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("release %s: %w", guard.GetName(), err)
-	}
-	return nil
+// Teardown removes an owner's objects in the safe order while the owner itself
+// is being deleted: openings, workloads, and nothing that holds them.
+func (a *Applier) Teardown(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, guards []desired.Object) ([]v1alpha1.InventoryEntry, error) {
+	r := a.begin(ctx, owner, inventory, guards)
+	r.find(ctx)
+	r.closeOpenings(ctx)
+	r.prune(ctx)
+	res, err := r.finish()
+	return res.Inventory, err
 }
 
 func newLike(o desired.Object) (desired.Object, error) {
@@ -393,6 +194,14 @@ func inInventory(inventory []v1alpha1.InventoryEntry, want, live desired.Object)
 	return slices.Contains(inventory, *e)
 }
 
+func keepOf(inventory []v1alpha1.InventoryEntry) map[string]v1alpha1.InventoryEntry {
+	keep := make(map[string]v1alpha1.InventoryEntry, len(inventory))
+	for _, e := range inventory {
+		keep[entryKey(e)] = e
+	}
+	return keep
+}
+
 func keysOf(objects []desired.Object) map[string]bool {
 	out := map[string]bool{}
 	for _, o := range objects {
@@ -408,15 +217,6 @@ func inventoryOf(keep map[string]v1alpha1.InventoryEntry) []v1alpha1.InventoryEn
 	}
 	slices.SortFunc(out, func(x, y v1alpha1.InventoryEntry) int { return strings.Compare(entryKey(x), entryKey(y)) })
 	return out
-}
-
-// gvkOf returns the kind of an inventory entry at the version that we write.
-func gvkOf(c client.Client, e v1alpha1.InventoryEntry) (schema.GroupVersionKind, error) {
-	mapping, err := c.RESTMapper().RESTMapping(schema.GroupKind{Group: e.Group, Kind: e.Kind})
-	if err != nil {
-		return schema.GroupVersionKind{}, fmt.Errorf("resolve %s: %w", e.Kind, err)
-	}
-	return mapping.GroupVersionKind, nil
 }
 
 func uidPrecondition(o metav1.Object) client.Preconditions {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -23,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
 )
@@ -56,33 +58,35 @@ func newFaulty(t *testing.T, existing ...client.Object) *faulty {
 		f.writes = append(f.writes, w)
 		return nil
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithRESTMapper(mapper()).WithObjects(existing...).
-		WithIndex(&networkingv1.NetworkPolicy{}, names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) }).
-		WithInterceptorFuncs(interceptor.Funcs{
-			Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-				if err := write("create", o); err != nil {
-					return err
-				}
-				return c.Create(ctx, o, opts...)
-			},
-			Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
-				if err := write("update", o); err != nil {
-					return err
-				}
-				return c.Update(ctx, o, opts...)
-			},
-			Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
-				var options client.DeleteOptions
-				options.ApplyOptions(opts)
-				if options.Preconditions == nil || options.Preconditions.UID == nil || *options.Preconditions.UID != o.GetUID() {
-					t.Errorf("delete of %s without its UID as precondition", o.GetName())
-				}
-				if err := write("delete", o); err != nil {
-					return err
-				}
-				return c.Delete(ctx, o)
-			},
-		}).Build()
+	b := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithRESTMapper(mapper()).WithObjects(existing...)
+	for _, row := range child.Rows() {
+		b = b.WithIndex(row.New(), names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) })
+	}
+	c := b.WithInterceptorFuncs(interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if err := write("create", o); err != nil {
+				return err
+			}
+			return c.Create(ctx, o, opts...)
+		},
+		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+			if err := write("update", o); err != nil {
+				return err
+			}
+			return c.Update(ctx, o, opts...)
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			var options client.DeleteOptions
+			options.ApplyOptions(opts)
+			if options.Preconditions == nil || options.Preconditions.UID == nil || *options.Preconditions.UID != o.GetUID() {
+				t.Errorf("delete of %s without its UID as precondition", o.GetName())
+			}
+			if err := write("delete", o); err != nil {
+				return err
+			}
+			return c.Delete(ctx, o)
+		},
+	}).Build()
 	f.Client, f.Live = c, c
 	return f
 }
@@ -165,8 +169,9 @@ func TestOrderOfWrites(t *testing.T) {
 	}
 }
 
-// TestAnyFailure lets each write of a round fail in turn: no later one is tried,
-// nothing is forgotten, and the next round ends as if nothing had happened.
+// TestAnyFailure lets each write of a round fail in turn: nothing is made after
+// it but guards, what lets something run goes all the same, nothing is
+// forgotten, and the next round ends as if nothing had happened.
 func TestAnyFailure(t *testing.T) {
 	for i, failing := range order {
 		t.Run(failing, func(t *testing.T) {
@@ -177,8 +182,15 @@ func TestAnyFailure(t *testing.T) {
 			if !errors.Is(err, errInjected) {
 				t.Fatalf("error = %v", err)
 			}
-			if diff := cmp.Diff(order[:i], f.writes, equateEmpty); diff != "" {
-				t.Errorf("writes before the failure differ (-want +got):\n%s", diff)
+			want := slices.Clone(order[:i])
+			if i == 0 {
+				want = append(want, order[1]) // The guard.
+			}
+			if i < len(order)-1 {
+				want = append(want, order[len(order)-1])
+			}
+			if diff := cmp.Diff(want, f.writes, equateEmpty); diff != "" {
+				t.Errorf("writes of the round differ (-want +got):\n%s", diff)
 			}
 			for _, w := range order[:i] {
 				verb, object, _ := strings.Cut(w, " ")
@@ -190,7 +202,8 @@ func TestAnyFailure(t *testing.T) {
 			if res, err = f.Apply(t.Context(), owner, res.Inventory, portalObjects()); err != nil || !res.Complete() {
 				t.Fatalf("the next round: %+v, %v", res, err)
 			}
-			if diff := cmp.Diff(order, f.writes); diff != "" {
+			slices.Sort(f.writes)
+			if diff := cmp.Diff(slices.Sorted(slices.Values(order)), f.writes); diff != "" {
 				t.Errorf("both rounds together differ (-want +got):\n%s", diff)
 			}
 		})
@@ -200,7 +213,8 @@ func TestAnyFailure(t *testing.T) {
 var equateEmpty = cmp.Transformer("empty", func(s []string) []string { return append([]string{}, s...) })
 
 // TestThreat10_ConflictStopsLaterStages: a foreign object with our name is left
-// alone, what comes after its stage is not written, and nothing is pruned.
+// alone, what comes after its stage is not made, and what lets something run is
+// removed all the same.
 func TestThreat10_ConflictStopsLaterStages(t *testing.T) {
 	m := func(name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: "agency-finance", Name: name, UID: "uid-foreign",
@@ -225,11 +239,8 @@ func TestThreat10_ConflictStopsLaterStages(t *testing.T) {
 			if err != nil || len(res.Conflicts) != 1 || res.Conflicts[0].Name != tt.foreign.GetName() {
 				t.Fatalf("conflicts %+v, error %v", res.Conflicts, err)
 			}
-			if diff := cmp.Diff(tt.writes, f.writes); diff != "" {
+			if diff := cmp.Diff(append(slices.Clone(tt.writes), order[len(order)-1]), f.writes); diff != "" {
 				t.Errorf("writes differ (-want +got):\n%s", diff)
-			}
-			if !slices.Contains(inventoryNames(res.Inventory), "HorizontalPodAutoscaler tax-filing-old") {
-				t.Error("what was not pruned is forgotten")
 			}
 		})
 	}
@@ -241,10 +252,7 @@ func TestThreat22_PruneChecksTheUID(t *testing.T) {
 	existing, inventory := stale()
 	for _, o := range existing {
 		o.SetUID("uid-recreated")
-		if _, ok := o.(*networkingv1.NetworkPolicy); ok {
-			// An opening with our mark is ours, see TestUnrecordedOpeningsClose.
-			o.SetLabels(nil)
-		}
+		o.SetLabels(nil) // What has our mark is ours, see TestUnrecordedChildrenGo.
 	}
 	f := newFaulty(t, existing...)
 	res, err := f.Apply(t.Context(), owner, inventory, nil)
@@ -253,9 +261,10 @@ func TestThreat22_PruneChecksTheUID(t *testing.T) {
 	}
 }
 
-// TestUnrecordedOpeningsClose: the operator died between the write of an opening
-// and that of the status that would name it. The mark is what tells.
-func TestUnrecordedOpeningsClose(t *testing.T) {
+// TestUnrecordedChildrenGo: the operator died between the write of a child and
+// that of the status that would name it. The mark is what tells.
+// Fails when find looks at network policies only.
+func TestUnrecordedChildrenGo(t *testing.T) {
 	existing, inventory := stale()
 	for _, o := range existing {
 		o.SetUID("uid-unrecorded")
@@ -264,12 +273,12 @@ func TestUnrecordedOpeningsClose(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFaulty(t, existing...)
 			res, err := f.Apply(t.Context(), owner, inventory, nil)
-			if diff := cmp.Diff([]string{"delete NetworkPolicy tax-filing-old"}, f.writes); diff != "" || err != nil || len(res.Inventory) > 0 {
+			if diff := cmp.Diff([]string{order[0], order[len(order)-1]}, f.writes); diff != "" || err != nil || len(res.Inventory) > 0 {
 				t.Errorf("writes differ (-want +got):\n%s\ninventory %v, error %v", diff, inventoryNames(res.Inventory), err)
 			}
 			f = newFaulty(t, existing...)
 			left, err := f.Teardown(t.Context(), owner, inventory, nil)
-			if diff := cmp.Diff([]string{"delete NetworkPolicy tax-filing-old"}, f.writes); diff != "" || err != nil || len(left) > 0 {
+			if diff := cmp.Diff([]string{order[0], order[len(order)-1]}, f.writes); diff != "" || err != nil || len(left) > 0 {
 				t.Errorf("writes of the teardown differ (-want +got):\n%s\ninventory %v, error %v", diff, inventoryNames(left), err)
 			}
 		})
@@ -384,34 +393,40 @@ func TestGuardGoesWithItsOwner(t *testing.T) {
 	}
 }
 
-// TestStages: for every kind, what restricts is written before what runs, and
-// removed after it.
-func TestStages(t *testing.T) {
-	var openings, guards int
-	for _, o := range emitted() {
-		if !slices.Contains(removalOrder, kindOf(o)) {
-			t.Errorf("%s has no place in the order of removal", kindOf(o))
-		}
-		switch {
-		case kindOf(o) == "Namespace" && stage(o) != 0, kindOf(o) == "Deployment" && stage(o) != 4:
-			t.Errorf("%s has stage %d", key(o), stage(o))
-		case opens(o):
-			openings++
-			if stage(o) != 2 {
-				t.Errorf("opening %s has stage %d", key(o), stage(o))
-			}
-		case kindOf(o) == "NetworkPolicy", kindOf(o) == "ResourceQuota", kindOf(o) == "ValidatingAdmissionPolicy":
-			guards++
-			if stage(o) != 1 {
-				t.Errorf("guard %s has stage %d", key(o), stage(o))
-			}
-		}
+// TestWithdrawOnly: a round whose bookkeeping failed closes, removes, tightens
+// and makes guards, and nothing that opens or runs.
+// Fails when mayCreate ignores r.withdraw.
+func TestWithdrawOnly(t *testing.T) {
+	existing, inventory := stale()
+	objects := portalObjects()
+	deployment := objects[slices.IndexFunc(objects, func(o desired.Object) bool { return kindOf(o) == "Deployment" })].DeepCopyObject().(*appsv1.Deployment)
+	deployment.UID, deployment.Spec.Template.Spec.Containers = "uid-deployment", nil
+	f := newFaulty(t, append(existing, deployment)...)
+	res, err := f.Apply(WithdrawOnly(t.Context()), owner, inventory, objects)
+	if err != nil || res.Complete() {
+		t.Errorf("complete %v, error %v", res.Complete(), err)
 	}
-	if openings != 1 || guards != 4 {
-		t.Errorf("%d openings, %d guards", openings, guards)
+	want := []string{order[0], order[1], "update Deployment tax-filing", order[len(order)-1]}
+	if diff := cmp.Diff(want, f.writes); diff != "" {
+		t.Errorf("writes differ (-want +got):\n%s", diff)
 	}
-	index := func(kind string) int { return slices.Index(removalOrder, kind) }
-	if index("Deployment") > index("NetworkPolicy") || index("HorizontalPodAutoscaler") > index("Deployment") || index("NetworkPolicy") > index("Namespace") {
-		t.Errorf("order of removal: %v", removalOrder)
+}
+
+// TestUnknownKind: a kind that the table does not have is an error and never
+// gets a place by default; what closes goes on.
+func TestUnknownKind(t *testing.T) {
+	existing, inventory := stale()
+	f := newFaulty(t, existing...)
+	secret := &corev1.Secret{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, ObjectMeta: metav1.ObjectMeta{Namespace: "agency-finance", Name: "s"}}
+	inventory = append(inventory, v1alpha1.InventoryEntry{Group: "example.org", Kind: "Thing", Name: "x", UID: "uid-thing"})
+	res, err := f.Apply(t.Context(), owner, inventory, append(portalObjects(), secret))
+	if err == nil || !strings.Contains(err.Error(), "Secret") || !strings.Contains(err.Error(), "Thing.example.org") {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff([]string{order[0], order[1], order[len(order)-1]}, f.writes); diff != "" {
+		t.Errorf("writes differ (-want +got):\n%s", diff)
+	}
+	if !slices.Contains(inventoryNames(res.Inventory), "Thing x") {
+		t.Error("what this version does not know is forgotten")
 	}
 }

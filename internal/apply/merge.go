@@ -77,11 +77,14 @@ func mergeUnspecced(want, merged desired.Object) error {
 	return nil
 }
 
-// mergeService keeps the addresses that the API server allocated.
+// mergeService keeps the addresses that the API server allocated. A Service
+// without one is not what was asked for.
 func mergeService(want, merged *corev1.Service) {
 	live := merged.Spec
 	merged.Spec = *want.Spec.DeepCopy()
-	merged.Spec.ClusterIP, merged.Spec.ClusterIPs = live.ClusterIP, live.ClusterIPs
+	if live.ClusterIP != corev1.ClusterIPNone {
+		merged.Spec.ClusterIP, merged.Spec.ClusterIPs = live.ClusterIP, live.ClusterIPs
+	}
 	merged.Spec.IPFamilies, merged.Spec.IPFamilyPolicy = live.IPFamilies, live.IPFamilyPolicy
 }
 

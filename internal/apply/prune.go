@@ -1,73 +1,109 @@
 package apply
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
-	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/child"
 )
 
-// removalOrder: what scales and runs goes before what holds it.
-var removalOrder = []string{
-	"HorizontalPodAutoscaler", "Deployment", "Service", "PodDisruptionBudget", "ServiceAccount", "RoleBinding",
-	"ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy", "LimitRange", "ResourceQuota", "NetworkPolicy", "Namespace",
-}
-
-func (a *Applier) prune(ctx context.Context, owner names.Owner, keep map[string]v1alpha1.InventoryEntry, objects []desired.Object) error {
-	wanted := keysOf(objects)
-	stale := inventoryOf(keep)
-	slices.SortStableFunc(stale, func(x, y v1alpha1.InventoryEntry) int {
-		return slices.Index(removalOrder, x.Kind) - slices.Index(removalOrder, y.Kind)
-	})
-	for _, e := range stale {
-		if wanted[entryKey(e)] {
+// stale is what the owner has and should not have, in the order of removal. An
+// entry of a kind that the table does not have is kept and reported.
+func (r *round) stale() []staleEntry {
+	var out []staleEntry
+	for _, e := range inventoryOf(r.keep) {
+		if r.wanted[entryKey(e)] {
 			continue
 		}
-		if err := a.remove(ctx, owner, e, keep); err != nil {
-			return err
+		row, err := child.Of(schema.GroupKind{Group: e.Group, Kind: e.Kind})
+		if err != nil {
+			r.unknownKind(e, err)
+			continue
+		}
+		out = append(out, staleEntry{e, row})
+	}
+	slices.SortStableFunc(out, func(x, y staleEntry) int { return cmp.Compare(x.row.Removal, y.row.Removal) })
+	return out
+}
+
+type staleEntry struct {
+	v1alpha1.InventoryEntry
+	row child.Row
+}
+
+// closeOpenings removes openings that are no longer desired before anything
+// else happens, so that no revision is looser than both the old and the new
+// state. They are read from the API server itself: the cache may be late, and
+// closing does not wait for it.
+func (r *round) closeOpenings(ctx context.Context) {
+	for _, e := range inventoryOf(r.keep) {
+		if e.Kind != "NetworkPolicy" || r.wanted[entryKey(e)] {
+			continue
+		}
+		var p networkingv1.NetworkPolicy
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.Name}, &p)
+		switch {
+		case apierrors.IsNotFound(err):
+			delete(r.keep, entryKey(e))
+		case err != nil:
+			r.fail("read before removal", e.Kind, e.Namespace, e.Name, err)
+		case child.Opens(&p):
+			r.removeLive(ctx, e, &p)
 		}
 	}
-	return nil
+}
+
+// prune removes what is no longer desired. After a failure, or while something
+// is in the way, only what lets something run or somebody act goes: what holds
+// the rest may be needed.
+func (r *round) prune(ctx context.Context) {
+	for _, e := range r.stale() {
+		if (r.failed || len(r.res.Conflicts)+len(r.res.Terminating) > 0) && !e.row.Grants {
+			continue
+		}
+		r.remove(ctx, e)
+	}
 }
 
 // remove deletes one object of the inventory after rechecking on the API server
 // that it still is the owner's. It leaves the inventory when it is gone or is
 // somebody else's by now.
-func (a *Applier) remove(ctx context.Context, owner names.Owner, e v1alpha1.InventoryEntry, keep map[string]v1alpha1.InventoryEntry) error {
-	gvk, err := gvkOf(a.Client, e)
-	if err != nil {
-		return err
-	}
+func (r *round) remove(ctx context.Context, e staleEntry) {
 	live := &metav1.PartialObjectMetadata{}
-	live.SetGroupVersionKind(gvk)
-	err = a.Live.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.Name}, live)
-	if apierrors.IsNotFound(err) {
-		delete(keep, entryKey(e))
-		return nil
+	live.SetGroupVersionKind(e.row.GVK)
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.Name}, live)
+	switch {
+	case apierrors.IsNotFound(err):
+		delete(r.keep, entryKey(e.InventoryEntry))
+	case err != nil:
+		r.fail("read before removal", e.Kind, e.Namespace, e.Name, err)
+	default:
+		r.removeLive(ctx, e.InventoryEntry, live)
 	}
-	if err != nil {
-		return fmt.Errorf("recheck %s %s: %w", e.Kind, e.Name, err)
+}
+
+func (r *round) removeLive(ctx context.Context, e v1alpha1.InventoryEntry, live client.Object) {
+	if live.GetUID() != e.UID || !r.owner.Owns(live) {
+		delete(r.keep, entryKey(e))
+		return
 	}
-	if live.UID != e.UID || !owner.Owns(live) {
-		delete(keep, entryKey(e))
-		return nil
-	}
-	if live.DeletionTimestamp == nil {
-		if err := a.delete(ctx, live); err != nil {
-			return fmt.Errorf("prune %s %s: %w", e.Kind, e.Name, err)
+	if live.GetDeletionTimestamp() == nil {
+		if err := r.delete(ctx, live); err != nil {
+			r.fail("remove", e.Kind, e.Namespace, e.Name, err)
+			return
 		}
 	}
-	if len(live.Finalizers) == 0 {
-		delete(keep, entryKey(e))
+	if len(live.GetFinalizers()) == 0 {
+		delete(r.keep, entryKey(e))
 	}
-	return nil
 }
 
 // delete removes exactly the object that was looked at. It bypasses the
@@ -76,19 +112,4 @@ func (a *Applier) remove(ctx context.Context, owner names.Owner, e v1alpha1.Inve
 func (a *Applier) delete(ctx context.Context, o client.Object) error {
 	err := a.Client.Delete(ctx, o, uidPrecondition(o), client.PropagationPolicy(metav1.DeletePropagationBackground), client.DisableReadYourWritesConsistency)
 	return client.IgnoreNotFound(err)
-}
-
-// Teardown removes an owner's objects in the safe order while the owner itself
-// is being deleted: openings, workloads, and nothing that holds them.
-func (a *Applier) Teardown(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, guards []desired.Object) ([]v1alpha1.InventoryEntry, error) {
-	inventory, err := a.unrecorded(ctx, owner, inventory)
-	if err != nil {
-		return inventory, err
-	}
-	keep := keepOf(inventory)
-	if err := a.closeFirst(ctx, owner, keep, guards); err != nil {
-		return inventoryOf(keep), err
-	}
-	err = a.prune(ctx, owner, keep, guards)
-	return inventoryOf(keep), err
 }

@@ -30,6 +30,9 @@ type PortalInput struct {
 	// NamespaceOrphaned is true when there is no Agency, and the namespace still is
 	// the one that the operator made for it.
 	NamespaceOrphaned bool
+	// HasGuard is true when the portal's own deny-all is there, although no status
+	// names it.
+	HasGuard bool
 	// Policies are all SecurityPolicies.
 	Policies []v1alpha1.SecurityPolicy
 	// HostnameHolders names, for each host name that an older portal holds, that
@@ -113,11 +116,11 @@ func AgencyPortal(in PortalInput) PortalOutput {
 	if len(violated) > 0 {
 		out.Blockers = append(out.Blockers, Blocker{Class: Terminal, Reason: v1alpha1.ReasonViolation, Message: violationMessage(violated)})
 	}
-	if (in.Agency == nil || !in.NamespaceGuarded) && len(in.Portal.Status.Inventory) == 0 {
+	if (in.Agency == nil || !in.NamespaceGuarded) && len(in.Portal.Status.Inventory) == 0 && !in.HasGuard {
 		// The namespace is not known to be the agency's, and nothing ran in it.
 		return out
 	}
-	out.Objects = []Object{denyAllNetworkPolicy(s, names.Child(s.portal, "deny"), portalLabels(s.portal))}
+	out.Objects = []Object{PortalGuard(in.Portal)}
 	if out.Running != nil {
 		out.Ports = rendered.ports
 		out.Objects = append(out.Objects, rendered.objects...)
@@ -125,13 +128,23 @@ func AgencyPortal(in PortalInput) PortalOutput {
 	return out
 }
 
+// PortalGuard builds the policy that denies a portal's pods everything. It needs
+// nothing but the portal, so that its removal needs nothing either.
+func PortalGuard(p *v1alpha1.AgencyPortal) *networkingv1.NetworkPolicy {
+	return denyAllNetworkPolicy(scopeOfPortal(p), names.Child(p.Name, "deny"), portalLabels(p.Name))
+}
+
 func portalScope(in PortalInput) scope {
-	s := scope{owner: names.OwnerOf("AgencyPortal", in.Portal), portal: in.Portal.Name, namespace: in.Portal.Namespace, reference: true}
+	s := scopeOfPortal(in.Portal)
 	if in.Agency != nil {
 		s.agency = in.Agency.Name
-	} else {
-		s.agency, _ = names.AgencyOf(in.Portal.Namespace)
 	}
+	return s
+}
+
+func scopeOfPortal(p *v1alpha1.AgencyPortal) scope {
+	s := scope{owner: names.OwnerOf("AgencyPortal", p), portal: p.Name, namespace: p.Namespace, reference: true}
+	s.agency, _ = names.AgencyOf(p.Namespace)
 	return s
 }
 

@@ -67,7 +67,8 @@ func DataService(in ServiceInput) ServiceOutput {
 // ValidClaim reports whether a service's claim on its dataset counts: its portal
 // lives and complies, and its agency neither is suspended nor goes.
 func ValidClaim(svc *v1alpha1.DataService, p PortalWithAgency) bool {
-	return svc.DeletionTimestamp == nil && endBlocker("", "", p, "") == nil
+	// A claim opens nothing: a link holds its ends against the standards itself.
+	return svc.DeletionTimestamp == nil && endBlocker("", "", p, standards{}, "") == nil
 }
 
 func datasetBlocker(in ServiceInput) *Blocker {

@@ -187,14 +187,15 @@ func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
 	add := func(class BlockerClass, reason, format string, args ...any) {
 		out = append(out, Blocker{Class: class, Reason: reason, Message: fmt.Sprintf(format, args...)})
 	}
-	if b := endBlocker("spec.consumer.portalRef.name", string(spec.Consumer.PortalRef.Name), in.Consumer, v1alpha1.ReasonConsumerNotFound); b != nil {
+	std := standards{in.Settings, in.Policies}
+	if b := endBlocker("spec.consumer.portalRef.name", string(spec.Consumer.PortalRef.Name), in.Consumer, std, v1alpha1.ReasonConsumerNotFound); b != nil {
 		return []Blocker{*b}
 	}
 	if in.Service == nil || in.Service.DeletionTimestamp != nil {
 		add(Waiting, v1alpha1.ReasonServiceNotFound, "spec.provider: agency %q has no DataService %q; correct the names, or ask the agency to publish it.", spec.Provider.Agency, spec.Provider.Service)
 		return out
 	}
-	if b := endBlocker("spec.provider.service", in.Service.Namespace+"/"+in.Service.Name, in.Provider, v1alpha1.ReasonServiceNotFound); b != nil {
+	if b := endBlocker("spec.provider.service", in.Service.Namespace+"/"+in.Service.Name, in.Provider, std, v1alpha1.ReasonServiceNotFound); b != nil {
 		return []Blocker{*b}
 	}
 	if in.OpenPlatform != "" {
@@ -229,14 +230,16 @@ func viaStateSecret(in LinkInput) bool {
 
 // endBlocker tells why a portal can't be an end of a link. A portal that is
 // merely not available right now still can, and so can one whose newest spec is
-// not looked at yet: until it is, what runs is what was found to comply.
-func endBlocker(field, name string, p PortalWithAgency, missing string) *Blocker {
+// not looked at yet: until it is, what runs is what was found to comply. What is
+// stored about it is not enough, since it may be old and nobody may be able to
+// write it: the spec is held against the present standards here too.
+func endBlocker(field, name string, p PortalWithAgency, std standards, missing string) *Blocker {
 	switch {
 	case p.Portal == nil || p.Portal.DeletionTimestamp != nil || p.Agency == nil:
 		return &Blocker{Class: Waiting, Reason: missing, Message: fmt.Sprintf("%s: the portal of %q does not exist; create it or correct the name.", field, name)}
 	case p.Agency.Spec.Suspended || Offboards(p.Agency):
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonSuspended, Message: fmt.Sprintf("%s: agency %q is suspended or being removed; its links are closed.", field, p.Agency.Name)}
-	case !meta.IsStatusConditionTrue(p.Portal.Status.Conditions, v1alpha1.ConditionPolicyCompliant):
+	case !meta.IsStatusConditionTrue(p.Portal.Status.Conditions, v1alpha1.ConditionPolicyCompliant), !std.met(p):
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonEndNotCompliant, Message: fmt.Sprintf("%s: portal %s/%s does not meet its policies, or is not looked at yet (see its conditions); the link waits.", field, p.Portal.Namespace, p.Portal.Name)}
 	default:
 		return nil
@@ -251,7 +254,7 @@ func routeBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
 		}
 		return nil
 	}
-	if b := endBlocker("spec.route", "the sharing platform", in.Via, v1alpha1.ReasonRouteNotAvailable); b != nil {
+	if b := endBlocker("spec.route", "the sharing platform", in.Via, standards{in.Settings, in.Policies}, v1alpha1.ReasonRouteNotAvailable); b != nil {
 		return []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonRouteNotAvailable,
 			Message: "spec.route: no SharedPlatform of type DataSharing with a compliant portal in the cluster is available; the authority must provide one."}}
 	}

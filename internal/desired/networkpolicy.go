@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -110,6 +111,4 @@ func peerOf(namespace string, podLabels map[string]string) settings.Peer {
 }
 
 // Opens tells a network policy that lets traffic pass from one that only denies.
-func Opens(p *networkingv1.NetworkPolicy) bool {
-	return len(p.Spec.Egress)+len(p.Spec.Ingress) > 0
-}
+func Opens(p *networkingv1.NetworkPolicy) bool { return child.Opens(p) }

@@ -14,6 +14,8 @@ import (
 // PlatformInput is everything that decides about a shared platform.
 type PlatformInput struct {
 	Settings settings.Settings
+	// Policies are all SecurityPolicies.
+	Policies []v1alpha1.SecurityPolicy
 	Platform *v1alpha1.SharedPlatform
 	// Owner is the agency that owns the platform; nil when it doesn't exist.
 	Owner *v1alpha1.Agency
@@ -37,7 +39,7 @@ type PlatformOutput struct {
 // SharedPlatform decides whether a platform is available and no duplicate.
 func SharedPlatform(in PlatformInput) PlatformOutput {
 	spec := &in.Platform.Spec
-	out := PlatformOutput{Fingerprint: policy.Fingerprint(spec.Capability, spec.Scope), Available: platformBlocker(in.Settings, ReferencedPlatform{Platform: in.Platform, Endpoint: in.Endpoint})}
+	out := PlatformOutput{Fingerprint: policy.Fingerprint(spec.Capability, spec.Scope), Available: platformBlocker(ReferencedPlatform{Platform: in.Platform, Endpoint: in.Endpoint}, standards{in.Settings, in.Policies})}
 	if in.DuplicateOf != "" {
 		out.Unique = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonDuplicateOf,
 			Message: fmt.Sprintf("spec.capability: the older SharedPlatform %q has the same capability and scope; use that one, or state what differs.", in.DuplicateOf)}
@@ -61,7 +63,7 @@ type ReferencedPlatform struct {
 }
 
 // platformBlocker tells why nobody can use a platform.
-func platformBlocker(s settings.Settings, p ReferencedPlatform) *Blocker {
+func platformBlocker(p ReferencedPlatform, std standards) *Blocker {
 	switch {
 	case p.Platform == nil:
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformNotFound,
@@ -73,9 +75,9 @@ func platformBlocker(s settings.Settings, p ReferencedPlatform) *Blocker {
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformUnavailable,
 			Message: fmt.Sprintf("SharedPlatform %q is being deleted; nothing is opened to it. Remove the reference.", p.Platform.Name)}
 	case p.Platform.Spec.Endpoint.External != nil:
-		return externalBlocker(s, p.Platform)
+		return externalBlocker(std.settings, p.Platform)
 	}
-	if b := endBlocker("spec.endpoint.portal", p.Platform.Name, p.Endpoint, v1alpha1.ReasonPlatformUnavailable); b != nil {
+	if b := endBlocker("spec.endpoint.portal", p.Platform.Name, p.Endpoint, std, v1alpha1.ReasonPlatformUnavailable); b != nil {
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformUnavailable,
 			Message: fmt.Sprintf("SharedPlatform %q: its portal does not exist, does not meet its policies, or its agency is suspended; nothing is opened to it until that is repaired.", p.Platform.Name)}
 	}
@@ -107,7 +109,7 @@ func OpenToOthers(p *v1alpha1.SharedPlatform) bool {
 func resolvePlatform(in PortalInput, agency, name string) (ReferencedPlatform, *Blocker) {
 	p := in.Platforms[name]
 	p.Name = name
-	b := platformBlocker(in.Settings, p)
+	b := platformBlocker(p, standards{in.Settings, in.Policies})
 	if b == nil && len(p.Platform.Spec.Agencies) > 0 && !slices.Contains(p.Platform.Spec.Agencies, v1alpha1.AgencyName(agency)) {
 		b = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPlatformNotAllowed,
 			Message: fmt.Sprintf("spec.platformRefs: SharedPlatform %q is not for agency %q; remove the reference, or ask the authority to add the agency.", name, agency)}

@@ -109,13 +109,14 @@ func foreignPolicies(ctx context.Context, a *v1alpha1.Agency, r, foreign client.
 }
 
 // owned tells whether a network policy carries the mark of the operator and of
-// an owner that lives, or goes with one that does not live any more.
+// an owner of ours that lives, or is sure to go with one that does not live any
+// more. A reference to anything else proves nothing.
 func owned(ctx context.Context, r client.Reader, a *v1alpha1.Agency, p *networkingv1.NetworkPolicy) (bool, error) {
 	owner, marked := names.MarkedOwner(p)
 	if !marked {
 		return false, nil
 	}
-	if slices.ContainsFunc(p.OwnerReferences, func(ref metav1.OwnerReference) bool { return ref.UID == owner.UID }) {
+	if owner.Namespace == p.Namespace && len(p.Finalizers) == 0 && owner.Collects(p) {
 		// The garbage collector removes the policy if there is no such owner.
 		return true, nil
 	}
@@ -175,6 +176,13 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 	}
 	if err != nil {
 		return in, err
+	}
+	if !in.NamespaceGuarded && len(p.Status.Inventory) == 0 {
+		guard, err := get[networkingv1.NetworkPolicy](ctx, r, client.ObjectKeyFromObject(desired.PortalGuard(p)))
+		if err != nil {
+			return in, fmt.Errorf("read the portal's guard: %w", err)
+		}
+		in.HasGuard = guard != nil && names.OwnerOf("AgencyPortal", p).Owns(guard)
 	}
 	if in.Policies, err = policies(ctx, r); err != nil {
 		return in, err

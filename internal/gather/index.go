@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strconv"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
@@ -82,9 +82,18 @@ func RegisterIndexes(ctx context.Context, indexer client.FieldIndexer, s setting
 		}),
 		portal(IndexPortalPlatform, platformNames),
 		registerSharing(ctx, indexer),
-		indexer.IndexField(ctx, &networkingv1.NetworkPolicy{}, names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) }),
+		registerOwners(ctx, indexer),
 		portal(IndexPortalExposure, func(p *v1alpha1.AgencyPortal) []string { return []string{string(p.Spec.Exposure)} }),
 	)
+}
+
+// registerOwners indexes everything that the operator emits by its owner.
+func registerOwners(ctx context.Context, indexer client.FieldIndexer) error {
+	var errs []error
+	for _, row := range child.Rows() {
+		errs = append(errs, indexer.IndexField(ctx, row.New(), names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) }))
+	}
+	return errors.Join(errs...)
 }
 
 func registerSharing(ctx context.Context, indexer client.FieldIndexer) error {

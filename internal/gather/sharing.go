@@ -114,6 +114,9 @@ func consumers(ctx context.Context, r client.Reader, svc *v1alpha1.DataService) 
 func SharedPlatform(ctx context.Context, r client.Reader, s settings.Settings, p *v1alpha1.SharedPlatform) (desired.PlatformInput, error) {
 	in := desired.PlatformInput{Settings: s, Platform: p}
 	var err error
+	if in.Policies, err = policies(ctx, r); err != nil {
+		return in, err
+	}
 	if in.Owner, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: string(p.Spec.OwnerRef.Name)}); err != nil {
 		return in, fmt.Errorf("read owner: %w", err)
 	}

@@ -5,6 +5,7 @@ package names
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -150,8 +151,8 @@ func (o Owner) Labels() map[string]string {
 	return l
 }
 
-// IndexOwner is the field index of network policies by what their labels say
-// about their owner.
+// IndexOwner is the field index of everything that the operator writes by what
+// its labels say about its owner.
 const IndexOwner = "owner"
 
 // Key identifies everything that has had the owner's kind, namespace and name.
@@ -186,6 +187,20 @@ func (o Owner) Reference() metav1.OwnerReference {
 		Controller:         &yes,
 		BlockOwnerDeletion: &yes,
 	}
+}
+
+// Collects reports whether the garbage collector is sure to remove an object when
+// its owner is gone: the owner is all that its references name, and nobody else
+// holds it by a finalizer. A reference to anything else, such as a ConfigMap,
+// would keep it for as long as whoever wrote that reference likes.
+func (o Owner) Collects(obj metav1.Object) bool {
+	refs := obj.GetOwnerReferences()
+	held := slices.ContainsFunc(obj.GetFinalizers(), func(f string) bool { return f != GuardFinalizer })
+	if o.UID == "" || len(refs) != 1 || held {
+		return false
+	}
+	r := refs[0]
+	return r.APIVersion == v1alpha1.GroupVersion.String() && r.Kind == o.Kind && r.Name == o.Name && r.UID == o.UID
 }
 
 // Owns tells whether an object carries the mark of the owner: its UID in the

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -125,6 +126,12 @@ func (e *evaluation) images(c *v1alpha1.ImageControl, w Workload) {
 	}
 }
 
+// podSecurityEvaluator is built once: that costs more than all that it judges in
+// a round, and it never changes.
+var podSecurityEvaluator = sync.OnceValues(func() (podsecuritypolicy.Evaluator, error) {
+	return podsecuritypolicy.NewEvaluator(podsecuritypolicy.DefaultChecks(), nil)
+})
+
 func (e *evaluation) podSecurity(level v1alpha1.PodSecurityLevel, w Workload) {
 	if level == "" {
 		return
@@ -133,7 +140,7 @@ func (e *evaluation) podSecurity(level v1alpha1.PodSecurityLevel, w Workload) {
 	if level == v1alpha1.PodSecurityBaseline {
 		standard = podsecurity.LevelBaseline
 	}
-	evaluator, err := podsecuritypolicy.NewEvaluator(podsecuritypolicy.DefaultChecks(), nil)
+	evaluator, err := podSecurityEvaluator()
 	if err != nil {
 		e.report("podSecurity", "unknown: "+err.Error(), string(level))
 		return

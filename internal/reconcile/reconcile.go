@@ -8,13 +8,14 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/names"
 )
@@ -45,13 +46,18 @@ type Loop[T Object] struct {
 	Announce func(before, after T) []events.Event
 	// Gone handles the key of an object that no longer exists; may be nil.
 	Gone func(ctx context.Context, key client.ObjectKey) (ctrl.Result, error)
+	// Shrink are the steps that make a status smaller that can't be stored, one
+	// after the other until it can; nil means ShrinkBase.
+	Shrink []func(obj T)
 }
 
 // ErrFinalized is returned by Run when it has removed its finalizer: there is
 // no object left whose status could be written.
 var ErrFinalized = errors.New("finalized")
 
-// Reconcile runs one round.
+// Reconcile runs one round. What can't be written about the object, be it the
+// finalizer or the status, never keeps the round from closing: without its
+// finalizer it only withdraws, and a status that fails comes after.
 func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	obj := l.New()
 	if err := l.Client.Get(ctx, req.NamespacedName, obj); err != nil {
@@ -60,13 +66,13 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if l.Finalizer != "" && obj.GetDeletionTimestamp() == nil && (l.NeedsFinalizer == nil || l.NeedsFinalizer(obj)) && !controllerutil.ContainsFinalizer(obj, l.Finalizer) {
-		before := obj.DeepCopyObject().(T)
-		controllerutil.AddFinalizer(obj, l.Finalizer)
-		patch := client.MergeFromWithOptions(client.Object(before), client.MergeFromWithOptimisticLock{})
-		if err := l.Client.Patch(ctx, obj, patch, client.FieldOwner(names.FieldOwner)); err != nil {
-			return conflictIsRetry(fmt.Errorf("add finalizer: %w", err))
-		}
+	obj, finalizerErr := l.addFinalizer(ctx, obj)
+	if apierrors.IsNotFound(finalizerErr) {
+		// The object went meanwhile, which is an event that is still to come.
+		return ctrl.Result{RequeueAfter: retrySoon}, nil
+	}
+	if finalizerErr != nil {
+		ctx = apply.WithdrawOnly(ctx)
 	}
 	before := obj.DeepCopyObject().(T)
 	result, runErr := l.Run(ctx, obj)
@@ -74,17 +80,23 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		return ctrl.Result{}, nil
 	}
 	obj.GetStatusBase().ObservedGeneration = obj.GetGeneration()
-	if !equality.Semantic.DeepEqual(before, obj) {
-		patch := client.MergeFrom(client.Object(before))
-		if err := l.Client.Status().Patch(ctx, obj, patch, client.FieldOwner(names.FieldOwner)); client.IgnoreNotFound(err) != nil {
-			return conflictIsRetry(errors.Join(runErr, fmt.Errorf("patch status: %w", err)))
-		}
-		l.announce(before, obj)
+	return outcome(result, runErr, finalizerErr, l.writeStatus(ctx, before, obj))
+}
+
+// addFinalizer gives an object the finalizer that it needs. When that fails the
+// object is returned as it was.
+func (l Loop[T]) addFinalizer(ctx context.Context, obj T) (T, error) {
+	needs := l.Finalizer != "" && obj.GetDeletionTimestamp() == nil && (l.NeedsFinalizer == nil || l.NeedsFinalizer(obj))
+	if !needs || controllerutil.ContainsFinalizer(obj, l.Finalizer) {
+		return obj, nil
 	}
-	if runErr != nil {
-		return conflictIsRetry(runErr)
+	before := obj.DeepCopyObject().(T)
+	controllerutil.AddFinalizer(obj, l.Finalizer)
+	patch := client.MergeFromWithOptions(client.Object(before), client.MergeFromWithOptimisticLock{})
+	if err := l.Client.Patch(ctx, obj, patch, client.FieldOwner(names.FieldOwner)); err != nil {
+		return before, fmt.Errorf("add finalizer: %w", err)
 	}
-	return result, nil
+	return obj, nil
 }
 
 func (l Loop[T]) announce(before, after T) {
@@ -113,9 +125,36 @@ func Finalize(ctx context.Context, c client.Client, obj client.Object, finalizer
 // so it is neither logged as an error nor backed off.
 const retrySoon = 200 * time.Millisecond
 
-func conflictIsRetry(err error) (ctrl.Result, error) {
-	if apierrors.IsConflict(err) {
+// outcome tells the queue what to do next. An error is retried with back-off,
+// and a lost race never hides it; if races were all that failed, the round is
+// repeated soon.
+func outcome(result ctrl.Result, errs ...error) (ctrl.Result, error) {
+	err := errors.Join(errs...)
+	switch {
+	case err == nil:
+		return result, nil
+	case onlyConflicts(err):
 		return ctrl.Result{RequeueAfter: retrySoon}, nil
+	default:
+		return ctrl.Result{}, err
 	}
-	return ctrl.Result{}, err
+}
+
+// onlyConflicts reports whether every error in a tree of them is a lost race.
+func onlyConflicts(err error) bool {
+	for err != nil {
+		if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // The tree is walked here.
+			for _, e := range joined.Unwrap() {
+				if !onlyConflicts(e) {
+					return false
+				}
+			}
+			return true
+		}
+		if status, ok := err.(apierrors.APIStatus); ok { //nolint:errorlint // The tree is walked here.
+			return status.Status().Reason == metav1.StatusReasonConflict
+		}
+		err = errors.Unwrap(err)
+	}
+	return false
 }

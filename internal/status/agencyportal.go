@@ -171,9 +171,13 @@ func heldBy(findings []v1alpha1.PolicyFinding) *v1alpha1.PolicyFinding {
 
 func workload(set *conditions.Set, in desired.PortalInput, out desired.PortalOutput, res apply.Result, err error) {
 	const c = v1alpha1.ConditionWorkloadAvailable
+	rest, _ := about(res, err, false)
 	switch {
 	case out.Hold && in.Deployment != nil:
 		set.False(c, v1alpha1.ReasonWorkloadBlocked, "What runs is left as it is: "+out.Blockers[0].Message)
+	case len(rest.Failures) > 0:
+		// Also where nothing may run: what could not be removed runs on.
+		restApplied(set, c, res, err)
 	case out.Running == nil && len(out.Blockers) > 0:
 		b := out.Blockers[0]
 		set.False(c, v1alpha1.ReasonWorkloadBlocked, "Nothing runs: "+b.Message)

@@ -8,7 +8,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -75,6 +78,12 @@ func TestAgencyPortal(t *testing.T) {
 	refused := appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue,
 		Message: `pods "tax-filing-5d5bd88b4c-x7k2p" is forbidden: violates PodSecurity`}
 	foreign := apply.Result{Conflicts: []apply.Conflict{{Kind: "Deployment", Namespace: "agency-finance", Name: "tax-filing"}}}
+	refuse := func(kind, path, detail string) apply.Result {
+		err := apierrors.NewInvalid(schema.GroupKind{Kind: kind}, "tax-filing", field.ErrorList{field.Invalid(field.NewPath(path), "1Gi", detail)})
+		return apply.Result{Failures: []*apply.Failure{{Kind: kind, Namespace: "agency-finance", Name: "tax-filing", Doing: "apply", Err: fmt.Errorf("update: %w", err)}}}
+	}
+	refusedDeployment := refuse("Deployment", "spec.template.spec.containers[0].resources.requests", "must be less than or equal to the limit")
+	refusedNetwork := refuse("NetworkPolicy", "spec.egress", "wrong")
 	type conditions = map[string]string
 	good := func(with conditions) conditions {
 		out := conditions{"PolicyCompliant": "True Compliant", "NetworkIsolated": "True Isolated", "WorkloadAvailable": "True Available", "ObjectsHealthy": "True Healthy", "Exposed": "True InternalOnly", "PlatformsResolved": "True PlatformsResolved"}
@@ -159,6 +168,11 @@ func TestAgencyPortal(t *testing.T) {
 		{"opened by others, suspended", portal(openedByOthers, suspendedWith(0)), apply.Result{}, nil,
 			summary{good(conditions{"ObjectsHealthy": "Unknown Pending", "NetworkIsolated": "False ForeignPolicies", "WorkloadAvailable": "False Suspended", "Ready": "False Suspended"}), kstatus.InProgressStatus}, nil},
 		{"write failed", portal(), apply.Result{}, errors.New("timeout"),
+			summary{good(conditions{"NetworkIsolated": "False ApplyFailed", "WorkloadAvailable": "Unknown Pending", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, nil},
+		{"workload refused", portal(), refusedDeployment, refusedDeployment.Failures[0],
+			summary{good(conditions{"WorkloadAvailable": "False ApplyFailed", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus},
+			[]string{"Deployment agency-finance/tax-filing", "spec.resources.requests: Invalid value: \"1Gi\": must be less than or equal to the limit", "What exists is left as it is", "Correct what is named"}},
+		{"network policy refused", portal(), refusedNetwork, refusedNetwork.Failures[0],
 			summary{good(conditions{"NetworkIsolated": "False ApplyFailed", "WorkloadAvailable": "Unknown Pending", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, nil},
 		{"just written", portal(), apply.Result{Changed: []string{"Deployment"}}, nil,
 			summary{good(conditions{"WorkloadAvailable": "False Progressing", "Ready": "False Progressing", "Reconciling": "True Progressing"}), kstatus.InProgressStatus}, nil},

@@ -94,14 +94,20 @@ func TestObjectsAreObserved(t *testing.T) {
 // TestConditionsAreAboutTheirObjects fails where every failure enters
 // NetworkIsolated.
 func TestConditionsAreAboutTheirObjects(t *testing.T) {
+	failed := func(kind string) (apply.Result, error) {
+		f := &apply.Failure{Doing: "apply", Kind: kind, Namespace: "agency-finance", Name: "tax-filing", Err: errors.New("update: invalid")}
+		return apply.Result{Failures: []*apply.Failure{f}}, f
+	}
+	deployment, deploymentErr := failed("Deployment")
+	policy, policyErr := failed("NetworkPolicy")
 	tests := []struct {
 		name               string
 		res                apply.Result
 		err                error
 		isolated, workload string
 	}{
-		{"the Deployment is refused", apply.Result{}, errors.New("apply Deployment/agency-finance/tax-filing: update: invalid"), "True Isolated", "False ApplyFailed"},
-		{"a policy is refused", apply.Result{}, errors.New("apply NetworkPolicy/agency-finance/tax-filing-base: update: invalid"), "False ApplyFailed", "Unknown Pending"},
+		{"the Deployment is refused", deployment, deploymentErr, "True Isolated", "False ApplyFailed"},
+		{"a policy is refused", policy, policyErr, "False ApplyFailed", "Unknown Pending"},
 		{"something fails", apply.Result{}, errors.New("timeout"), "False ApplyFailed", "Unknown Pending"},
 		{"a foreign Service", apply.Result{Conflicts: []apply.Conflict{{Kind: "Service"}}}, nil, "True Isolated", "False Conflict"},
 		{"a foreign policy", apply.Result{Conflicts: []apply.Conflict{{Kind: "NetworkPolicy"}}}, nil, "False Conflict", "Unknown Pending"},

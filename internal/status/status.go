@@ -2,8 +2,8 @@
 package status
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -49,10 +49,69 @@ func LookupFailed(base *v1alpha1.StatusBase, generation int64) {
 // failure returns the message of a failed write. Only the API server's own
 // words enter, and only where they are stable.
 func failure(err error) string {
-	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
+	var f *apply.Failure
+	var st apierrors.APIStatus
+	switch {
+	case errors.As(err, &f) && apierrors.IsInvalid(f.Err) && errors.As(f.Err, &st):
+		return fmt.Sprintf("The API server refuses %s: %s. What exists is left as it is. Correct what is named; the operator retries.", nameOf(f), causes(f, st))
+	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
 		return fmt.Sprintf("The API server refused a write: %v. Correct what it names; the operator retries.", err)
+	default:
+		return "A write to the API server failed; the operator retries."
 	}
-	return "A write to the API server failed; the operator retries."
+}
+
+func nameOf(f *apply.Failure) string {
+	if f.Namespace == "" {
+		return f.Kind + " " + f.Name
+	}
+	return f.Kind + " " + f.Namespace + "/" + f.Name
+}
+
+// maxCauses is how many fields a message names.
+const maxCauses = 4
+
+// causes lists what the API server objects to, by the field of the spec that it
+// comes from where that has the same name.
+func causes(f *apply.Failure, st apierrors.APIStatus) string {
+	d := st.Status().Details
+	if d == nil || len(d.Causes) == 0 {
+		return st.Status().Message
+	}
+	var out []string
+	for _, c := range d.Causes[:min(len(d.Causes), maxCauses)] {
+		field := c.Field
+		if f.Kind == "Deployment" {
+			if inner, ok := strings.CutPrefix(field, "spec.template.spec.containers[0]."); ok {
+				field = "spec." + inner
+			}
+		}
+		out = append(out, field+": "+c.Message)
+	}
+	return strings.Join(out, "; ")
+}
+
+// about keeps of a result what concerns the network policies of a portal, or
+// else the rest, so that a condition speaks only of what it is about. A failure
+// that belongs to no child concerns both.
+func about(res apply.Result, err error, network bool) (apply.Result, error) {
+	is := func(kind string) bool { return (kind == "NetworkPolicy") == network }
+	foreign := func(key string) bool {
+		kind, _, named := strings.Cut(key, "/")
+		return named && !is(kind)
+	}
+	res.Conflicts = slices.DeleteFunc(slices.Clone(res.Conflicts), func(c apply.Conflict) bool { return !is(c.Kind) })
+	res.Terminating = slices.DeleteFunc(slices.Clone(res.Terminating), foreign)
+	res.Withheld = slices.DeleteFunc(slices.Clone(res.Withheld), foreign)
+	if len(res.Failures) == 0 {
+		return res, err
+	}
+	res.Failures = slices.DeleteFunc(slices.Clone(res.Failures), func(f *apply.Failure) bool { return !is(f.Kind) })
+	errs := make([]error, len(res.Failures))
+	for i, f := range res.Failures {
+		errs[i] = f
+	}
+	return res, errors.Join(errs...)
 }
 
 // applied sets a condition from the result of an apply; false when it is not
@@ -65,30 +124,12 @@ func applied(set *conditions.Set, condition string, res apply.Result, err error)
 		set.False(condition, v1alpha1.ReasonConflict, res.Message())
 	case len(res.Terminating) > 0:
 		set.False(condition, v1alpha1.ReasonProgressing, fmt.Sprintf("%s is being deleted; it is made again when it is gone.", res.Terminating[0]))
+	case len(res.Withheld) > 0:
+		set.False(condition, v1alpha1.ReasonProgressing, fmt.Sprintf("%s is not made yet: what must come first could not be written, see the other conditions; the operator retries.", res.Withheld[0]))
 	default:
 		return true
 	}
 	return false
-}
-
-// failedKind finds the kind of the object that a write failed for.
-var failedKind = regexp.MustCompile(`(?:^|: )(?:apply|create|update|remove|delete|replace) ([A-Z][A-Za-z]+)/`)
-
-// about keeps of a result what concerns the network policies of a portal, or
-// else the rest. A failure of which the object is not known concerns both.
-func about(res apply.Result, err error, network bool) (apply.Result, error) {
-	is := func(kind string) bool { return (kind == "NetworkPolicy") == network }
-	res.Conflicts = slices.DeleteFunc(slices.Clone(res.Conflicts), func(c apply.Conflict) bool { return !is(c.Kind) })
-	res.Terminating = slices.DeleteFunc(slices.Clone(res.Terminating), func(t string) bool {
-		kind, _, named := strings.Cut(t, "/")
-		return named && !is(kind)
-	})
-	if err != nil {
-		if m := failedKind.FindStringSubmatch(err.Error()); m != nil && !is(m[1]) {
-			err = nil
-		}
-	}
-	return res, err
 }
 
 // setBlocker puts a blocker into a condition.

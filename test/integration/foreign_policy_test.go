@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -67,6 +68,28 @@ func TestForeignPolicies(t *testing.T) {
 		})
 	}
 
+	// Seen failing when any owner reference with the UID of the label makes a
+	// policy count as owned, and when any reference keeps it from being an orphan.
+	t.Run("claimed by a reference to a ConfigMap", func(t *testing.T) {
+		cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: portal.Namespace, Name: "claimant"}}
+		env.Create(t, cm)
+		claimed := func(kind, namespace string) *networkingv1.NetworkPolicy {
+			return &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{
+				Namespace: portal.Namespace, Name: "claimed-" + strings.ToLower(kind), Labels: claiming(kind, "nobody", namespace, string(cm.UID)),
+				OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: cm.Name, UID: cm.UID}},
+			}, Spec: hole}
+		}
+		p := claimed("Agency", "")
+		env.Create(t, p)
+		env.WaitCondition(t, agency, v1alpha1.ConditionNetworkIsolated, metav1.ConditionFalse, v1alpha1.ReasonForeignPolicies)
+		env.WaitCondition(t, portal, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonForeignPolicies)
+		remove(t, p)
+		env.WaitReady(t, agency, portal)
+		orphan := claimed("AgencyPortal", portal.Namespace)
+		env.Create(t, orphan)
+		env.WaitGone(t, orphan) // It says that it is the operator's, for a portal that is not there.
+		env.WaitReady(t, agency, portal)
+	})
 	t.Run("with the full mark of a living owner", func(t *testing.T) {
 		p := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: portal.Namespace, Name: "forged", Labels: claiming("Agency", "not-opened", "", string(other.UID))}, Spec: hole}
 		env.Create(t, p)

@@ -1,0 +1,105 @@
+package child
+
+import (
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+)
+
+// The kinds that emit children.
+const (
+	Agency          = "Agency"
+	AgencyPortal    = "AgencyPortal"
+	SecurityPolicy  = "SecurityPolicy"
+	DataSharingLink = "DataSharingLink"
+)
+
+// rows in the order of removal: what scales and runs goes before what holds it.
+var rows = []Row{
+	{
+		GVK: autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), Removal: 0, Stage: StageWorkload, Owners: []string{AgencyPortal}, Grants: true,
+		New: func() Object { return &autoscalingv2.HorizontalPodAutoscaler{} }, NewList: func() List { return &autoscalingv2.HorizontalPodAutoscalerList{} },
+	},
+	{
+		GVK: appsv1.SchemeGroupVersion.WithKind("Deployment"), Removal: 1, Stage: StageWorkload, Owners: []string{AgencyPortal}, Grants: true, Fixed: fixedOfDeployment,
+		New: func() Object { return &appsv1.Deployment{} }, NewList: func() List { return &appsv1.DeploymentList{} },
+	},
+	{
+		GVK: corev1.SchemeGroupVersion.WithKind("Service"), Removal: 2, Stage: StageSupport, Owners: []string{AgencyPortal}, Grants: true, Fixed: fixedOfService,
+		New: func() Object { return &corev1.Service{} }, NewList: func() List { return &corev1.ServiceList{} },
+	},
+	{
+		GVK: policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), Removal: 3, Stage: StageSupport, Owners: []string{AgencyPortal},
+		New: func() Object { return &policyv1.PodDisruptionBudget{} }, NewList: func() List { return &policyv1.PodDisruptionBudgetList{} },
+	},
+	{
+		GVK: corev1.SchemeGroupVersion.WithKind("ServiceAccount"), Removal: 4, Stage: StageSupport, Owners: []string{AgencyPortal},
+		New: func() Object { return &corev1.ServiceAccount{} }, NewList: func() List { return &corev1.ServiceAccountList{} },
+	},
+	{
+		GVK: rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), Removal: 5, Stage: StageSupport, Owners: []string{Agency}, Grants: true, Fixed: fixedOfRoleBinding, Revoke: true,
+		New: func() Object { return &rbacv1.RoleBinding{} }, NewList: func() List { return &rbacv1.RoleBindingList{} },
+	},
+	{
+		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"), Removal: 6, Stage: StageSupport, Owners: []string{SecurityPolicy},
+		New: func() Object { return &admissionv1.ValidatingAdmissionPolicyBinding{} }, NewList: func() List { return &admissionv1.ValidatingAdmissionPolicyBindingList{} },
+	},
+	{
+		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"), Removal: 7, Stage: StageGuard, Owners: []string{SecurityPolicy},
+		New: func() Object { return &admissionv1.ValidatingAdmissionPolicy{} }, NewList: func() List { return &admissionv1.ValidatingAdmissionPolicyList{} },
+	},
+	{
+		GVK: corev1.SchemeGroupVersion.WithKind("LimitRange"), Removal: 8, Stage: StageGuard, Owners: []string{Agency},
+		New: func() Object { return &corev1.LimitRange{} }, NewList: func() List { return &corev1.LimitRangeList{} },
+	},
+	{
+		GVK: corev1.SchemeGroupVersion.WithKind("ResourceQuota"), Removal: 9, Stage: StageGuard, Owners: []string{Agency}, Fixed: fixedOfResourceQuota,
+		New: func() Object { return &corev1.ResourceQuota{} }, NewList: func() List { return &corev1.ResourceQuotaList{} },
+	},
+	{
+		GVK: networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), Removal: 10, Stage: StageGuard, Owners: []string{Agency, AgencyPortal, DataSharingLink},
+		New: func() Object { return &networkingv1.NetworkPolicy{} }, NewList: func() List { return &networkingv1.NetworkPolicyList{} },
+	},
+	{
+		GVK: corev1.SchemeGroupVersion.WithKind("Namespace"), Removal: 11, Stage: StageNamespace, Owners: []string{Agency},
+		New: func() Object { return &corev1.Namespace{} }, NewList: func() List { return &corev1.NamespaceList{} },
+	},
+}
+
+func fixedOfDeployment(want, live Object) []string {
+	w, ok1 := want.(*appsv1.Deployment)
+	l, ok2 := live.(*appsv1.Deployment)
+	return named("spec.selector", ok1 && ok2 && !equality.Semantic.DeepEqual(w.Spec.Selector, l.Spec.Selector))
+}
+
+// fixedOfService: the addresses are the API server's, except that a Service
+// without any is another kind of Service.
+func fixedOfService(want, live Object) []string {
+	w, ok1 := want.(*corev1.Service)
+	l, ok2 := live.(*corev1.Service)
+	return named("spec.clusterIP", ok1 && ok2 && w.Spec.ClusterIP == "" && l.Spec.ClusterIP == corev1.ClusterIPNone)
+}
+
+func fixedOfRoleBinding(want, live Object) []string {
+	w, ok1 := want.(*rbacv1.RoleBinding)
+	l, ok2 := live.(*rbacv1.RoleBinding)
+	return named("roleRef", ok1 && ok2 && w.RoleRef != l.RoleRef)
+}
+
+func fixedOfResourceQuota(want, live Object) []string {
+	w, ok1 := want.(*corev1.ResourceQuota)
+	l, ok2 := live.(*corev1.ResourceQuota)
+	return named("spec.scopes", ok1 && ok2 && !equality.Semantic.DeepEqual(w.Spec.Scopes, l.Spec.Scopes))
+}
+
+func named(field string, differs bool) []string {
+	if !differs {
+		return nil
+	}
+	return []string{field}
+}

@@ -1,0 +1,152 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+// What the API server itself does is tested in test/integration.
+
+var (
+	errWork  = errors.New("work failed")
+	conflict = apierrors.NewConflict(schema.GroupResource{Resource: "agencyportals"}, "web", errors.New("modified"))
+	tooLarge = apierrors.NewInternalError(errors.New("etcdserver: request is too large"))
+)
+
+// TestOutcome: a lost race is retried soon, and never hides another error.
+// Fails when apierrors.IsConflict looks at the joined error.
+func TestOutcome(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		errs  []error
+		soon  bool
+		fails bool
+	}{
+		{"nothing", []error{nil, nil}, false, false},
+		{"status lost a race", []error{nil, fmt.Errorf("patch status: %w", conflict)}, true, false},
+		{"children lost races", []error{errors.Join(conflict, fmt.Errorf("apply: %w", conflict)), nil}, true, false},
+		{"work failed, and the status lost a race", []error{errWork, conflict}, false, true},
+		{"one child failed, another lost a race", []error{fmt.Errorf("apply: %w", errors.Join(conflict, errWork))}, false, true},
+	} {
+		res, err := outcome(ctrl.Result{}, c.errs...)
+		if (res.RequeueAfter == retrySoon) != c.soon || (err != nil) != c.fails || c.fails && !errors.Is(err, errWork) {
+			t.Errorf("%s: %+v, %v", c.name, res, err)
+		}
+	}
+}
+
+// loopOver returns a loop over one portal whose patches may be refused.
+func loopOver(t *testing.T, run func(context.Context, *v1alpha1.AgencyPortal) (ctrl.Result, error), metaPatch, statusPatch func(*v1alpha1.AgencyPortal) error) (Loop[*v1alpha1.AgencyPortal], client.Client) {
+	t.Helper()
+	s := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(s); err != nil {
+		t.Fatal(err)
+	}
+	p := &v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-x", Name: "web"}}
+	c := fake.NewClientBuilder().WithScheme(s).WithObjects(p).WithStatusSubresource(p).WithInterceptorFuncs(interceptor.Funcs{
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			if err := metaPatch(o.(*v1alpha1.AgencyPortal)); err != nil {
+				return err
+			}
+			return c.Patch(ctx, o, patch, opts...)
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+			if err := statusPatch(o.(*v1alpha1.AgencyPortal)); err != nil {
+				return err
+			}
+			return c.SubResource(sub).Patch(ctx, o, patch, opts...)
+		},
+	}).Build()
+	return Loop[*v1alpha1.AgencyPortal]{Client: c, New: func() *v1alpha1.AgencyPortal { return &v1alpha1.AgencyPortal{} }, Run: run, Finalizer: "platform.gov.vn/x"}, c
+}
+
+func pass(*v1alpha1.AgencyPortal) error { return nil }
+
+var request = ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "agency-x", Name: "web"}}
+
+// TestRoundGoesOnWithoutItsFinalizer: the round runs, does not see a finalizer
+// that was not stored, and the failure is retried.
+// Fails when the loop returns at the failed patch.
+func TestRoundGoesOnWithoutItsFinalizer(t *testing.T) {
+	for name, refusal := range map[string]error{"too large": tooLarge, "conflict": conflict} {
+		ran := false
+		l, _ := loopOver(t, func(_ context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
+			ran = true
+			if len(p.Finalizers) > 0 {
+				t.Errorf("%s: the round sees %v, which is not stored", name, p.Finalizers)
+			}
+			return ctrl.Result{}, nil
+		}, func(*v1alpha1.AgencyPortal) error { return refusal }, pass)
+		res, err := l.Reconcile(t.Context(), request)
+		if !ran || (err == nil) != (res.RequeueAfter == retrySoon) {
+			t.Errorf("%s: ran %v, %+v, %v", name, ran, res, err)
+		}
+	}
+}
+
+// TestStatusIsMadeToFit: what can't be stored is made smaller, the last compliant
+// spec last, and the round after it writes nothing.
+// Fails when refused is never true.
+func TestStatusIsMadeToFit(t *testing.T) {
+	sizeOf := func(st v1alpha1.AgencyPortalStatus) int {
+		size := len(st.Conditions[0].Message)
+		for _, e := range st.Inventory {
+			size += len(e.Name)
+		}
+		if st.LastCompliant != nil {
+			size += len(st.LastCompliant.DisplayName)
+		}
+		return size
+	}
+	for _, step := range []struct {
+		most           int
+		inventory, old bool
+	}{{5000, true, true}, {2300, true, true}, {1300, false, true}, {300, false, false}} {
+		t.Run(strconv.Itoa(step.most), func(t *testing.T) {
+			l, c := loopOver(t, func(_ context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
+				p.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: "False", Reason: "X", Message: strings.Repeat("ệ", 900)}}
+				p.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Deployment", Name: strings.Repeat("n", 1000), UID: "u"}}
+				p.Status.LastCompliant = &v1alpha1.AgencyPortalSpec{DisplayName: strings.Repeat("d", 1000)}
+				return ctrl.Result{}, nil
+			}, pass, func(p *v1alpha1.AgencyPortal) error {
+				if sizeOf(p.Status) > step.most {
+					return tooLarge
+				}
+				return nil
+			})
+			l.Shrink = append(ShrinkBase[*v1alpha1.AgencyPortal](), func(p *v1alpha1.AgencyPortal) { p.Status.LastCompliant = nil })
+			stored := ""
+			for round := range 2 {
+				if _, err := l.Reconcile(t.Context(), request); err != nil {
+					t.Fatal(err)
+				}
+				var p v1alpha1.AgencyPortal
+				if err := c.Get(t.Context(), request.NamespacedName, &p); err != nil {
+					t.Fatal(err)
+				}
+				if (len(p.Status.Inventory) > 0) != step.inventory || (p.Status.LastCompliant != nil) != step.old {
+					t.Errorf("inventory %v, last compliant %v", len(p.Status.Inventory), p.Status.LastCompliant != nil)
+				}
+				if round > 0 && p.ResourceVersion != stored {
+					t.Error("the next round writes again")
+				}
+				stored = p.ResourceVersion
+			}
+		})
+	}
+}
