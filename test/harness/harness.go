@@ -43,6 +43,19 @@ type Env struct {
 
 // Start starts a control plane and installs CRDs, RBAC and admission policies.
 func Start(ctx context.Context, o controlplane.Options) (*Env, error) {
+	e, err := Bare(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.Install(ctx); err != nil {
+		_ = e.ControlPlane.Stop()
+		return nil, err
+	}
+	return e, nil
+}
+
+// Bare starts a control plane without the platform, for tests that install another version first.
+func Bare(ctx context.Context, o controlplane.Options) (*Env, error) {
 	cp, err := controlplane.Start(ctx, o)
 	if err != nil {
 		return nil, err
@@ -50,9 +63,6 @@ func Start(ctx context.Context, o controlplane.Options) (*Env, error) {
 	e := &Env{ControlPlane: cp}
 	if e.Admin, err = NewClient(cp.AdminConfig()); err == nil {
 		e.authority, err = userClient(cp, AuthorityUser)
-	}
-	if err == nil {
-		err = e.install(ctx)
 	}
 	if err == nil && o.ControllerManager {
 		// It ends with the test's process.
@@ -109,9 +119,9 @@ func Render(folder string) ([]*unstructured.Unstructured, error) {
 	return sample.Render(filepath.Join(Root(), folder))
 }
 
-// install applies config/crd and config/default but for the Deployment: the
+// Install applies config/crd and config/default but for the Deployment: the
 // operator runs in the test's process.
-func (e *Env) install(ctx context.Context) error {
+func (e *Env) Install(ctx context.Context) error {
 	objects, err := Render("config/crd")
 	if err != nil {
 		return err
