@@ -20,7 +20,22 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-func (c *ControlPlane) startEtcd(ctx context.Context) error {
+func (c *ControlPlane) startEtcd(ctx context.Context) error { return c.startEtcdOn(ctx, 0) }
+
+// startEtcdAgain starts etcd on its old port, the one that the API server knows.
+func (c *ControlPlane) startEtcdAgain(ctx context.Context) error {
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(c.etcdEndpoint, "https://"))
+	if err != nil {
+		return fmt.Errorf("parse the address of etcd: %w", err)
+	}
+	old, err := strconv.Atoi(port)
+	if err != nil {
+		return fmt.Errorf("parse the port of etcd: %w", err)
+	}
+	return c.startEtcdOn(ctx, old)
+}
+
+func (c *ControlPlane) startEtcdOn(ctx context.Context, preferred int) error {
 	pair, err := tls.LoadX509KeyPair(c.pkiFile("etcd.crt"), c.pkiFile("etcd.key"))
 	if err != nil {
 		return err
@@ -46,7 +61,7 @@ func (c *ControlPlane) startEtcd(ctx context.Context) error {
 		return nil
 	}
 
-	return c.onFreePort(0, "etcd", func(port int) (*process, error) {
+	return c.onFreePort(preferred, "etcd", func(port int) (*process, error) {
 		c.etcdEndpoint = "https://127.0.0.1:" + strconv.Itoa(port)
 		component, err := startProcess(c.dir, "etcd", filepath.Join(c.assets, "etcd"),
 			"--data-dir="+filepath.Join(c.dir, "etcd"),

@@ -294,6 +294,23 @@ func (c *ControlPlane) StartAPIServer(ctx context.Context) error {
 	}
 }
 
+// RestartEtcd kills etcd, leaves it away for a while and starts it again with its data, as after a crash.
+func (c *ControlPlane) RestartEtcd(ctx context.Context, away time.Duration) error {
+	c.mu.Lock()
+	if c.stopped {
+		c.mu.Unlock()
+		return errors.New("the control plane is stopped")
+	}
+	c.etcd.kill()
+	c.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(away):
+	}
+	return c.startEtcdAgain(ctx)
+}
+
 // Stop ends all components and removes temporary data. It returns an error when a component had ended before it was
 // asked to. Stopping twice is no error.
 func (c *ControlPlane) Stop() error {

@@ -1,0 +1,92 @@
+package fault
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// deaths kills the operator, as each world sees it, at a world's own n-th write: from then on no request that concerns
+// the world passes. When all are dead, the test stops the process. So one run tries a kill point of every scenario.
+type deaths struct {
+	mu     sync.Mutex
+	n      int
+	before bool
+	next   http.RoundTripper
+	worlds map[*world]*death
+}
+
+type death struct {
+	writes int
+	// at names the write; empty while the world lives.
+	at string
+}
+
+func newDeaths(n int, before bool, worlds []*world) *deaths {
+	d := &deaths{n: n, before: before, worlds: map[*world]*death{}}
+	for _, w := range worlds {
+		d.worlds[w] = &death{}
+	}
+	return d
+}
+
+func (d *deaths) wrap(next http.RoundTripper) http.RoundTripper { d.next = next; return d }
+
+// diedAt names the write at which a world's operator died; empty when it had fewer.
+func (d *deaths) diedAt(w *world) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.worlds[w].at
+}
+
+func (d *deaths) RoundTrip(req *http.Request) (*http.Response, error) {
+	if isWatch(req) || strings.Contains(req.URL.Path, "/leases") {
+		return d.next.RoundTrip(req)
+	}
+	w := d.worldOf(req)
+	if w == nil {
+		return d.next.RoundTrip(req)
+	}
+	d.mu.Lock()
+	state := d.worlds[w]
+	dead := state.at != ""
+	dying := !dead && isWrite(req) && state.writes == d.n
+	if dying {
+		state.at = req.Method + " " + req.URL.Path
+	} else if isWrite(req) {
+		state.writes++
+	}
+	d.mu.Unlock()
+	if dying && !d.before {
+		if res, err := d.next.RoundTrip(req); err == nil {
+			_ = res.Body.Close()
+		}
+	}
+	if dead || dying {
+		return nil, errKilled
+	}
+	return d.next.RoundTrip(req)
+}
+
+// worldOf finds the world that a request concerns: its names are unlike anything else's.
+func (d *deaths) worldOf(req *http.Request) *world {
+	text := req.URL.Path
+	if req.Body != nil && req.Method == http.MethodPost {
+		body, err := io.ReadAll(req.Body)
+		_ = req.Body.Close()
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		if err == nil {
+			text += string(body)
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for w := range d.worlds {
+		if strings.Contains(text, w.a) || strings.Contains(text, w.b) {
+			return w
+		}
+	}
+	return nil
+}

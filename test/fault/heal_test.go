@@ -1,0 +1,161 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/test/harness"
+)
+
+// said is how soon a fault must stand in a condition, and healed how soon after its end the portal must be Ready, on a
+// machine that does nothing else. Tests give them room.
+const (
+	said   = 10 * time.Second
+	healed = 10 * time.Second
+	room   = 2
+)
+
+// outage is long enough for an unbounded back-off to wait for minutes.
+const outage = 45 * time.Second
+
+// within waits for at most d.
+func within(t *testing.T, d time.Duration, what string, check func() error) {
+	t.Helper()
+	begin := time.Now()
+	for {
+		err := check()
+		if err == nil {
+			t.Logf("%s after %s", what, time.Since(begin).Round(100*time.Millisecond))
+			return
+		}
+		if time.Since(begin) > d {
+			t.Fatalf("%s: not within %s: %v", what, d, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// TestFullQuota makes portals while a quota admits no Deployment: the condition names the quota, others are unaffected,
+// and it heals by itself when there is room.
+func TestFullQuota(t *testing.T) {
+	env := start(t)
+	env.Operator(t, harness.OperatorOptions{})
+	w, other := newWorld(env, 0), newWorld(env, 1)
+	w.makeAgency(t)
+	makeBase(t, other)
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: names.Namespace(w.a), Name: "full"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/deployments.apps": resource.MustParse("0")}},
+	}
+	w.create(t, quota)
+	harness.Eventually(t, func() error {
+		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(quota), quota); err != nil || len(quota.Status.Hard) == 0 {
+			return fmt.Errorf("the quota is not in force (%w)", err)
+		}
+		return nil
+	})
+	w.makePortal(t)
+	within(t, room*said, "the quota is named", func() error { return w.portalSays("quota") })
+	other.portalReady(t)
+	time.Sleep(outage)
+	w.remove(t, quota)
+	within(t, room*healed, "healed", func() error { return w.portalIs(metav1.ConditionTrue) })
+}
+
+// TestRightsTakenAway takes the right to write Deployments from the operator for a while.
+func TestRightsTakenAway(t *testing.T) {
+	env := start(t)
+	env.Operator(t, harness.OperatorOptions{})
+	w := newWorld(env, 0)
+	w.makeAgency(t)
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "govplatform-manager-role"}}
+	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(role), role); err != nil {
+		t.Fatal(err)
+	}
+	saved := role.DeepCopy()
+	for i := range role.Rules {
+		if slices.Contains(role.Rules[i].Resources, "deployments") {
+			role.Rules[i].Verbs = []string{"get", "list", "watch"}
+		}
+	}
+	if err := env.Admin.Update(t.Context(), role); err != nil {
+		t.Fatal(err)
+	}
+	w.makePortal(t)
+	within(t, room*said, "the missing right is named", func() error { return w.portalSays("forbidden") })
+	time.Sleep(outage)
+	role.Rules = saved.Rules
+	if err := env.Admin.Update(t.Context(), role); err != nil {
+		t.Fatal(err)
+	}
+	within(t, room*healed, "healed", func() error { return w.portalIs(metav1.ConditionTrue) })
+}
+
+// TestNamespaceEnds has an administrator delete the namespace of a living agency: it ends, its workloads first, and is
+// made anew with everything.
+func TestNamespaceEnds(t *testing.T) {
+	env := start(t)
+	env.Operator(t, harness.OperatorOptions{})
+	w := newWorld(env, 0)
+	makeBase(t, w)
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace(w.a)}}
+	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(ns), ns); err != nil {
+		t.Fatal(err)
+	}
+	recorded := record(t, env, ns.Name)
+	old := ns.UID
+	w.remove(t, ns)
+	harness.Eventually(t, func() error {
+		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(ns), ns); err != nil || ns.UID == old {
+			return fmt.Errorf("the namespace has not been made anew; the agency says %s (%w)", w.agencySays(t), err)
+		}
+		return nil
+	})
+	env.WaitReady(t, w.agency)
+	recorded.guarded(t)
+}
+
+func (w *world) agencySays(t *testing.T) string {
+	t.Helper()
+	if err := w.env.Admin.Get(t.Context(), client.ObjectKeyFromObject(w.agency), w.agency); err != nil {
+		return err.Error()
+	}
+	return conditionOf(w.agency, v1alpha1.ConditionReady)
+}
+
+// portalSays returns an error until the portal's Ready condition has the word.
+func (w *world) portalSays(word string) error {
+	if err := w.readPortal(); err != nil {
+		return err
+	}
+	if got := conditionOf(w.portal, v1alpha1.ConditionReady); !strings.Contains(got, word) {
+		return fmt.Errorf("the portal says %s", got)
+	}
+	return nil
+}
+
+func (w *world) portalIs(status metav1.ConditionStatus) error {
+	if err := w.readPortal(); err != nil {
+		return err
+	}
+	if got := conditionOf(w.portal, v1alpha1.ConditionReady); !strings.HasPrefix(got, string(status)) {
+		return fmt.Errorf("the portal says %s", got)
+	}
+	return nil
+}
+
+func (w *world) readPortal() error {
+	return w.env.Admin.Get(context.Background(), client.ObjectKeyFromObject(w.portal), w.portal)
+}

@@ -1,0 +1,215 @@
+package fault
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/controllers"
+	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/test/harness"
+)
+
+// operatorVariable makes the test's program an operator with a leader's lease.
+const operatorVariable = "FAULT_OPERATOR_KUBECONFIG"
+
+// written is what an operator process prints for each write that the server accepted.
+const written = "written "
+
+// runOperator runs the operator as cmd/manager does, in a process that can be frozen.
+func runOperator(kubeconfig string) int {
+	ctrl.SetLogger(logr.Discard())
+	cfg, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		fmt.Println(err)
+		return 3
+	}
+	report := &shim{after: func(r *http.Request, res *http.Response) (*http.Response, error) {
+		if isWrite(r) && res.StatusCode < 300 {
+			fmt.Println(written + r.Method + " " + r.URL.Path)
+		}
+		return res, nil
+	}}
+	cfg.Wrap(report.wrap)
+	mgr, err := controllers.NewManager(cfg, ctrl.Options{
+		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		LeaderElection: true, LeaderElectionID: leaseName, LeaderElectionNamespace: harness.OperatorNamespace, LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return 3
+	}
+	ctx := ctrl.SetupSignalHandler()
+	if err := controllers.SetupAll(ctx, mgr, settings.Default(), time.Now); err != nil {
+		fmt.Println(err)
+		return 3
+	}
+	if err := mgr.Start(ctx); err != nil {
+		fmt.Println("ended:", err)
+		return 1
+	}
+	return 0
+}
+
+const leaseName = "operator.platform.gov.vn"
+
+// process is an operator in a process of its own.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+	mu   sync.Mutex
+	said []string
+}
+
+func startProcess(t *testing.T, env *harness.Env) *process {
+	t.Helper()
+	cfg, err := env.ControlPlane.ServiceAccountConfig(t.Context(), harness.OperatorNamespace, harness.OperatorServiceAccount)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := env.ControlPlane.WriteKubeconfig(kubeconfig, cfg); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: exec.Command("/proc/self/exe"), done: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), operatorVariable+"="+kubeconfig)
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			p.mu.Lock()
+			p.said = append(p.said, lines.Text())
+			p.mu.Unlock()
+		}
+		_ = p.cmd.Wait()
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Signal(syscall.SIGCONT)
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	})
+	return p
+}
+
+// writes returns the writes of the process that the server accepted.
+func (p *process) writes() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []string
+	for _, line := range p.said {
+		if w, ok := strings.CutPrefix(line, written); ok {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func leader(t *testing.T, env *harness.Env) string {
+	t.Helper()
+	l := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: harness.OperatorNamespace, Name: leaseName}}
+	if env.Admin.Get(t.Context(), client.ObjectKeyFromObject(l), l) != nil || l.Spec.HolderIdentity == nil {
+		return ""
+	}
+	return *l.Spec.HolderIdentity
+}
+
+// TestFrozenLeader freezes the leader in the middle of its work until another one has taken over and finished, and lets it
+// go on: it ends, and not one of its late writes is accepted.
+func TestFrozenLeader(t *testing.T) {
+	env := start(t)
+	first := startProcess(t, env)
+	harness.Eventually(t, func() error {
+		if leader(t, env) == "" {
+			return fmt.Errorf("no leader")
+		}
+		return nil
+	})
+	holder := leader(t, env)
+	startProcess(t, env)
+	w := newWorld(env, 0)
+	w.makeAgency(t)
+	var portals []*v1alpha1.AgencyPortal
+	for i := range 8 {
+		p := harness.Portal(w.a, fmt.Sprintf("p%d", i), small)
+		w.create(t, p)
+		portals = append(portals, p)
+	}
+	env.WaitReady(t, portals[0])
+	for _, p := range portals {
+		w.patch(t, p, `{"spec":{"image":"`+otherImage+`"}}`)
+	}
+	freeze(t, first)
+	harness.Eventually(t, func() error {
+		if h := leader(t, env); h == holder || h == "" {
+			return fmt.Errorf("the leader still is %q", h)
+		}
+		return nil
+	})
+	for _, p := range portals {
+		w.patch(t, p, `{"spec":{"image":"`+harness.Image+`","port":9090}}`)
+	}
+	for _, p := range portals {
+		w.portal = p
+		w.portalReady(t)
+	}
+	before := first.writes()
+	if err := first.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-first.done:
+	case <-time.After(harness.Timeout):
+		t.Error("the former leader does not end")
+	}
+	if late := first.writes()[len(before):]; len(late) > 0 {
+		t.Errorf("the former leader wrote beside the new one:\n%s", strings.Join(late, "\n"))
+	}
+	for _, p := range portals {
+		env.WaitReady(t, p)
+	}
+}
+
+func freeze(t *testing.T, p *process) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// bodyOf returns the body of a request and leaves it to be read again.
+func bodyOf(r *http.Request) string {
+	if r.Body == nil {
+		return ""
+	}
+	data, err := io.ReadAll(r.Body)
+	_ = r.Body.Close()
+	r.Body = io.NopCloser(strings.NewReader(string(data)))
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}

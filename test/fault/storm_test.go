@@ -1,0 +1,235 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/test/harness"
+)
+
+// storm plays all scenarios at once on a control plane while a fault goes on, and compares where each ends with a run
+// without a fault. The middle runs between the acts and the end.
+func storm(t *testing.T, s *shim, middle func(*harness.Env)) {
+	t.Helper()
+	want := calm(t)
+	got := play(t, s, middle)
+	for name, end := range want {
+		if diff := cmp.Diff(end, got[name]); diff != "" {
+			t.Errorf("%s: the end differs (-without a fault +got):\n%s", name, diff)
+		}
+	}
+}
+
+// ends are where the scenarios end without a fault; played once for all storms.
+var ends map[string]string
+
+func calm(t *testing.T) map[string]string {
+	t.Helper()
+	if ends == nil {
+		ends = play(t, nil, nil)
+	}
+	return ends
+}
+
+// play builds the worlds without a fault, and acts and ends under it.
+func play(t *testing.T, s *shim, middle func(*harness.Env)) map[string]string {
+	t.Helper()
+	env := start(t)
+	all := scenarios()
+	worlds := make([]*world, len(all))
+	var namespaces []string
+	for i := range all {
+		worlds[i] = newWorld(env, i)
+		namespaces = append(namespaces, names.Namespace(worlds[i].a), names.Namespace(worlds[i].b))
+	}
+	operator := env.Operator(t, harness.OperatorOptions{})
+	phase(t, "make", all, func(t *testing.T, i int) { all[i].make(t, worlds[i]) })
+	operator.WaitQuiet(t, rest)
+	stop(t, operator)
+	recorded := record(t, env, namespaces...)
+	options := harness.OperatorOptions{}
+	if s != nil {
+		options.Transport = s.wrap
+	}
+	operator = env.Operator(t, options)
+	phase(t, "act", all, func(t *testing.T, i int) { all[i].act(t, worlds[i]) })
+	if middle != nil {
+		middle(env)
+	}
+	phase(t, "done", all, func(t *testing.T, i int) { all[i].done(t, worlds[i]) })
+	operator.WaitQuiet(t, rest)
+	out := map[string]string{}
+	for i, sc := range all {
+		out[sc.name] = worlds[i].snapshot(t)
+	}
+	recorded.guarded(t)
+	recorded.opensOnly(t)
+	return out
+}
+
+// phase runs a step of all scenarios beside one another.
+func phase(t *testing.T, name string, all []scenario, step func(t *testing.T, i int)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		for i, sc := range all {
+			t.Run(sc.name, func(t *testing.T) {
+				t.Parallel()
+				step(t, i)
+			})
+		}
+	})
+	if t.Failed() {
+		t.FailNow()
+	}
+}
+
+// TestLostResponses loses the answer of every fourth write that the server did.
+func TestLostResponses(t *testing.T) {
+	storm(t, &shim{after: func(r *http.Request, res *http.Response) (*http.Response, error) {
+		if isWrite(r) && rand.IntN(4) == 0 {
+			_ = res.Body.Close()
+			return nil, errReset
+		}
+		return res, nil
+	}}, nil)
+}
+
+// TestConflicts answers half of all updates with a conflict.
+func TestConflicts(t *testing.T) {
+	storm(t, &shim{before: func(r *http.Request) (*http.Response, error, bool) { //nolint:revive // the third says whether the first two count
+		if isWrite(r) && r.Method != http.MethodPost && rand.IntN(2) == 0 {
+			return statusResponse(r, http.StatusConflict, metav1.StatusReasonConflict, "the object has been modified"), nil, true
+		}
+		return nil, nil, false
+	}}, nil)
+}
+
+// TestThrottlingAndErrors answers a fifth of all requests with an error, "too many requests" or nothing in time.
+func TestThrottlingAndErrors(t *testing.T) {
+	storm(t, &shim{before: func(r *http.Request) (*http.Response, error, bool) { //nolint:revive // see above
+		if isWatch(r) || rand.IntN(5) > 0 {
+			return nil, nil, false
+		}
+		switch rand.IntN(3) {
+		case 0:
+			return statusResponse(r, http.StatusInternalServerError, metav1.StatusReasonInternalError, "internal error"), nil, true
+		case 1:
+			return statusResponse(r, http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests, "too many requests"), nil, true
+		default:
+			return nil, context.DeadlineExceeded, true
+		}
+	}}, nil)
+}
+
+// TestRepeatedAndExpiredWatches passes every event twice, and ends watches as expired.
+func TestRepeatedAndExpiredWatches(t *testing.T) {
+	expired := []byte(`{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old resource version","reason":"Expired","code":410}}` + "\n")
+	storm(t, &shim{event: func(_ string, line []byte) [][]byte {
+		if rand.IntN(20) == 0 {
+			return [][]byte{expired}
+		}
+		return [][]byte{line, line}
+	}}, nil)
+}
+
+// watched are the kinds whose watch is delayed, one at a time.
+var watched = []string{
+	"pods", "deployments", "networkpolicies", "namespaces", "services",
+	"agencies", "agencyportals", "securitypolicies", "dataservices", "datasharinglinks", "datasharingapprovals", "sharedplatforms",
+}
+
+// TestDelayedWatches delays the events of one kind at a time by six seconds. With -points other than 0, some kinds that a
+// seed chooses.
+func TestDelayedWatches(t *testing.T) {
+	kinds := watched
+	if *points > 0 {
+		kinds = nil
+		for _, i := range rand.Perm(len(watched))[:min(*points, len(watched))] {
+			kinds = append(kinds, watched[i])
+		}
+	}
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			storm(t, &shim{delay: func(path string) time.Duration {
+				if strings.HasSuffix(path, "/"+kind) {
+					return 6 * time.Second
+				}
+				return 0
+			}}, nil)
+		})
+	}
+}
+
+// TestAPIServerAway stops the API server in the middle.
+func TestAPIServerAway(t *testing.T) {
+	outages := []time.Duration{5 * time.Second, time.Minute}
+	if *points > 0 {
+		outages = outages[:1]
+	}
+	for _, outage := range outages {
+		t.Run(outage.String(), func(t *testing.T) {
+			storm(t, nil, func(env *harness.Env) {
+				if err := env.ControlPlane.StopAPIServer(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(outage)
+				if err := env.ControlPlane.StartAPIServer(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+// TestEtcdRestarts kills etcd in the middle and starts it again.
+func TestEtcdRestarts(t *testing.T) {
+	storm(t, nil, func(env *harness.Env) {
+		if err := env.ControlPlane.RestartEtcd(t.Context(), 3*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		harness.Eventually(t, func() error { return env.Admin.List(t.Context(), &v1alpha1.AgencyList{}) })
+	})
+}
+
+// TestPoisonAmongMany has one portal that cannot be written among others: the others are Ready, and it says why.
+func TestPoisonAmongMany(t *testing.T) {
+	env := start(t)
+	poison := &shim{before: func(r *http.Request) (*http.Response, error, bool) { //nolint:revive // see above
+		if isWrite(r) && strings.HasSuffix(r.URL.Path, "/deployments") && strings.Contains(bodyOf(r), `"poison"`) {
+			return statusResponse(r, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "poison"), nil, true
+		}
+		return nil, nil, false
+	}}
+	env.Operator(t, harness.OperatorOptions{Transport: poison.wrap})
+	w := newWorld(env, 0)
+	w.makeAgency(t)
+	bad := harness.Portal(w.a, "poison", small)
+	w.create(t, bad)
+	var good []*v1alpha1.AgencyPortal
+	for i := range 15 {
+		p := harness.Portal(w.a, fmt.Sprintf("good-%d", i), small)
+		w.create(t, p)
+		good = append(good, p)
+	}
+	for _, p := range good {
+		env.WaitReady(t, p)
+	}
+	env.WaitCondition(t, bad, v1alpha1.ConditionReady, metav1.ConditionFalse, "")
+	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(bad), bad); err != nil {
+		t.Fatal(err)
+	}
+	if got := conditionOf(bad, v1alpha1.ConditionReady); !strings.Contains(got, "poison") {
+		t.Errorf("the portal that cannot be written says %q, want the cause", got)
+	}
+}
