@@ -12,6 +12,8 @@ TOOL := go tool -modfile=hack/tools/go.mod
 VERSION ?= v0.1.0
 # Time per fuzz target.
 FUZZTIME ?= 10s
+# The architectures of the images; native is this machine's, which is all that a test needs.
+PLATFORMS ?= amd64,arm64
 # WAIT=0 ends the demo after its table; NODE=real runs it on a real node instead of simulated ones.
 WAIT ?= 1
 NODE ?=
@@ -28,6 +30,7 @@ help: ## List the targets.
 CLUSTER := $(if $(filter real,$(NODE)),bin/cluster --processors 32 --image operator --samples config/samples/national --)
 
 .PHONY: demo
+demo: PLATFORMS = native
 demo: controlplane build $(if $(filter real,$(NODE)),image) ## Run the platform on this machine, no cluster needed (WAIT=0: end after the table; NODE=real: real pods).
 	$(say) "demo: the platform with the national sample"
 	@$(CLUSTER) bin/demo $(if $(filter 0 false no,$(WAIT)),--wait=false) $(if $(NODE),--node=$(NODE))
@@ -41,9 +44,9 @@ build: ## Build bin/manager, bin/kubectl-gov, bin/demo and bin/cluster.
 	@cd test/e2e && GOFLAGS=-trimpath go build -o ../../bin/cluster ./cmd/cluster
 
 .PHONY: image
-image: controlplane ## Write the images to bin/images, for linux/amd64 and linux/arm64, without Docker.
-	$(say) "image: bin/images"
-	@cd hack/image && go run . -version $(VERSION)
+image: controlplane ## Write the images to bin/images, for linux/amd64 and linux/arm64, without Docker (PLATFORMS=native: for this machine).
+	$(say) "image: bin/images for $(PLATFORMS)"
+	@cd hack/image && go run . -version $(VERSION) -platforms $(PLATFORMS)
 
 .PHONY: clean
 clean: ## Remove what was built.
@@ -75,6 +78,7 @@ fmt: ## Format the Go files.
 	@git ls-files -z --cached --others --exclude-standard -- '*.go' | xargs -0 -r gofmt -w
 
 .PHONY: e2e
+e2e: PLATFORMS = native
 e2e: controlplane image ## Test on a real node: real pods and packets (Linux, root, and the packages that it names).
 	$(say) "e2e: test/e2e"
 	@hack/scripts/e2e.sh

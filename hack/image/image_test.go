@@ -70,7 +70,7 @@ func TestSameSourcesGiveTheSameArchive(t *testing.T) {
 	first, second := t.TempDir(), t.TempDir()
 	var digests []string
 	for _, out := range []string{first, second} {
-		results, err := build(t.Context(), options{root: "../..", out: out, version: "v1.2.3", programs: only(t, "portal-backend")})
+		results, err := build(t.Context(), options{root: "../..", out: out, version: "v1.2.3", programs: only(t, "portal-backend"), platforms: platforms})
 		if err != nil {
 			t.Fatal(err)
 		}

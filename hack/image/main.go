@@ -52,6 +52,8 @@ var platforms = []string{"amd64", "arm64"}
 type options struct {
 	root, out, version string
 	programs           []program
+	// platforms are the architectures to build for; native programs are built for this machine's only.
+	platforms []string
 }
 
 func main() {
@@ -66,13 +68,20 @@ func main() {
 
 func command(ctx context.Context, args []string) error {
 	var o options
-	var only string
+	var only, architectures string
 	flags := flag.NewFlagSet("image", flag.ExitOnError)
 	flags.StringVar(&o.root, "root", "../..", "root of the repository")
 	flags.StringVar(&o.out, "out", "", "folder for the archives (default bin/images in the repository)")
 	flags.StringVar(&o.version, "version", "v0.1.0", "tag of the images and version in the programs")
 	flags.StringVar(&only, "only", "", "write only these images, with commas between them")
+	flags.StringVar(&architectures, "platforms", strings.Join(platforms, ","), "architectures, with commas between them; native for this machine's")
 	_ = flags.Parse(args) // ExitOnError.
+	o.platforms = strings.Split(strings.ReplaceAll(architectures, "native", runtime.GOARCH), ",")
+	for _, p := range o.platforms {
+		if !slices.Contains(platforms, p) {
+			return fmt.Errorf("-platforms %s: the architectures are %s and native", architectures, strings.Join(platforms, ", "))
+		}
+	}
 	if o.out == "" {
 		o.out = filepath.Join(o.root, "bin", "images")
 	}
@@ -133,7 +142,7 @@ func build(ctx context.Context, o options) ([]result, error) {
 
 // image compiles one program and writes its archive and bill of materials.
 func image(ctx context.Context, p program, root, work string, o options) (result, error) {
-	binaries, err := p.compile(ctx, root, work, o.version)
+	binaries, err := p.compile(ctx, root, work, o)
 	if err != nil {
 		return result{}, err
 	}
@@ -145,7 +154,7 @@ func image(ctx context.Context, p program, root, work string, o options) (result
 }
 
 // compile returns the path of the program for each architecture.
-func (p program) compile(ctx context.Context, root, work, version string) (map[string]string, error) {
+func (p program) compile(ctx context.Context, root, work string, o options) (map[string]string, error) {
 	if p.built != "" {
 		path := filepath.Join(root, p.built)
 		if _, err := os.Stat(path); err != nil {
@@ -153,7 +162,7 @@ func (p program) compile(ctx context.Context, root, work, version string) (map[s
 		}
 		return map[string]string{runtime.GOARCH: path}, nil
 	}
-	architectures := platforms
+	architectures := o.platforms
 	if p.native {
 		architectures = []string{runtime.GOARCH}
 	}
@@ -161,7 +170,7 @@ func (p program) compile(ctx context.Context, root, work, version string) (map[s
 	for _, architecture := range architectures {
 		path := filepath.Join(work, p.name+"-"+architecture)
 		compiler := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
-			"-ldflags", "-s -w -buildid= -X main.version="+version, "-o", path, p.pkg)
+			"-ldflags", "-s -w -buildid= -X main.version="+o.version, "-o", path, p.pkg)
 		compiler.Dir = filepath.Join(root, p.dir)
 		// The environment must not change what is built.
 		compiler.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT=")
