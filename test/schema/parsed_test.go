@@ -60,9 +60,9 @@ func quoted(texts ...string) []string {
 // again and read again. One object that the operator could not decode would stop
 // its cache for the whole country.
 //
-// Without the rule of validUntil, "2099-01-01t00:00:00z" and others are stored and
-// cannot be read; without the rule of conditions the same holds for
-// lastTransitionTime, and without a Maximum 2147483648 for every number.
+// Without the rule of validUntil, "2099-01-01t00:00:00z", an empty list and others
+// are stored and cannot be read; without the rule of conditions the same holds for
+// lastTransitionTime. Numbers that do not fit their type are refused by their format.
 func TestThreat33_ParsedFields(t *testing.T) {
 	makeNamespace(t)
 	for _, sample := range readSamples(t) {

@@ -27,6 +27,7 @@ spec:
   accountableOfficer: {title: Cục trưởng, email: head@tax.example.gov.vn}
   adminGroups: [tax-admins]
   viewerGroups: [tax-viewers]
+  adminServiceAccounts: [{namespace: delivery, name: tax}]
   domains: [tax.example.gov.vn]
   quota: {cpu: "8", memory: 16Gi, pods: 50, portals: 5}
   suspended: true
