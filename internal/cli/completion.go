@@ -75,3 +75,24 @@ func completePortals(flags *genericclioptions.ConfigFlags, all bool, chosen []st
 	slices.Sort(out)
 	return slices.Compact(out)
 }
+
+func completePolicies(flags *genericclioptions.ConfigFlags, prefix string) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
+	defer cancel()
+	reader, err := newReader(flags)
+	if err != nil {
+		return nil
+	}
+	var policies v1alpha1.SecurityPolicyList
+	if err := reader.List(ctx, &policies); err != nil {
+		return nil
+	}
+	var out []string
+	for i := range policies.Items {
+		if p := &policies.Items[i]; strings.HasPrefix(p.Name, prefix) {
+			out = append(out, p.Name+"\t"+string(p.Spec.Mode))
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -87,6 +87,34 @@ func TestShow(t *testing.T) {
 	}
 }
 
+// TestImpactBound: settings from before the bound have the shipped one, and a
+// bound that would hold everything or nothing is refused.
+func TestImpactBound(t *testing.T) {
+	const shipped = "impactBound:\n  portals: 5\n  percent: 10\n"
+	for _, tt := range []struct {
+		bound string
+		want  ImpactBound
+	}{
+		{"", ImpactBound{Portals: 5, Percent: 10}},
+		{"impactBound: {portals: 20, percent: 3}\n", ImpactBound{Portals: 20, Percent: 3}},
+		{"impactBound: {portals: 0, percent: 3}\n", ImpactBound{}},
+		{"impactBound: {portals: 20, percent: 0}\n", ImpactBound{}},
+		{"impactBound: {portals: 20, percent: 101}\n", ImpactBound{}},
+		{"impactBound: {portals: 20}\n", ImpactBound{}},
+	} {
+		s, err := Parse(replace(t, shipped, tt.bound))
+		if (err == nil) != (tt.want != ImpactBound{}) {
+			t.Errorf("%q: %v", tt.bound, err)
+		}
+		if err == nil && s.Bound() != tt.want {
+			t.Errorf("%q: %+v", tt.bound, s.Bound())
+		}
+		if err != nil && !strings.Contains(err.Error(), "impactBound is") {
+			t.Errorf("%q: the error does not name the field: %v", tt.bound, err)
+		}
+	}
+}
+
 func TestParseNoLevels(t *testing.T) {
 	data, _, _ := strings.Cut(string(defaults), "securityLevels:")
 	_, err := Parse([]byte(data))

@@ -1,0 +1,238 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/settings"
+	texts "github.com/govplatform/govplatform/internal/text"
+)
+
+// StandardImpact is what one policy of a file would stop, were it applied.
+type StandardImpact struct {
+	Policy string `json:"policy"`
+	// Running are the portals that run and the links that are open, in all.
+	Running int `json:"running"`
+	Portals int `json:"portals"`
+	Links   int `json:"links"`
+	// Held is true when the operator would hold the policy as it stands in the file.
+	Held bool `json:"held"`
+	// Stops lists the portals and links.
+	Stops []desired.Stop `json:"stops"`
+}
+
+// Impact computes what each of the policies would stop of what runs now, with
+// the operator's own code. Each is looked at by itself.
+func Impact(ctx context.Context, reader client.Reader, s settings.Settings, now time.Time, policies []v1alpha1.SecurityPolicy) ([]StandardImpact, error) {
+	c, err := readCountry(ctx, platformOnly{reader}, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.needsAll("the impact of a standard"); err != nil {
+		return nil, err
+	}
+	bound := policy.Bound{Count: s.Bound().Portals, Percent: s.Bound().Percent}
+	var out []StandardImpact
+	for i := range policies {
+		p := c.applied(policies[i])
+		in, err := gather.Impact(ctx, c.store, s, now, &p)
+		if err != nil {
+			return nil, err
+		}
+		impact := desired.ImpactOf(in)
+		out = append(out, StandardImpact{Policy: p.Name, Running: impact.Running, Portals: impact.Portals, Links: impact.Links, Stops: append([]desired.Stop{}, impact.Stops...),
+			Held: policy.Pending(&p) && bound.Exceeds(impact.Stopped) && !policy.Accepts(p.Spec.AcceptedImpact, p.Status.UsedAcceptance, impact.Stopped)})
+	}
+	return out, nil
+}
+
+// applied returns a policy of a file as it would be in the cluster before the
+// operator looks at it.
+func (c *platformState) applied(p v1alpha1.SecurityPolicy) v1alpha1.SecurityPolicy {
+	p.Status, p.Generation = v1alpha1.SecurityPolicyStatus{}, 1
+	for i := range c.policies.Items {
+		existing := &c.policies.Items[i]
+		if existing.Name != p.Name {
+			continue
+		}
+		p.Status, p.Generation = *existing.Status.DeepCopy(), existing.Generation+1
+		if spec := policy.SpecInForce(existing); spec != nil {
+			p.Status.InForce = spec.DeepCopy()
+		}
+	}
+	return p
+}
+
+// platformOnly leaves out what is observed in namespaces: no standard is judged by it.
+type platformOnly struct{ client.Reader }
+
+func (r platformOnly) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	switch list.(type) {
+	case *v1alpha1.AgencyList, *v1alpha1.AgencyPortalList, *v1alpha1.SecurityPolicyList, *v1alpha1.SharedPlatformList,
+		*v1alpha1.DataServiceList, *v1alpha1.DataSharingLinkList, *v1alpha1.DataSharingApprovalList:
+		return r.Reader.List(ctx, list, options...)
+	}
+	return nil
+}
+
+// loadPolicies reads the SecurityPolicies of files, as the API server would take them.
+func loadPolicies(ctx context.Context, in io.Reader, paths []string) ([]v1alpha1.SecurityPolicy, error) {
+	docs, _, err := load(in, paths)
+	if err != nil {
+		return nil, err
+	}
+	schemas, err := loadSchemas()
+	if err != nil {
+		return nil, fmt.Errorf("load the shipped CRDs: %w", err)
+	}
+	var out []v1alpha1.SecurityPolicy
+	for _, d := range docs {
+		if d.object.GetKind() != "SecurityPolicy" {
+			continue
+		}
+		if problems := schemas["SecurityPolicy"].admit(ctx, d.object); len(problems) > 0 {
+			return nil, fmt.Errorf("%s: %s: %s", d.source, d.name(), problems[0])
+		}
+		var p v1alpha1.SecurityPolicy
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(d.object.Object, &p); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", d.source, d.name(), err)
+		}
+		out = append(out, p)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no SecurityPolicy in %s: name a file with the policy that you want to apply", strings.Join(paths, ", "))
+	}
+	return out, nil
+}
+
+// lineWidth is how wide the texts of impact and violations are at most.
+const lineWidth = 80
+
+// clipLine makes one line of at most so many characters of whatever stands in a text.
+func clipLine(s string, width int) string {
+	runes := []rune(texts.Line(s))
+	if len(runes) <= width {
+		return string(runes)
+	}
+	return string(runes[:width-3]) + "..."
+}
+
+// printFinding writes one portal or link and what is wrong with it.
+func printFinding(w io.Writer, what, control, found, wanted string) {
+	fmt.Fprintln(w, clipLine(what+"  "+control, lineWidth))
+	fmt.Fprintln(w, clipLine("    found   "+found, lineWidth))
+	fmt.Fprintln(w, clipLine("    wanted  "+wanted, lineWidth))
+}
+
+// PrintImpact writes an impact for people.
+func PrintImpact(w io.Writer, i StandardImpact, b settings.ImpactBound) {
+	if i.Portals+i.Links == 0 {
+		fmt.Fprintf(w, "SecurityPolicy %s stops nothing of the %d that run.\n", i.Policy, i.Running)
+		return
+	}
+	fmt.Fprintf(w, "SecurityPolicy %s stops %d portals and %d links of the %d that run:\n", i.Policy, i.Portals, i.Links, i.Running)
+	for _, s := range i.Stops {
+		kind := map[string]string{"AgencyPortal": "portal", "DataSharingLink": "link"}[s.Kind]
+		printFinding(w, fmt.Sprintf("%-6s  %s/%s", kind, s.Agency, s.Name), s.Control, s.Found, s.Wanted)
+	}
+	if !i.Held {
+		fmt.Fprintln(w, "It takes effect at once.")
+		return
+	}
+	fmt.Fprintf(w, "It is held (bound: %d, or %d %% from two on), until these comply or you set\n", b.Portals, b.Percent)
+	fmt.Fprintf(w, "  acceptedImpact: {portals: %d, links: %d}\n", i.Portals, i.Links)
+}
+
+func newImpactCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	var files []string
+	var output, settingsFile string
+	command := &cobra.Command{
+		Use:   "impact -f POLICY.yaml",
+		Short: "Show what a standard would stop that runs, before it is applied",
+		Long: `Impact takes SecurityPolicies from files, applies them to nothing, and shows which running portals and open links of the cluster
+would stop, with the control, the value found and the value wanted. It uses the operator's own code. Several policies are looked
+at one by one. It ends with 0 when nothing would stop, 1 when something would, 2 on an error. It writes nothing.`,
+		Example: "  kubectl gov impact -f level-3.yaml\n\n  # how many, for a script\n  kubectl gov impact -f level-3.yaml -o json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(files) == 0 {
+				return exitError{exitFailed, "-f is required: name a file with the policy that you want to apply"}
+			}
+			policies, err := loadPolicies(cmd.Context(), streams.In, files)
+			if err != nil {
+				return asFailure(err)
+			}
+			reader, err := newReader(flags)
+			if err != nil {
+				return asFailure(err)
+			}
+			s, err := liveSettings(cmd.Context(), reader, settingsFile)
+			if err != nil {
+				return asFailure(err)
+			}
+			impacts, err := Impact(cmd.Context(), reader, s, time.Now(), policies)
+			if err != nil {
+				return asFailure(err)
+			}
+			if err := writeAs(streams.Out, output, impacts, func() {
+				for _, i := range impacts {
+					PrintImpact(streams.Out, i, s.Bound())
+				}
+			}); err != nil {
+				return asFailure(err)
+			}
+			for _, i := range impacts {
+				if i.Portals+i.Links > 0 {
+					return exitError{code: exitShut}
+				}
+			}
+			return nil
+		},
+	}
+	command.Flags().StringArrayVarP(&files, "filename", "f", nil, "file, folder or - with the policies")
+	command.Flags().StringVarP(&output, "output", "o", "", "json or yaml; text without it")
+	command.Flags().StringVar(&settingsFile, "settings", "", "the operator's settings; those of the cluster without it")
+	flags.AddFlags(command.Flags())
+	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	return command
+}
+
+// writeAs writes a value as json or yaml, or calls the printer for people.
+func writeAs(w io.Writer, output string, value any, people func()) error {
+	switch output {
+	case "":
+		people()
+		return nil
+	case "json":
+		data, err := json.MarshalIndent(value, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(w, string(data))
+		return err
+	case "yaml":
+		data, err := yaml.Marshal(value)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(data)
+		return err
+	}
+	return errors.New("-o " + output + " is not known: use json or yaml, or leave it out")
+}

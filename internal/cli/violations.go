@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// Violation is one control that one portal does not meet.
+type Violation struct {
+	Policy  string              `json:"policy"`
+	Agency  string              `json:"agency"`
+	Portal  string              `json:"portal"`
+	Mode    v1alpha1.PolicyMode `json:"mode"`
+	Control string              `json:"control"`
+	Found   string              `json:"found"`
+	Wanted  string              `json:"wanted"`
+}
+
+// Violations reads who violates which standard, as the operator observed it,
+// sorted by policy, agency and portal. An empty policy or agency means all.
+func Violations(ctx context.Context, reader client.Reader, policy, agency string) ([]Violation, error) {
+	var options []client.ListOption
+	if agency != "" {
+		options = append(options, client.InNamespace(names.Namespace(agency)))
+	}
+	var portals v1alpha1.AgencyPortalList
+	err := reader.List(ctx, &portals, options...)
+	switch {
+	case apierrors.IsForbidden(err) && agency == "":
+		return nil, fmt.Errorf("you may not read the portals of all agencies: name yours with --agency")
+	case apierrors.IsForbidden(err):
+		return nil, fmt.Errorf("you may not read the portals of agency %q: ask for membership in its viewerGroups", agency)
+	case meta.IsNoMatchError(err):
+		return nil, errNotInstalled("agencyportals")
+	case err != nil:
+		return nil, fmt.Errorf("list portals: %w", err)
+	}
+	out := []Violation{}
+	for i := range portals.Items {
+		p := &portals.Items[i]
+		for _, f := range p.Status.Findings {
+			if policy == "" || f.Policy == policy {
+				out = append(out, Violation{Policy: f.Policy, Agency: agencyOf(p.Namespace), Portal: p.Name, Mode: f.Mode, Control: f.Control, Found: f.Found, Wanted: f.Wanted})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Violation) int {
+		return cmp.Or(strings.Compare(a.Policy, b.Policy), strings.Compare(a.Agency, b.Agency), strings.Compare(a.Portal, b.Portal), strings.Compare(a.Control, b.Control))
+	})
+	return out, nil
+}
+
+// PrintViolations writes them for people, one policy after the other.
+func PrintViolations(w io.Writer, violations []Violation) {
+	portals, policies := map[string]bool{}, map[string]bool{}
+	last := ""
+	for _, v := range violations {
+		if v.Policy != last {
+			fmt.Fprintln(w, clipLine("SecurityPolicy "+v.Policy, lineWidth))
+			last = v.Policy
+		}
+		portals[v.Agency+"/"+v.Portal], policies[v.Policy] = true, true
+		printFinding(w, fmt.Sprintf("%-8s%s/%s", v.Mode, v.Agency, v.Portal), v.Control, v.Found, v.Wanted)
+	}
+	fmt.Fprintf(w, "%d portals violate %d policies.\n", len(portals), len(policies))
+}
+
+func newViolationsCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	var policy, agency, output string
+	command := &cobra.Command{
+		Use:   "violations",
+		Short: "Show which portals violate which standard, and by what",
+		Long: `Violations lists every control that a portal does not meet, as the operator observed it: with mode Enforce it blocks, with Audit it is
+reported, with Held it will block when the authority accepts a standard that is held. It ends with 0 whatever it finds.`,
+		Example: "  # who violates a standard\n  kubectl gov violations --policy level-3\n\n  # what one agency has to do\n  kubectl gov violations --agency health",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			reader, err := newReader(flags)
+			if err != nil {
+				return err
+			}
+			violations, err := Violations(cmd.Context(), reader, policy, agency)
+			if err != nil {
+				return err
+			}
+			if policy != "" && len(violations) == 0 {
+				if err := reader.Get(cmd.Context(), client.ObjectKey{Name: policy}, &v1alpha1.SecurityPolicy{}); apierrors.IsNotFound(err) {
+					return fmt.Errorf("there is no SecurityPolicy %q: see the names with kubectl get securitypolicies", policy)
+				}
+			}
+			return writeAs(streams.Out, output, violations, func() { PrintViolations(streams.Out, violations) })
+		},
+	}
+	command.Flags().StringVar(&policy, "policy", "", "only this SecurityPolicy")
+	command.Flags().StringVar(&agency, "agency", "", "only this agency's portals")
+	command.Flags().StringVarP(&output, "output", "o", "", "json or yaml; text without it")
+	flags.AddFlags(command.Flags())
+	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = command.RegisterFlagCompletionFunc("policy", func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		return completePolicies(flags, prefix), cobra.ShellCompDirectiveNoFileComp
+	})
+	_ = command.RegisterFlagCompletionFunc("agency", func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		var out []string
+		for _, ns := range completeNamespaces(flags, names.Namespace(prefix)) {
+			out = append(out, strings.TrimPrefix(ns, names.Namespace("")))
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp
+	})
+	return command
+}
