@@ -15,6 +15,7 @@ import (
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -48,7 +49,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.claimsOfPortal), builder.WithPredicates(watches.PortalGate())).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.claimsOfAgency), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.servicesOfPlatform), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.servicesOfPolicy), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.servicesOfPolicy), builder.WithPredicates(watches.StandardChanged())).
 		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(serviceOfLink), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionPolicyPaired))).
 		Complete(guard)
 }
@@ -110,12 +111,17 @@ func (r *Reconciler) servicesOfPlatform(ctx context.Context, o client.Object) []
 // assigned.
 func (r *Reconciler) servicesOfPolicy(ctx context.Context, o client.Object) []ctrl.Request {
 	p, ok := o.(*v1alpha1.SecurityPolicy)
-	if !ok || p.Spec.DataSharing == nil {
+	if !ok {
 		return nil
 	}
 	var out []ctrl.Request
-	for _, owner := range p.Spec.DataSharing.DatasetOwners {
-		out = append(out, r.list(ctx, client.MatchingFields{gather.IndexServiceDataset: string(owner.Dataset)})...)
+	for _, spec := range []*v1alpha1.SecurityPolicySpec{&p.Spec, policy.SpecInForce(p)} {
+		if spec == nil || spec.DataSharing == nil {
+			continue
+		}
+		for _, owner := range spec.DataSharing.DatasetOwners {
+			out = append(out, r.list(ctx, client.MatchingFields{gather.IndexServiceDataset: string(owner.Dataset)})...)
+		}
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -214,5 +215,45 @@ func TestImpactIsWhatWouldStop(t *testing.T) {
 	}
 	if stopped < 200 {
 		t.Errorf("only %d portals stopped", stopped)
+	}
+}
+
+// TestImpactOnLinks: every demand on links that a change makes is counted.
+func TestImpactOnLinks(t *testing.T) {
+	open := approvedLink()
+	open.Link.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "NetworkPolicy", Name: "x"}}
+	open.Link.Status.ObservedGeneration = open.Link.Generation
+	allow := ptr.To(true)
+	tests := []struct {
+		name    string
+		change  v1alpha1.DataSharingControl
+		control string
+	}{
+		{"nothing", v1alpha1.DataSharingControl{AllowDirectRoute: allow}, ""},
+		{"a longer term", v1alpha1.DataSharingControl{AllowDirectRoute: allow, MaxValidity: &metav1.Duration{Duration: 1000 * time.Hour}}, ""},
+		{"a shorter term", v1alpha1.DataSharingControl{AllowDirectRoute: allow, MaxValidity: &metav1.Duration{Duration: time.Minute}}, "dataSharing.maxValidity"},
+		{"no direct route", v1alpha1.DataSharingControl{}, "dataSharing.allowDirectRoute"},
+		{"the authority's approval", v1alpha1.DataSharingControl{AllowDirectRoute: allow, RequireAuthorityApprovalFor: []v1alpha1.DataClassification{v1alpha1.ClassificationInternal}}, "dataSharing.requireAuthorityApprovalFor"},
+		{"the dataset's owner", v1alpha1.DataSharingControl{AllowDirectRoute: allow, DatasetOwners: []v1alpha1.DatasetOwner{{Dataset: "d", Agency: "third"}}}, "dataSharing.datasetOwners"},
+		{"the dataset's owner as it is", v1alpha1.DataSharingControl{AllowDirectRoute: allow, DatasetOwners: []v1alpha1.DatasetOwner{{Dataset: "d", Agency: "giver"}}}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			policies := slices.Clone(open.Policies)
+			policies[0].Status.InForce = policies[0].Spec.DeepCopy()
+			changed := policies[0]
+			changed.Spec.DataSharing = &tt.change
+			in := ImpactInput{Policy: &changed, Policies: policies, Links: []LinkInput{open}, Running: 3}
+			got := ImpactOf(in)
+			if tt.control == "" {
+				if len(got.Stops) > 0 {
+					t.Errorf("the link would close: %+v", got.Stops)
+				}
+				return
+			}
+			if got.Links != 1 || len(got.Stops) != 1 || got.Stops[0].Control != tt.control || got.Stops[0].Name != "wants" || got.Consequent != 0 || !NeedsLinks(in) {
+				t.Errorf("impact is %+v, want %s", got, tt.control)
+			}
+		})
 	}
 }

@@ -127,6 +127,10 @@ func linkStops(l LinkInput, before, after []v1alpha1.SecurityPolicy, stopped map
 				Found: "portal " + portalKey(end.Portal) + " stops", Wanted: "portals that meet the standard at every end"}
 		}
 	}
+	if owner, disputed := policy.AssignedOwner(policy.InForce(after), string(l.Service.Spec.Dataset)); len(disputed) > 0 || owner != "" && owner != l.Provider.Agency.Name {
+		return &Stop{Impacted: impacted(kindLink, l.Link.Namespace, l.Link.Name, "dataSharing.datasetOwners"),
+			Found: "dataset " + string(l.Service.Spec.Dataset) + " of agency " + l.Provider.Agency.Name, Wanted: "a service of the agency to which the dataset is assigned"}
+	}
 	l.Policies = after
 	out := DataSharingLink(l)
 	if out.Open {
