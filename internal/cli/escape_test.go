@@ -85,12 +85,12 @@ func hostileCountry() map[string][]any {
 	portal := &v1alpha1.AgencyPortal{}
 	fill(reflect.ValueOf(portal).Elem())
 	portal.ObjectMeta = meta("agency-a", "p")
-	portal.Spec.Port, portal.Status.LastCompliant = 8080, nil
+	portal.Spec.Port, portal.Status.LastCompliant = 8080, &v1alpha1.AgencyPortalSpec{Image: hostile, Port: 8080}
 	portal.Status.Conditions = append(conditions("Ready"), metav1.Condition{Type: "PolicyCompliant", Status: "True"})
 	policy := &v1alpha1.SecurityPolicy{}
 	fill(reflect.ValueOf(policy).Elem())
 	policy.ObjectMeta = meta("", "s")
-	policy.Spec.Selector = v1alpha1.PolicySelector{}
+	policy.Spec.Selector, policy.Status.InForce = v1alpha1.PolicySelector{}, nil
 	platform := &v1alpha1.SharedPlatform{}
 	fill(reflect.ValueOf(platform).Elem())
 	platform.ObjectMeta = meta("", "sp")
@@ -248,17 +248,30 @@ func hostileFile(t *testing.T) string {
 	return file
 }
 
+// strictFile is a standard that what runs in the country does not meet.
+func strictFile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "strict.yaml")
+	data := "apiVersion: platform.gov.vn/v1alpha1\nkind: SecurityPolicy\nmetadata: {name: s}\nspec: {images: {allowedRegistries: [strict.example]}}\n"
+	if err := os.WriteFile(file, []byte(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // invocations are how every command is run; a command without any fails the test.
-func invocations(file string) map[string][][]string {
+func invocations(file, strict string) map[string][][]string {
 	return map[string][][]string{
-		"status":  {{"-A"}, {"-n", "agency-a"}, {"-n", "agency-a", "p"}, {hostile}, {"-o", hostile}},
-		"render":  {{"-f", file}, {"-f", hostile}, {"-f", file, "-o", hostile}},
-		"reach":   {{"a/p", "a/p"}, {"--matrix"}, {"-f", file, "a/p", "a/p"}, {hostile, "a/p"}, {"-o", hostile, "a/p", "a/p"}},
-		"audit":   {{}, {"-v"}, {"-o", hostile}},
-		"approve": {{"l", "--yes"}, {"l"}, {hostile, "--yes"}, {"l", "--yes", "--as-agency", hostile}},
-		"reject":  {{"l", "--yes", "--reason", hostile}, {"l", "--yes"}},
-		"suspend": {{"l", "--yes", "--reason", hostile}, {hostile, "--yes", "--reason", "x"}},
-		"restart": {{"p"}, {hostile}},
+		"status":     {{"-A"}, {"-n", "agency-a"}, {"-n", "agency-a", "p"}, {hostile}, {"-o", hostile}},
+		"render":     {{"-f", file}, {"-f", hostile}, {"-f", file, "-o", hostile}},
+		"reach":      {{"a/p", "a/p"}, {"--matrix"}, {"-f", file, "a/p", "a/p"}, {hostile, "a/p"}, {"-o", hostile, "a/p", "a/p"}},
+		"audit":      {{}, {"-v"}, {"-o", hostile}},
+		"approve":    {{"l", "--yes"}, {"l"}, {hostile, "--yes"}, {"l", "--yes", "--as-agency", hostile}},
+		"reject":     {{"l", "--yes", "--reason", hostile}, {"l", "--yes"}},
+		"suspend":    {{"l", "--yes", "--reason", hostile}, {hostile, "--yes", "--reason", "x"}},
+		"restart":    {{"p"}, {hostile}},
+		"impact":     {{"-f", strict}, {"-f", file}, {"-f", hostile}, {"-f", file, "-o", hostile}, {}},
+		"violations": {{}, {"--policy", hostile}, {"--agency", "a"}, {"--agency", hostile}, {"-o", hostile}},
 	}
 }
 
@@ -266,7 +279,7 @@ func invocations(file string) map[string][][]string {
 // control, bidirectional and zero-width characters and line breaks. It fails
 // where say or a table's cell writes a text as it is, as all commands did.
 func TestNothingPrintedControlsTheTerminal(t *testing.T) {
-	servers, runs := []string{hostileServer(t, ""), hostileServer(t, "securitypolicies")}, invocations(hostileFile(t))
+	servers, runs := []string{hostileServer(t, ""), hostileServer(t, "securitypolicies")}, invocations(hostileFile(t), strictFile(t))
 	for _, command := range NewCommand(genericiooptions.NewTestIOStreamsDiscard()).Commands() {
 		if command.Name() == "completion" || command.Name() == "help" {
 			continue

@@ -124,39 +124,43 @@ func loadPolicies(ctx context.Context, in io.Reader, paths []string) ([]v1alpha1
 // lineWidth is how wide the texts of impact and violations are at most.
 const lineWidth = 80
 
-// clipLine makes one line of at most so many characters of whatever stands in a text.
+// clipLine makes one line of a text, of at most so many columns once it is printed.
 func clipLine(s string, width int) string {
-	runes := []rune(texts.Line(s))
-	if len(runes) <= width {
-		return string(runes)
+	s = strings.Join(strings.Fields(s), " ")
+	if columns(texts.Printable(s)) <= width {
+		return s
 	}
-	return string(runes[:width-3]) + "..."
+	runes := []rune(s)
+	for len(runes) > 0 && columns(texts.Printable(string(runes)))+len("...") > width {
+		runes = runes[:len(runes)-1]
+	}
+	return string(runes) + "..."
 }
 
 // printFinding writes one portal or link and what is wrong with it.
-func printFinding(w io.Writer, what, control, found, wanted string) {
-	fmt.Fprintln(w, clipLine(what+"  "+control, lineWidth))
-	fmt.Fprintln(w, clipLine("    found   "+found, lineWidth))
-	fmt.Fprintln(w, clipLine("    wanted  "+wanted, lineWidth))
+func printFinding(w io.Writer, kind, what, control, found, wanted string) {
+	say(w, "%-8s%s\n", kind, clipLine(what+" "+control, lineWidth-8))
+	say(w, "    found   %s\n", clipLine(found, lineWidth-12))
+	say(w, "    wanted  %s\n", clipLine(wanted, lineWidth-12))
 }
 
 // PrintImpact writes an impact for people.
 func PrintImpact(w io.Writer, i StandardImpact, b settings.ImpactBound) {
 	if i.Portals+i.Links == 0 {
-		fmt.Fprintf(w, "SecurityPolicy %s stops nothing of the %d that run.\n", i.Policy, i.Running)
+		say(w, "SecurityPolicy %s stops nothing of the %d that run.\n", i.Policy, i.Running)
 		return
 	}
-	fmt.Fprintf(w, "SecurityPolicy %s stops %d portals and %d links of the %d that run:\n", i.Policy, i.Portals, i.Links, i.Running)
+	say(w, "SecurityPolicy %s stops %d portals and %d links of the %d that run:\n", i.Policy, i.Portals, i.Links, i.Running)
 	for _, s := range i.Stops {
 		kind := map[string]string{"AgencyPortal": "portal", "DataSharingLink": "link"}[s.Kind]
-		printFinding(w, fmt.Sprintf("%-6s  %s/%s", kind, s.Agency, s.Name), s.Control, s.Found, s.Wanted)
+		printFinding(w, kind, s.Agency+"/"+s.Name, s.Control, s.Found, s.Wanted)
 	}
 	if !i.Held {
-		fmt.Fprintln(w, "It takes effect at once.")
+		say(w, "It takes effect at once.\n")
 		return
 	}
-	fmt.Fprintf(w, "It is held (bound: %d, or %d %% from two on), until these comply or you set\n", b.Portals, b.Percent)
-	fmt.Fprintf(w, "  acceptedImpact: {portals: %d, links: %d}\n", i.Portals, i.Links)
+	say(w, "It is held (bound: %d, or %d %% from two on), until these comply or you set\n", b.Portals, b.Percent)
+	say(w, "  acceptedImpact: {portals: %d, links: %d}\n", i.Portals, i.Links)
 }
 
 func newImpactCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -224,15 +228,13 @@ func writeAs(w io.Writer, output string, value any, people func()) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(w, string(data))
-		return err
+		return raw(w, append(data, '\n'))
 	case "yaml":
 		data, err := yaml.Marshal(value)
 		if err != nil {
 			return err
 		}
-		_, err = w.Write(data)
-		return err
+		return raw(w, data)
 	}
 	return errors.New("-o " + output + " is not known: use json or yaml, or leave it out")
 }

@@ -70,13 +70,13 @@ func PrintViolations(w io.Writer, violations []Violation) {
 	last := ""
 	for _, v := range violations {
 		if v.Policy != last {
-			fmt.Fprintln(w, clipLine("SecurityPolicy "+v.Policy, lineWidth))
+			say(w, "SecurityPolicy %s\n", clipLine(v.Policy, lineWidth-15))
 			last = v.Policy
 		}
 		portals[v.Agency+"/"+v.Portal], policies[v.Policy] = true, true
-		printFinding(w, fmt.Sprintf("%-8s%s/%s", v.Mode, v.Agency, v.Portal), v.Control, v.Found, v.Wanted)
+		printFinding(w, clipLine(string(v.Mode), 8), v.Agency+"/"+v.Portal, v.Control, v.Found, v.Wanted)
 	}
-	fmt.Fprintf(w, "%d portals violate %d policies.\n", len(portals), len(policies))
+	say(w, "%d portals violate %d policies.\n", len(portals), len(policies))
 }
 
 func newViolationsCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
