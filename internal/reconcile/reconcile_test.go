@@ -121,7 +121,7 @@ func TestStatusIsMadeToFit(t *testing.T) {
 			l, c := loopOver(t, func(_ context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
 				p.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: "False", Reason: "X", Message: strings.Repeat("ệ", 900)}}
 				p.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Deployment", Name: strings.Repeat("n", 1000), UID: "u"}}
-				p.Status.LastCompliant = &v1alpha1.AgencyPortalSpec{DisplayName: strings.Repeat("d", 1000)}
+				p.Status.LastCompliant = &v1alpha1.AgencyPortalSpec{DisplayName: v1alpha1.Text(strings.Repeat("d", 1000))}
 				return ctrl.Result{}, nil
 			}, pass, func(p *v1alpha1.AgencyPortal) error {
 				if sizeOf(p.Status) > step.most {

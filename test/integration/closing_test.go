@@ -124,7 +124,7 @@ func TestLinkClosesOnWhatIsNotRecorded(t *testing.T) {
 	}
 }
 
-// TestStatusTooLargeIsMadeSmaller: a status of more than 2,000 bytes is refused.
+// TestStatusTooLargeIsMadeSmaller: a status of more than 2,500 bytes is refused.
 // A smaller one is stored, the workload that a standard forbids goes, and the
 // operator comes to rest.
 // Seen failing without the smaller attempts: the status says that the portal
@@ -265,14 +265,14 @@ func TestFixedFieldIsReplacedOnlyIfTheNewOneIsTaken(t *testing.T) {
 	env.WaitReady(t, p)
 }
 
-// TestGuardWaitsForPodsThatTheCacheDoesNotShow: the events of pods come 20 s
-// late. The portal goes, its pod takes its time, and the guard holds it.
+// TestGuardWaitsForPodsThatTheCacheDoesNotShow: the events of pods do not come
+// in time. The portal goes, its pod takes its time, and the guard holds it.
 // Seen failing with a guard that is released when the cache shows no pod.
 func TestGuardWaitsForPodsThatTheCacheDoesNotShow(t *testing.T) {
 	var late atomic.Bool
 	f := &harness.Faults{Late: func(path string) time.Duration {
 		if late.Load() && strings.HasSuffix(path, "/pods") {
-			return 20 * time.Second
+			return 10 * time.Minute
 		}
 		return 0
 	}}
