@@ -592,8 +592,8 @@ func sharedPlatform(agency, portal string, platformType v1alpha1.PlatformType, c
 	s := &v1alpha1.SharedPlatform{
 		ObjectMeta: metav1.ObjectMeta{Name: agency + "-" + portal},
 		Spec: v1alpha1.SharedPlatformSpec{
-			DisplayName: "Nền tảng " + capability, Type: platformType, OwnerRef: v1alpha1.AgencyReference{Name: v1alpha1.AgencyName(agency)},
-			Scope: "National", Capability: capability,
+			DisplayName: v1alpha1.Text("Nền tảng " + capability), Type: platformType, OwnerRef: v1alpha1.AgencyReference{Name: v1alpha1.AgencyName(agency)},
+			Scope: "National", Capability: v1alpha1.Text(capability),
 			Endpoint: v1alpha1.PlatformEndpoint{Portal: &v1alpha1.PortalEndpoint{Agency: v1alpha1.AgencyName(agency), Name: v1alpha1.ObjectName(portal)}},
 		},
 	}
