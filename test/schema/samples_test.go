@@ -175,8 +175,8 @@ metadata: {name: full}
 spec:
   linkRef: {namespace: agency-schema, name: full}
   specHash: "sha256:1111111111111111111111111111111111111111111111111111111111111111"
-  decision: Approve
-  reason: Đúng thẩm quyền
+  decision: Reject
+  reason: Sai thẩm quyền
   approver: govplatform:admin
 `
 
