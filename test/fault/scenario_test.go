@@ -145,7 +145,7 @@ func makePlatform(used bool) func(*testing.T, *world) {
 		t.Helper()
 		w.makeProvider(t)
 		shared := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "shared-" + w.a}, Spec: v1alpha1.SharedPlatformSpec{
-			DisplayName: "Nền tảng", Type: "Other", Capability: "khả năng " + w.a, OwnerRef: v1alpha1.AgencyReference{Name: v1alpha1.AgencyName(w.b)},
+			DisplayName: "Nền tảng", Type: "Other", Capability: v1alpha1.Text("khả năng " + w.a), OwnerRef: v1alpha1.AgencyReference{Name: v1alpha1.AgencyName(w.b)},
 			Endpoint: v1alpha1.PlatformEndpoint{Portal: &v1alpha1.PortalEndpoint{Agency: v1alpha1.AgencyName(w.b), Name: "api"}},
 		}}
 		w.create(t, shared)

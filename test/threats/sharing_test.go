@@ -310,7 +310,7 @@ func TestThreat30_NoEmptyPeer(t *testing.T) {
 	t.Run("addresses that are none", func(t *testing.T) {
 		for name, cidrs := range map[string][]v1alpha1.CIDR{"empty": {}, "text": {"everywhere"}, "everyone": {"0.0.0.0/0"}, "everyone6": {"::/0"}, "host bits": {"192.0.2.7/24"}, "metadata": {"169.254.169.254/32"}, "loopback": {"127.0.0.0/8"}, "link local": {"fe80::/64"}, "multicast": {"224.0.1.0/24"}, "around metadata": {"169.0.0.0/8"}, "one of two": {"192.0.2.0/24", "x"}} {
 			p := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "t30-" + strings.ReplaceAll(name, " ", "-")}, Spec: v1alpha1.SharedPlatformSpec{
-				DisplayName: "x", Type: "Reporting", OwnerRef: v1alpha1.AgencyReference{Name: "t30gives"}, Capability: name,
+				DisplayName: "x", Type: "Reporting", OwnerRef: v1alpha1.AgencyReference{Name: "t30gives"}, Capability: v1alpha1.Text(name),
 				Endpoint: v1alpha1.PlatformEndpoint{External: &v1alpha1.ExternalEndpoint{CIDRs: cidrs, Port: 443}},
 			}}
 			if err := env.Admin.Create(t.Context(), p); !apierrors.IsInvalid(err) {
