@@ -99,12 +99,12 @@ func makeBase(t *testing.T, w *world) {
 }
 
 // makeProvider is another agency with a portal that provides something.
-func (w *world) makeProvider(t *testing.T) {
+func (w *world) makeProvider(t *testing.T, modify ...func(*v1alpha1.AgencyPortal)) {
 	t.Helper()
 	other := harness.Agency(w.b, fmt.Sprintf("Z91B%02d", w.n), removable)
 	w.create(t, other)
 	w.env.WaitReady(t, other)
-	provider := harness.Portal(w.b, "api", small)
+	provider := harness.Portal(w.b, "api", append([]func(*v1alpha1.AgencyPortal){small}, modify...)...)
 	w.create(t, provider)
 	w.env.WaitReady(t, provider)
 }
