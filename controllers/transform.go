@@ -35,6 +35,11 @@ func transform() func(any) (any, error) {
 		if o.GetManagedFields() != nil {
 			o.SetManagedFields(nil)
 		}
+		if byAgencies(in) {
+			o.SetAnnotations(nil)
+			o.SetLabels(nil)
+			o.SetOwnerReferences(nil)
+		}
 		labels := o.GetLabels()
 		if owner := labels[names.LabelOwnerUID]; owner != "" {
 			key := labelKey{owner, len(labels)}
@@ -49,4 +54,16 @@ func transform() func(any) (any, error) {
 		}
 		return in, nil
 	}
+}
+
+// byAgencies reports whether agencies write objects of this kind. What they put
+// into the metadata decides nothing, but it may be 576 KiB: the caches do without
+// it, and every write of the operator to these kinds is a patch, which leaves
+// alone what it does not name.
+func byAgencies(o any) bool {
+	switch o.(type) {
+	case *v1alpha1.AgencyPortal, *v1alpha1.DataService, *v1alpha1.DataSharingLink, *v1alpha1.DataSharingApproval:
+		return true
+	}
+	return false
 }

@@ -6,8 +6,10 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
@@ -87,5 +89,36 @@ func TestTransformKeepsTheLastCompliantSpec(t *testing.T) {
 	reader.Spec.Hostnames[0], reader.Spec.Image = "b.example.gov.vn", "c"
 	if !reflect.DeepEqual(*reader.Status.LastCompliant, spec) || !reflect.DeepEqual(equal.Spec, spec) {
 		t.Error("a change of a reader's spec shows elsewhere")
+	}
+}
+
+// TestTransformDropsWhatAgenciesAdd: metadata that decides nothing takes no
+// memory, and what the operator writes and reads stays.
+// Fails when transform does not ask byAgencies.
+func TestTransformDropsWhatAgenciesAdd(t *testing.T) {
+	padded := metav1.ObjectMeta{
+		Name: "a", Namespace: "agency-a", UID: "1", ResourceVersion: "2", Finalizers: []string{names.FlowFinalizer},
+		Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"a": "b"}, OwnerReferences: []metav1.OwnerReference{{Name: "a"}},
+	}
+	for _, o := range []client.Object{
+		&v1alpha1.AgencyPortal{ObjectMeta: padded}, &v1alpha1.DataService{ObjectMeta: padded},
+		&v1alpha1.DataSharingLink{ObjectMeta: padded}, &v1alpha1.DataSharingApproval{ObjectMeta: padded},
+	} {
+		if _, err := transform()(o); err != nil {
+			t.Fatal(err)
+		}
+		if len(o.GetLabels())+len(o.GetAnnotations())+len(o.GetOwnerReferences()) > 0 {
+			t.Errorf("%T keeps metadata that nothing reads", o)
+		}
+		if o.GetName() != "a" || o.GetNamespace() != "agency-a" || o.GetUID() != "1" || o.GetResourceVersion() != "2" || len(o.GetFinalizers()) != 1 {
+			t.Errorf("%T lost more than it should: %v", o, o)
+		}
+	}
+	child := &networkingv1.NetworkPolicy{ObjectMeta: *padded.DeepCopy()}
+	if _, err := transform()(child); err != nil {
+		t.Fatal(err)
+	}
+	if len(child.Labels)+len(child.Annotations)+len(child.OwnerReferences) != 3 {
+		t.Errorf("a child lost metadata that is compared: %v", child.ObjectMeta)
 	}
 }

@@ -93,3 +93,39 @@ func TestSetKnowsWhatRuns(t *testing.T) {
 		t.Errorf("stuck: %v", got)
 	}
 }
+
+// TestThreat42_ClosingOvertakesAFlood fills a real queue with one agency's
+// requests, of which each is for another object. What another agency asks for
+// waits behind no more of them than the agency's share, and what closes behind
+// none.
+// Fails when AddCaused does not look at the shares, or drops the priority.
+func TestThreat42_ClosingOvertakesAFlood(t *testing.T) {
+	o := NewSet().Options("portal", 1)
+	q, ok := o.NewQueue("portal", o.RateLimiter).(*Queue)
+	if !ok {
+		t.Fatal("the set makes no queue of its own")
+	}
+	defer q.ShutDown()
+	for i := range 5000 {
+		q.Add(requestIn("agency-loud", fmt.Sprint(i)))
+	}
+	q.Add(requestIn("agency-calm", "edited"))
+	closing := Closing
+	q.AddCaused("calm", priorityqueue.AddOpts{Priority: &closing}, requestIn("agency-calm", "suspended"))
+	var order []string
+	for len(order) < 1000 {
+		r, _ := q.Get()
+		order = append(order, r.Namespace+"/"+r.Name)
+		q.Done(r)
+		if r.Name == "edited" {
+			break
+		}
+	}
+	if order[0] != "agency-calm/suspended" {
+		t.Errorf("the first is %s, want what closes", order[0])
+	}
+	// A machine that is slow to fill the queue lets some more in: ten a second.
+	if most := 10 * burst; order[len(order)-1] != "agency-calm/edited" || len(order) > most {
+		t.Errorf("another agency's request came after %d of the flood, want at most %d", len(order), most)
+	}
+}
