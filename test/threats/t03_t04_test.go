@@ -132,12 +132,10 @@ func TestThreat04_PodsHaveNoToken(t *testing.T) {
 		t.Error("the ServiceAccount mounts its token")
 	}
 
-	// Secrets are the tenant's own, so a token can be asked for this way.
+	// Secrets are the tenant's own, but none that asks for a token. What follows holds even for one that somebody has.
 	bait := &corev1.Secret{ObjectMeta: in("t04", "bait"), Type: corev1.SecretTypeServiceAccountToken}
 	bait.Annotations = map[string]string{corev1.ServiceAccountNameKey: "portal"}
-	if err := attacker.Create(t.Context(), bait); err != nil {
-		t.Fatal(err)
-	}
+	refused(t, "a Secret that asks for the portal's token", attacker.Create(t.Context(), bait), "agency-namespace-secrets")
 	for _, account := range []string{"portal", "default"} {
 		cfg, err := env.ControlPlane.ServiceAccountConfig(t.Context(), names.Namespace("t04"), account)
 		if err != nil {

@@ -172,7 +172,7 @@ func TestThreat22_AgencyRecreated(t *testing.T) {
 	second := harness.Agency("u22", "U22", func(a *v1alpha1.Agency) { a.Spec.AdminGroups = []v1alpha1.GroupName{"others"} })
 	env.Create(t, second)
 	op := operate(t)
-	env.WaitCondition(t, second, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonConflict)
+	env.WaitCondition(t, second, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNamespaceOrphaned)
 	// The portal's present workload is neither stopped nor changed meanwhile,
 	// and a new one does not start in a namespace that is not the agency's.
 	fresh := harness.Portal("u22", "fresh", small)
