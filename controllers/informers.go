@@ -27,11 +27,16 @@ func newInformers() *informers { return &informers{synced: map[string]func() boo
 func (t *informers) tracked(prefix string) newInformer {
 	return func(lw toolscache.ListerWatcher, o runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 		i := toolscache.NewSharedIndexInformer(lw, o, resync, indexers)
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.synced[prefix+kindOf(o)] = i.HasSynced
+		t.add(prefix+kindOf(o), i.HasSynced)
 		return i
 	}
+}
+
+// add remembers an informer.
+func (t *informers) add(name string, synced func() bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.synced[name] = synced
 }
 
 // names of all informers, sorted.

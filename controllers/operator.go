@@ -45,6 +45,8 @@ type Operator struct {
 	// unreadable knows the objects that the caches leave out.
 	unreadable *unreadable.Registry
 	leads      atomic.Int64 // since when, in Unix nanoseconds; 0 before that
+	// definitions knows how the served kinds differ from those of this build.
+	definitions *definitions
 }
 
 // gated returns a configuration whose writes need the lease, if there is one.
@@ -159,6 +161,9 @@ const startPoll = 50 * time.Millisecond
 // is not told, and the caller is expected to end the process.
 func (o *Operator) Start(ctx context.Context) error {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	for name, i := range o.definitions.informers(running) {
+		o.informers.add("CustomResourceDefinition "+name, i.HasSynced)
+	}
 	done := make(chan error, 1)
 	go func() {
 		defer cancel()
@@ -172,6 +177,8 @@ func (o *Operator) Start(ctx context.Context) error {
 		select {
 		case err := <-done:
 			return err
+		case err := <-o.definitions.failed:
+			return o.endFor(err, cancel, done)
 		case <-ctx.Done():
 			return o.abandon("it was stopped before its caches were filled")
 		case <-deadline.C:
@@ -182,6 +189,8 @@ func (o *Operator) Start(ctx context.Context) error {
 	select {
 	case err := <-done:
 		return err
+	case err := <-o.definitions.failed:
+		return o.endFor(err, cancel, done)
 	case <-ctx.Done():
 		cancel()
 		return <-done

@@ -108,9 +108,12 @@ func NewManager(cfg *rest.Config, opts ctrl.Options) (*Operator, error) {
 	return op, nil
 }
 
-// SetupAll registers the indexes and every controller. The clock decides when
-// links expire.
+// SetupAll checks what a start needs of the cluster, and registers the indexes
+// and every controller. The clock decides when links expire.
 func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func() time.Time) error {
+	if err := mgr.checkStart(ctx); err != nil {
+		return err
+	}
 	if err := gather.RegisterIndexes(ctx, mgr.GetFieldIndexer(), s); err != nil {
 		return fmt.Errorf("register indexes: %w", err)
 	}

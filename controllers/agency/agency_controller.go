@@ -44,7 +44,6 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies/finalizers,verbs=update
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencyportals,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=dataservices;datasharinglinks;datasharingapprovals,verbs=get;list;watch
-// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get,resourceNames=agencies.platform.gov.vn;agencyportals.platform.gov.vn;dataservices.platform.gov.vn;datasharinglinks.platform.gov.vn;datasharingapprovals.platform.gov.vn
 // +kubebuilder:rbac:groups="",resources=namespaces;resourcequotas;limitranges,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete

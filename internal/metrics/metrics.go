@@ -25,6 +25,7 @@ var (
 	held    = prometheus.NewDesc("govplatform_policy_held", "Security policies whose newest spec is held, because it would stop more than its author accepts.", nil, nil)
 	running = prometheus.NewDesc("govplatform_controller_running", "1 while the workers of a controller have started; all are 0 on a replica without the lease.", []string{"controller"}, nil)
 	leftOut = prometheus.NewDesc("govplatform_unreadable_objects", "Objects that the operator cannot decode, by kind; what rests on them is held or closed.", []string{"kind"}, nil)
+	skewed  = prometheus.NewDesc("govplatform_schema_skew", "Fields in which the installed definition of a kind differs from the operator's: newer has them beyond, older lacks them.", []string{"kind", "direction"}, nil)
 	service = prometheus.NewDesc("govplatform_public_services", "Public services by state: declared in specs, verified on Ready portals.", []string{"state"}, nil)
 )
 
@@ -35,6 +36,8 @@ type Collector struct {
 	Running func() map[string]bool
 	// Unreadable counts the objects that the caches leave out; may be nil.
 	Unreadable func() map[string]int
+	// SchemaSkew counts by kind and direction the fields in which the installed definitions differ; may be nil.
+	SchemaSkew func() map[string]map[string]int
 }
 
 // Describe implements prometheus.Collector.
@@ -45,6 +48,7 @@ func (c Collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- service
 	ch <- running
 	ch <- leftOut
+	ch <- skewed
 }
 
 // Collect implements prometheus.Collector. What can't be read is left out.
@@ -82,9 +86,21 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(leftOut, prometheus.GaugeValue, float64(n), kind)
 		}
 	}
+	c.collectSkew(ch)
 	c.collectPortals(ctx, ch, count)
 	for k, n := range ready {
 		ch <- prometheus.MustNewConstMetric(objects, prometheus.GaugeValue, float64(n), k[0], k[1], k[2])
+	}
+}
+
+func (c Collector) collectSkew(ch chan<- prometheus.Metric) {
+	if c.SchemaSkew == nil {
+		return
+	}
+	for kind, directions := range c.SchemaSkew() {
+		for direction, n := range directions {
+			ch <- prometheus.MustNewConstMetric(skewed, prometheus.GaugeValue, float64(n), kind, direction)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -177,13 +178,18 @@ type OperatorOptions struct {
 	LeaderElection bool
 	// StartTimeout bounds the start; the operator's own bound when 0.
 	StartTimeout time.Duration
+	// ServiceAccount that it runs as; that of config/default when empty.
+	ServiceAccount types.NamespacedName
 	// Started gets the operator when its start begins; may be nil.
 	Started func(*Operator)
 }
 
 // StartOperator runs the operator as its ServiceAccount until Stop.
 func (e *Env) StartOperator(ctx context.Context, o OperatorOptions) (*Operator, error) {
-	cfg, err := e.ControlPlane.ServiceAccountConfig(ctx, OperatorNamespace, OperatorServiceAccount)
+	if o.ServiceAccount.Name == "" {
+		o.ServiceAccount = types.NamespacedName{Namespace: OperatorNamespace, Name: OperatorServiceAccount}
+	}
+	cfg, err := e.ControlPlane.ServiceAccountConfig(ctx, o.ServiceAccount.Namespace, o.ServiceAccount.Name)
 	if err != nil {
 		return nil, fmt.Errorf("get the operator's token: %w", err)
 	}
@@ -238,6 +244,9 @@ func (e *Env) StartOperator(ctx context.Context, o OperatorOptions) (*Operator, 
 	}
 	return op, nil
 }
+
+// Done is closed when the operator has ended.
+func (o *Operator) Done() <-chan struct{} { return o.done }
 
 // Stop stops the operator and returns what its manager returned; it may be
 // called again.

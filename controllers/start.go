@@ -1,0 +1,138 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+const (
+	// rightsTimeout is how long a refusal may last that a new role or binding lifts: the API server learns of
+	// them a moment after they are stored.
+	rightsTimeout = 5 * time.Second
+	// startRetry is the pause after a failed check.
+	startRetry = 250 * time.Millisecond
+	// checkTimeout bounds one pass of the checks.
+	checkTimeout = 30 * time.Second
+	// triedAgency is the agency of the namespace that the operator tries to create. Nothing is stored.
+	triedAgency = "start-check"
+)
+
+// checkStart ends a start that could do harm or nothing at all: the definitions
+// of the platform must have every field that the operator writes, and the
+// admission policies must know the operator by the name that it has.
+func (o *Operator) checkStart(ctx context.Context) error {
+	var err error
+	if o.definitions, err = newDefinitions(o); err != nil {
+		return err
+	}
+	c, err := client.New(o.GetConfig(), client.Options{HTTPClient: o.GetHTTPClient(), Scheme: o.GetScheme(), Mapper: o.GetRESTMapper()})
+	if err != nil {
+		return fmt.Errorf("create client for the checks of the start: %w", err)
+	}
+	begin := time.Now()
+	for {
+		err := o.checkOnce(ctx, c)
+		if err == nil {
+			ctrl.Log.WithName("govplatform").Info("Checked the definitions and the identity", "took", time.Since(begin).String())
+			return nil
+		}
+		if !passes(err, time.Since(begin), o.StartTimeout) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the operator was stopped during the checks of its start: %w", err)
+		case <-time.After(startRetry):
+		}
+	}
+}
+
+func (o *Operator) checkOnce(ctx context.Context, c client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	if err := o.definitions.check(ctx); err != nil {
+		if apierrors.IsForbidden(err) {
+			return missingRight(err, "get, list and watch on the platform's customresourcedefinitions.apiextensions.k8s.io")
+		}
+		return fmt.Errorf("the operator does not start: %w", err)
+	}
+	return checkIdentity(ctx, c)
+}
+
+// passes reports whether a failure of the checks may pass by itself in time.
+func passes(err error, since, timeout time.Duration) bool {
+	switch {
+	case apierrors.IsForbidden(err):
+		return since < min(rightsTimeout, timeout) && !byAdmission(err)
+	case apierrors.IsServerTimeout(err), apierrors.IsTooManyRequests(err), apierrors.IsInternalError(err), apierrors.IsServiceUnavailable(err), apierrors.IsTimeout(err):
+		return since < timeout
+	default:
+		return false
+	}
+}
+
+// byAdmission reports whether it was an admission policy or a webhook that
+// refused a request. What the API server itself refuses names the right.
+func byAdmission(err error) bool {
+	return strings.Contains(err.Error(), "denied request") || strings.Contains(err.Error(), "denied the request")
+}
+
+func missingRight(err error, rights string) error {
+	return fmt.Errorf("the operator does not start: it lacks a right, %s: apply config/default of this version, and see that its ClusterRoleBinding names the operator's ServiceAccount: %w", rights, err)
+}
+
+// checkIdentity tries, without storing anything, what only the operator may do
+// in the eyes of the admission policies. They name its user in their
+// expressions, which tools that rename or move objects do not see.
+func checkIdentity(ctx context.Context, c client.Client) error {
+	user := "unknown to itself"
+	var review authenticationv1.SelfSubjectReview
+	// Who it is only words the answer.
+	if err := c.Create(ctx, &review); err == nil {
+		user = review.Status.UserInfo.Username
+	}
+	ns := &corev1.Namespace{}
+	ns.Name = names.Namespace(triedAgency)
+	ns.Labels = map[string]string{names.LabelAgency: triedAgency, names.LabelManagedBy: names.ManagedBy}
+	err := c.Create(ctx, ns, client.DryRunAll)
+	switch {
+	case err == nil, apierrors.IsAlreadyExists(err):
+		return nil
+	case byAdmission(err):
+		return fmt.Errorf("the operator does not start: admission refuses that it creates an agency's namespace. It runs as %s; config/admission names another service account or namespace when an overlay "+
+			"renamed or moved the operator: build the overlay with config/components/operator-identity, as config/samples/overlay does, and apply it again: %w", user, err)
+	case apierrors.IsForbidden(err):
+		return missingRight(err, fmt.Sprintf("create on namespaces, as %s", user))
+	default:
+		return fmt.Errorf("try to create an agency's namespace: %w", err)
+	}
+}
+
+// SchemaSkew returns by kind and direction, older or newer, in how many fields
+// the served definition differs from the one that the operator was built with.
+func (o *Operator) SchemaSkew() map[string]map[string]int { return o.definitions.counts() }
+
+// endFor ends an operator that must write no more.
+func (o *Operator) endFor(why error, cancel context.CancelFunc, done <-chan error) error {
+	o.gate.Shut()
+	cancel()
+	// A manager whose caches are not filled never ends; the caller ends the process.
+	select {
+	case <-done:
+	case <-time.After(endTimeout):
+	}
+	return fmt.Errorf("the operator ends: %w", why)
+}
+
+// endTimeout is how long a manager gets to end that can't write any more.
+const endTimeout = 5 * time.Second
