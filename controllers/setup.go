@@ -139,7 +139,7 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	if err := (&agencyportal.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up portal controller: %w", err)
 	}
-	if err := (&dataservice.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {
+	if err := (&dataservice.Reconciler{Client: mgr.GetClient(), Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up data service controller: %w", err)
 	}
 	if err := (&sharedplatform.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {

@@ -89,9 +89,25 @@ type DataServiceSpec struct {
 	Visibility Visibility `json:"visibility,omitempty"`
 }
 
+// DatasetClaim is when a service came to own its dataset. It goes before every
+// later claim, however old the object is that makes it.
+//
+// +kubebuilder:validation:XValidation:rule="self.heldSince > timestamp('2000-01-01T00:00:00Z') && self.heldSince < timestamp('2200-01-01T00:00:00Z')",message="heldSince must be a time of RFC 3339 in the years 2000 to 2199"
+type DatasetClaim struct {
+	// dataset that the service owned.
+	Dataset ObjectName `json:"dataset"`
+	// heldSince is when the service first owned it.
+	HeldSince metav1.Time `json:"heldSince"`
+}
+
 // DataServiceStatus is what the operator observed.
 type DataServiceStatus struct {
 	StatusBase `json:",inline"`
+	// claim is the service's place in the row of those that claim its dataset. It
+	// stays while the service names the dataset, also while the claim does not
+	// count because the portal does not comply or the agency is suspended.
+	// +optional
+	Claim *DatasetClaim `json:"claim,omitempty"`
 	// identifier of the service: <prefix>/<agency code>/<portal>/<service>.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253

@@ -4,6 +4,7 @@ package dataservice
 import (
 	"context"
 	"fmt"
+	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -27,6 +28,7 @@ import (
 type Reconciler struct {
 	Client   client.Client
 	Settings settings.Settings
+	Now      func() time.Time
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=dataservices;datasharinglinks;agencies;agencyportals;securitypolicies;sharedplatforms,verbs=get;list;watch
@@ -45,7 +47,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WithOptions(queue.Of(mgr).Options("dataservice", 1)).
 		For(&v1alpha1.DataService{}).
 		Watches(&v1alpha1.DataService{}, watches.Self(), builder.WithPredicates(watches.Closing())).
-		Watches(&v1alpha1.DataService{}, watches.Map(r.rivals), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.DataService{}, watches.Map(r.rivals), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionDatasetOwned))).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.claimsOfPortal), builder.WithPredicates(watches.PortalGate())).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.claimsOfAgency), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.servicesOfPlatform), builder.WithPredicates(watches.SpecChanged())).
@@ -60,6 +62,7 @@ func (r *Reconciler) run(ctx context.Context, s *v1alpha1.DataService) (ctrl.Res
 		status.LookupFailed(s.GetStatusBase(), s.Generation)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
 	}
+	in.Now = r.Now()
 	status.DataService(in, desired.DataService(in))
 	return ctrl.Result{}, nil
 }
@@ -90,9 +93,13 @@ func (r *Reconciler) withRivals(ctx context.Context, opts ...client.ListOption) 
 		log.FromContext(ctx).Error(err, "Could not list services for an event")
 		return nil
 	}
-	var out []ctrl.Request
+	datasets := map[string]bool{}
 	for i := range list.Items {
-		out = append(out, r.rivals(ctx, &list.Items[i])...)
+		datasets[string(list.Items[i].Spec.Dataset)] = true
+	}
+	var out []ctrl.Request
+	for dataset := range datasets {
+		out = append(out, r.list(ctx, client.MatchingFields{gather.IndexServiceDataset: dataset})...)
 	}
 	return out
 }

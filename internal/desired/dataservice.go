@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
@@ -14,6 +15,8 @@ import (
 // ServiceInput is everything that decides about a data service.
 type ServiceInput struct {
 	Settings settings.Settings
+	// Now is the time at which the service is looked at.
+	Now      time.Time
 	Service  *v1alpha1.DataService
 	Provider PortalWithAgency
 	// DatasetHolder is the service that owns the dataset, as namespace/name; empty
@@ -69,6 +72,15 @@ func DataService(in ServiceInput) ServiceOutput {
 func ValidClaim(svc *v1alpha1.DataService, p PortalWithAgency) bool {
 	// A claim opens nothing: a link holds its ends against the standards itself.
 	return svc.DeletionTimestamp == nil && endBlocker("", "", p, standards{}, "") == nil
+}
+
+// HeldClaim returns what a service holds of the dataset that it names; nil when
+// it has never owned it.
+func HeldClaim(svc *v1alpha1.DataService) *v1alpha1.DatasetClaim {
+	if c := svc.Status.Claim; c != nil && c.Dataset == svc.Spec.Dataset {
+		return c
+	}
+	return nil
 }
 
 func datasetBlocker(in ServiceInput) *Blocker {

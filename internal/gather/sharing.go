@@ -43,8 +43,10 @@ func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc 
 	return in, err
 }
 
-// datasetHolder returns the oldest valid claimant of a service's dataset; empty
-// when that is the service itself or there is none.
+// datasetHolder returns the valid claimant of a service's dataset that has held
+// it the longest, or the oldest if none has; empty when that is the service itself
+// or there is none. The age of an object alone says little: anybody can have an
+// old one and name another dataset in it, or give it its portal later.
 func datasetHolder(ctx context.Context, r client.Reader, in desired.ServiceInput, claims []*v1alpha1.DataService) (string, error) {
 	var holder *v1alpha1.DataService
 	for _, c := range claims {
@@ -60,7 +62,7 @@ func datasetHolder(ctx context.Context, r client.Reader, in desired.ServiceInput
 		if !desired.ValidClaim(c, p) || in.AssignedTo != "" && p.Agency.Name != in.AssignedTo {
 			continue
 		}
-		if holder == nil || precedes(c, holder) {
+		if holder == nil || claimsBefore(c, holder) {
 			holder = c
 		}
 	}
@@ -68,6 +70,21 @@ func datasetHolder(ctx context.Context, r client.Reader, in desired.ServiceInput
 		return "", nil
 	}
 	return holder.Namespace + "/" + holder.Name, nil
+}
+
+// claimsBefore reports whether the claim of one service on a dataset goes before
+// that of another.
+func claimsBefore(a, b *v1alpha1.DataService) bool {
+	switch x, y := desired.HeldClaim(a), desired.HeldClaim(b); {
+	case x == nil && y == nil:
+		return precedes(a, b)
+	case x == nil || y == nil:
+		return x != nil
+	case x.HeldSince.Equal(&y.HeldSince):
+		return precedes(a, b)
+	default:
+		return x.HeldSince.Before(&y.HeldSince)
+	}
 }
 
 // openPlatform names a shared platform that a portal agreed to be and that

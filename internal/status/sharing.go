@@ -18,6 +18,7 @@ func DataService(in desired.ServiceInput, out desired.ServiceOutput) {
 	s := in.Service
 	set := conditions.New(s.Status.Conditions, s.Generation)
 	s.Status.Identifier, s.Status.Consumers = out.Identifier, in.Consumers[:min(len(in.Consumers), maxConsumers)]
+	s.Status.Claim = claimOf(in, out)
 	how := moving
 	if out.Dataset != nil {
 		setBlocker(set, v1alpha1.ConditionDatasetOwned, out.Dataset)
@@ -42,6 +43,20 @@ func DataService(in desired.ServiceInput, out desired.ServiceOutput) {
 	}
 	set.Summarise(order...)
 	finish(&s.Status.StatusBase, set, how)
+}
+
+// claimOf is the service's place in the row of claimants: from the first time it
+// owns the dataset, until it names another or the authority assigns it elsewhere.
+func claimOf(in desired.ServiceInput, out desired.ServiceOutput) *v1alpha1.DatasetClaim {
+	held := desired.HeldClaim(in.Service)
+	switch {
+	case out.Dataset == nil && held == nil:
+		return &v1alpha1.DatasetClaim{Dataset: in.Service.Spec.Dataset, HeldSince: seconds(in.Now)}
+	case out.Dataset != nil && out.Dataset.Reason == v1alpha1.ReasonDatasetAssigned:
+		return nil
+	default:
+		return held
+	}
 }
 
 // SharedPlatform writes the status of a shared platform.

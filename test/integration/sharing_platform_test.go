@@ -199,28 +199,37 @@ func TestPlatformIsUnique(t *testing.T) {
 }
 
 // TestClaimNeedsALivingHolder: a claim without a portal, or of a suspended
-// agency, takes no dataset, however old it is; and the authority's assignment
-// beats age. Before, the oldest object of any kind of claimant won.
+// agency, takes no dataset, however old it is; what a service holds is not taken
+// from it by an older object that names the dataset later or gets its portal
+// later; and the authority's assignment beats both. Before, the oldest object
+// that counted won: the edit of a stranger closed every link to the dataset.
+// Fails when claimsBefore is precedes.
 func TestClaimNeedsALivingHolder(t *testing.T) {
 	env.Operator(t, harness.OperatorOptions{})
 	squatter := harness.Agency("claim-squatter", "D61")
 	env.Create(t, squatter)
 	env.WaitReady(t, squatter)
 	dataset := func(s *v1alpha1.DataService) { s.Spec.Dataset = "claimed" }
-	early := harness.Service("claim-squatter", "early", "nothing", dataset)
-	env.Create(t, early)
+	early, old := harness.Service("claim-squatter", "early", "nothing", dataset), harness.Service("claim-squatter", "old", "nothing")
+	env.Create(t, early, old)
 	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonClaimNotValid)
 	time.Sleep(time.Second) // The age is in seconds.
 	p := newPair(t, "claim", "D7", nil, dataset)
 	portal := harness.Portal("claim-squatter", "nothing")
 	env.Create(t, portal)
-	env.WaitReady(t, early)
-	env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
-	merge(t, squatter, `{"spec":{"suspended":true}}`)
-	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, "")
+	env.WaitReady(t, old)
+	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
+	merge(t, old, `{"spec":{"dataset":"claimed"}}`)
+	env.WaitCondition(t, old, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
 	env.WaitReady(t, p.service)
-	merge(t, squatter, `{"spec":{"suspended":false}}`)
-	env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
+	remove(t, old)
+	// While its holder is suspended the next one has it, and gives it back.
+	provider := harness.Agency(p.provider, "")
+	merge(t, provider, `{"spec":{"suspended":true}}`)
+	env.WaitReady(t, early)
+	merge(t, provider, `{"spec":{"suspended":false}}`)
+	env.WaitReady(t, p.service)
+	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
 	owners := func(agency string) *v1alpha1.DataSharingControl {
 		return &v1alpha1.DataSharingControl{DatasetOwners: []v1alpha1.DatasetOwner{{Dataset: "claimed", Agency: v1alpha1.AgencyName(agency)}}}
 	}
