@@ -14,27 +14,36 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 )
 
-// maxDecisions is how many decisions a link keeps on record; the schema's bound.
-const maxDecisions = 20
+// Each side has half of the schema's 20 decisions on a link's record, so that
+// neither pushes the other's off. Of the approvals that exist the newest ones of
+// a side stand on it; what is left is for those that are gone.
+const (
+	maxDecisions = 10
+	maxLiving    = 6
+)
 
 // recordDecisions adds to a link's record what was decided since, and what was
 // revoked: an approval that is gone leaves who gave it. Beyond the bound the
-// oldest entries go first, but never the present one of an approval that
-// exists, so the same world always gives the same record.
+// oldest entries of a side go first, those of approvals that never opened
+// anything before all others, but never the present one of an approval that
+// stands on it, so the same world always gives the same record.
 func recordDecisions(record []v1alpha1.LinkDecision, in desired.LinkInput) []v1alpha1.LinkDecision {
 	out := slices.Clone(record)
 	last := map[types.UID]int{}
 	for i := range out {
 		last[out[i].UID] = i
 	}
-	alive := map[types.UID]bool{}
+	alive, stands := map[types.UID]bool{}, map[types.UID]bool{}
 	living := livingApprovals(in)
-	for _, a := range living {
+	standing := map[v1alpha1.LinkSide]int{}
+	for _, a := range slices.Backward(living) {
 		alive[a.UID] = true
+		standing[sideOf(a, in)]++
+		stands[a.UID] = standing[sideOf(a, in)] <= maxLiving
 	}
-	for _, a := range living[max(0, len(living)-maxDecisions):] {
+	for _, a := range living {
 		next := decisionOf(a, in)
-		if i, ok := last[a.UID]; ok && sameDecision(out[i], next) {
+		if i, ok := last[a.UID]; !stands[a.UID] || ok && sameDecision(out[i], next) {
 			continue
 		}
 		out = append(out, next)
@@ -49,17 +58,32 @@ func recordDecisions(record []v1alpha1.LinkDecision, in desired.LinkInput) []v1a
 		out = append(out, e)
 		last[e.UID] = len(out) - 1
 	}
-	excess := len(out) - maxDecisions
-	kept := out[:0:0]
-	for i := range out {
-		if excess > 0 && !(alive[out[i].UID] && last[out[i].UID] == i) {
-			excess--
-			continue
-		}
-		kept = append(kept, out[i])
+	return boundDecisions(out, func(i int) bool { return stands[out[i].UID] && last[out[i].UID] == i })
+}
+
+// boundDecisions takes from each side what is beyond its bound.
+func boundDecisions(all []v1alpha1.LinkDecision, present func(i int) bool) []v1alpha1.LinkDecision {
+	approved, excess := map[types.UID]bool{}, map[v1alpha1.LinkSide]int{v1alpha1.SideProvider: -maxDecisions, v1alpha1.SideAuthority: -maxDecisions}
+	for i := range all {
+		approved[all[i].UID] = approved[all[i].UID] || all[i].Decision == string(v1alpha1.DecisionApprove)
+		excess[all[i].Side]++
 	}
-	// More approvals may have been counted before than count now.
-	return kept[max(0, len(kept)-maxDecisions):]
+	gone := make([]bool, len(all))
+	for _, also := range []bool{false, true} {
+		for i := range all {
+			if e := &all[i]; excess[e.Side] > 0 && !gone[i] && !present(i) && (also || !approved[e.UID]) {
+				gone[i] = true
+				excess[e.Side]--
+			}
+		}
+	}
+	kept := all[:0:0]
+	for i := range all {
+		if !gone[i] {
+			kept = append(kept, all[i])
+		}
+	}
+	return kept
 }
 
 // livingApprovals are the approvals of both sides that are not being deleted,

@@ -55,7 +55,8 @@ func TestRecordDecisions(t *testing.T) {
 		in.Approvals[i].Generation = int64(1 + i%2)
 	}
 	for range 3 {
-		if record = recordDecisions(record, in); len(record) != maxDecisions {
+		// What is gone of both sides, and the newest that are not.
+		if record = recordDecisions(record, in); len(record) != 5+maxLiving {
 			t.Fatalf("%d entries", len(record))
 		}
 	}
@@ -63,5 +64,34 @@ func TestRecordDecisions(t *testing.T) {
 	in.Now = in.Now.Add(time.Hour)
 	if diff := cmp.Diff(before, recordDecisions(record, in)); diff != "" {
 		t.Errorf("a full record changes by itself:\n%s", diff)
+	}
+
+	// A side that decides often pushes off neither the other side's decisions nor
+	// who of its own people opened the link.
+	in.Approvals = []v1alpha1.DataSharingApproval{approval("agency-"+in.Settings.AuthorityAgency, 2), approval("agency-b", 1)}
+	record = recordDecisions(nil, in)
+	for round := range 4 {
+		in.Approvals = nil
+		for i := range 30 {
+			a := approval("agency-b", 1000*(round+1)+i)
+			a.Spec.Decision = v1alpha1.DecisionReject
+			in.Approvals = append(in.Approvals, a)
+		}
+		record = recordDecisions(record, in)
+		if diff := cmp.Diff(record, recordDecisions(record, in)); diff != "" {
+			t.Fatalf("a second look at round %d changes the record:\n%s", round, diff)
+		}
+	}
+	var authority, opened int
+	for _, d := range record {
+		if d.Side == v1alpha1.SideAuthority {
+			authority++
+		}
+		if d.Side == v1alpha1.SideProvider && d.Decision == string(v1alpha1.DecisionApprove) {
+			opened++
+		}
+	}
+	if authority != 2 || opened == 0 || len(record) > 2*maxDecisions {
+		t.Errorf("%d decisions of the authority, %d approvals of the provider, %d in all", authority, opened, len(record))
 	}
 }
