@@ -114,7 +114,19 @@ func resolvePlatform(in PortalInput, agency, name string) (ReferencedPlatform, *
 		b = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPlatformNotAllowed,
 			Message: fmt.Sprintf("spec.platformRefs: SharedPlatform %q is not for agency %q; remove the reference, or ask the authority to add the agency.", name, agency)}
 	}
+	if b == nil && linksOnly(p.Platform, agency) {
+		b = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPlatformNotAllowed,
+			Message: fmt.Sprintf("spec.platformRefs: SharedPlatform %q carries links, and no reference opens the way to it; remove the reference, and ask for the data in a DataSharingLink with route Platform.", name)}
+	}
 	return p, b
+}
+
+// linksOnly reports whether an agency reaches a platform over links and in no
+// other way: one that carries links from a portal of somebody else. A reference
+// would open it, and the services that its portal has, without any approval.
+func linksOnly(p *v1alpha1.SharedPlatform, agency string) bool {
+	end := p.Spec.Endpoint.Portal
+	return p.Spec.Type == v1alpha1.PlatformDataSharing && end != nil && string(end.Agency) != agency
 }
 
 // externalBlocker tells why an external platform can't be reached. The schema

@@ -308,6 +308,7 @@ func TestPlatformFlows(t *testing.T) {
 		{"going", inCluster(func(p *ReferencedPlatform) { p.Platform.DeletionTimestamp = &now }), 0, v1alpha1.ReasonPlatformUnavailable},
 		{"for others", inCluster(func(p *ReferencedPlatform) { p.Platform.Spec.Agencies = []v1alpha1.AgencyName{"other"} }), 0, v1alpha1.ReasonPlatformNotAllowed},
 		{"for us", inCluster(func(p *ReferencedPlatform) { p.Platform.Spec.Agencies = []v1alpha1.AgencyName{"other", "asker"} }), 2, ""},
+		{"carries links", inCluster(func(p *ReferencedPlatform) { p.Platform.Spec.Type = v1alpha1.PlatformDataSharing }), 0, v1alpha1.ReasonPlatformNotAllowed},
 		{"no address", external(), 0, v1alpha1.ReasonPlatformUnavailable},
 		{"no address that can be read", external("192.0.2.0/24", "everywhere"), 0, v1alpha1.ReasonPlatformUnavailable},
 		{"everyone", external("0.0.0.0/0"), 0, v1alpha1.ReasonPlatformUnavailable},
