@@ -13,6 +13,7 @@ import (
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // allLinks is for what concerns every link: the time.
@@ -30,18 +31,51 @@ func linkOfApproval(_ context.Context, o client.Object) []ctrl.Request {
 
 // linksOfService maps a service to the links to it, and to those to the agency's
 // services of the same portal or dataset, whose classification it has a say in.
+// The links are listed once and not for every sibling: an agency with many of
+// both would hold up the events of all others.
 func (r *Reconciler) linksOfService(ctx context.Context, o client.Object) []ctrl.Request {
-	out := r.linksTo(ctx, client.ObjectKeyFromObject(o))
+	agency, isAgency := names.AgencyOf(o.GetNamespace())
 	s, ok := o.(*v1alpha1.DataService)
-	if !ok {
-		return out
+	if !ok || !isAgency {
+		return r.linksTo(ctx, client.ObjectKeyFromObject(o))
 	}
+	siblings := map[string]bool{s.Name: true}
 	for _, by := range []client.MatchingFields{{gather.IndexServicePortal: string(s.Spec.PortalRef.Name)}, {gather.IndexServiceDataset: string(s.Spec.Dataset)}} {
 		for _, sibling := range watches.List(ctx, r.Client, &v1alpha1.DataServiceList{}, client.InNamespace(s.Namespace), by) {
-			out = append(out, r.linksTo(ctx, sibling.NamespacedName)...)
+			siblings[sibling.Name] = true
+		}
+	}
+	return r.linksToAny(ctx, agency, siblings)
+}
+
+// linksToAny returns the links to some services of an agency.
+func (r *Reconciler) linksToAny(ctx context.Context, agency string, services map[string]bool) []ctrl.Request {
+	var links v1alpha1.DataSharingLinkList
+	err := r.Client.List(ctx, &links, client.MatchingFields{gather.IndexLinkProviderAgency: agency}, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency, unreadable.Skip)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Could not list links to an agency's services", "agency", agency)
+		return nil
+	}
+	var out []ctrl.Request
+	for i := range links.Items {
+		if l := &links.Items[i]; services[string(l.Spec.Provider.Service)] {
+			out = append(out, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(l)})
 		}
 	}
 	return out
+}
+
+// linksToServicesOf maps a portal to the links to its services.
+func (r *Reconciler) linksToServicesOf(ctx context.Context, namespace, portal string) []ctrl.Request {
+	agency, ok := names.AgencyOf(namespace)
+	services := map[string]bool{}
+	for _, s := range watches.List(ctx, r.Client, &v1alpha1.DataServiceList{}, client.InNamespace(namespace), client.MatchingFields{gather.IndexServicePortal: portal}) {
+		services[s.Name] = true
+	}
+	if !ok || len(services) == 0 {
+		return nil
+	}
+	return r.linksToAny(ctx, agency, services)
 }
 
 func (r *Reconciler) linksTo(ctx context.Context, service client.ObjectKey) []ctrl.Request {
@@ -52,10 +86,7 @@ func (r *Reconciler) linksTo(ctx context.Context, service client.ObjectKey) []ct
 // if it carries the sharing platform, to all that pass over it.
 func (r *Reconciler) linksOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
 	out := r.list(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{gather.IndexLinkConsumer: o.GetName()})
-	services := watches.List(ctx, r.Client, &v1alpha1.DataServiceList{}, client.InNamespace(o.GetNamespace()), client.MatchingFields{gather.IndexServicePortal: o.GetName()})
-	for _, s := range services {
-		out = append(out, r.linksTo(ctx, s.NamespacedName)...)
-	}
+	out = append(out, r.linksToServicesOf(ctx, o.GetNamespace(), o.GetName())...)
 	var platforms v1alpha1.SharedPlatformList
 	if err := r.Client.List(ctx, &platforms, client.MatchingFields{gather.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()}, client.DisableReadYourWritesConsistency); err != nil {
 		log.FromContext(ctx).Error(err, "Could not list platforms of a portal")
@@ -111,11 +142,7 @@ func (r *Reconciler) linksToPlatform(ctx context.Context, p *v1alpha1.SharedPlat
 	if end == nil {
 		return nil
 	}
-	var out []ctrl.Request
-	for _, s := range watches.List(ctx, r.Client, &v1alpha1.DataServiceList{}, client.InNamespace(names.Namespace(string(end.Agency))), client.MatchingFields{gather.IndexServicePortal: string(end.Name)}) {
-		out = append(out, r.linksTo(ctx, s.NamespacedName)...)
-	}
-	return out
+	return r.linksToServicesOf(ctx, names.Namespace(string(end.Agency)), string(end.Name))
 }
 
 func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {
