@@ -116,7 +116,8 @@ func owned(ctx context.Context, r client.Reader, a *v1alpha1.Agency, p *networki
 	if !marked {
 		return false, nil
 	}
-	if owner.Namespace == p.Namespace && len(p.Finalizers) == 0 && owner.Collects(p) {
+	writes := owner.Kind == "AgencyPortal" || owner.Kind == "DataSharingLink"
+	if writes && owner.Namespace == p.Namespace && len(p.Finalizers) == 0 && owner.Collects(p) {
 		// The garbage collector removes the policy if there is no such owner.
 		return true, nil
 	}

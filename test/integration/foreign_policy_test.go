@@ -96,6 +96,21 @@ func TestForeignPolicies(t *testing.T) {
 		env.WaitGone(t, p) // It says that it is the operator's, who would not write it.
 		env.WaitReady(t, agency, portal)
 	})
+	// Nobody takes it away: the kind has no network policies. Seen failing when the
+	// reference proves something whatever the kind is.
+	t.Run("of an owner of a kind that has none", func(t *testing.T) {
+		service := harness.Service("opened", "forger", portal.Name)
+		service.Namespace = portal.Namespace
+		env.Create(t, service)
+		owner := names.OwnerOf("DataService", service)
+		p := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{
+			Namespace: portal.Namespace, Name: "of-a-service", Labels: owner.Labels(), OwnerReferences: []metav1.OwnerReference{owner.Reference()},
+		}, Spec: hole}
+		env.Create(t, p)
+		env.WaitCondition(t, agency, v1alpha1.ConditionNetworkIsolated, metav1.ConditionFalse, v1alpha1.ReasonForeignPolicies)
+		remove(t, p)
+		env.WaitReady(t, agency, portal)
+	})
 	t.Run("one that only closes", func(t *testing.T) {
 		p := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: portal.Namespace, Name: "closes"}, Spec: networkingv1.NetworkPolicySpec{
 			PolicyTypes: []networkingv1.PolicyType{"Ingress", "Egress"},
