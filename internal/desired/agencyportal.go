@@ -169,10 +169,14 @@ func isLastCompliant(p *v1alpha1.AgencyPortal) bool {
 // held ones' findings are reported for the agency to prepare.
 func judge(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, runs bool) rendering {
 	r := render(s, in, spec, policy.ForNew(in.Policies))
-	if !runs || len(policy.Blocking(r.findings)) == 0 {
+	meets := len(policy.Blocking(r.findings)) == 0
+	if !runs || meets && startedUnder(in, r.selected) {
 		return r
 	}
 	kept := render(s, in, spec, policy.InForce(in.Policies))
+	if meets && len(policy.Isolation(r.selected, deploymentOf(kept).Spec.Template)) == 0 {
+		return r
+	}
 	for _, held := range policy.Held(in.Policies) {
 		accepted := render(s, in, spec, policy.InForce(policy.Accept(in.Policies, &held)))
 		for _, f := range policy.Blocking(accepted.findings) {
@@ -184,6 +188,22 @@ func judge(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, runs bool) 
 	}
 	kept.selected = r.selected
 	return kept
+}
+
+// startedUnder reports whether the pods that run are isolated as policies demand.
+// A runtime class or node pool that is held is never written into what runs: if
+// there is none of that name, no pod of the portal could be made any more.
+func startedUnder(in PortalInput, selected []v1alpha1.SecurityPolicy) bool {
+	return in.Deployment != nil && len(policy.Isolation(selected, in.Deployment.Spec.Template)) == 0
+}
+
+func deploymentOf(r rendering) *appsv1.Deployment {
+	for _, o := range r.objects {
+		if d, ok := o.(*appsv1.Deployment); ok {
+			return d
+		}
+	}
+	return &appsv1.Deployment{}
 }
 
 func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, policies []v1alpha1.SecurityPolicy) rendering {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -141,6 +142,7 @@ func TestStartedUnderHeldStandardStaysSo(t *testing.T) {
 			continue
 		}
 		in.Portal.Status.LastCompliant = in.Portal.Spec.DeepCopy()
+		in.Deployment = deploymentIn(first)
 		compared++
 		if diff := cmp.Diff(first.Objects, AgencyPortal(in).Objects); diff != "" {
 			t.Fatalf("%d: written anew in the next round (-first +second):\n%s", i, diff)
@@ -185,8 +187,47 @@ func TestHeldPermissionOpensNothing(t *testing.T) {
 	}
 }
 
+func deploymentIn(out PortalOutput) *appsv1.Deployment {
+	return deploymentOf(rendering{objects: out.Objects})
+}
+
+// isolatedAnew reports whether pods from before could not be made again after.
+func isolatedAnew(before, after PortalOutput) bool {
+	want, got := deploymentIn(after).Spec.Template.Spec.RuntimeClassName, deploymentIn(before).Spec.Template.Spec.RuntimeClassName
+	return want != nil && (got == nil || *got != *want)
+}
+
+// TestHeldIsolationIsNotWritten: a runtime class and a node pool that are held, or
+// not looked at yet, are not written into what runs, since there may be none of
+// that name; they are the policy's impact. Without startedUnder the class is in
+// the Deployment, and without policy.Isolation nothing is held.
+func TestHeldIsolationIsNotWritten(t *testing.T) {
+	for _, c := range []v1alpha1.IsolationControl{{RuntimeClassName: "kata-typo"}, {NodePool: "pool-typo"}} {
+		p := v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p", Generation: 1}, Spec: v1alpha1.SecurityPolicySpec{Isolation: &c}}
+		in := randomPortal(rand.New(rand.NewPCG(7, 4)), nil)
+		before := deploymentIn(AgencyPortal(in))
+		in.Deployment, in.Portal.Status.LastCompliant = before, in.Portal.Spec.DeepCopy()
+		impact := ImpactOf(ImpactInput{Policy: &p, Policies: []v1alpha1.SecurityPolicy{p}, Portals: []PortalInput{in}, Running: 1})
+		if impact.Portals != 1 || len(impact.Stops) != 1 {
+			t.Errorf("%+v: the impact is %+v, want the portal", c, impact)
+		}
+		in.Policies = []v1alpha1.SecurityPolicy{p}
+		if diff := cmp.Diff(before, deploymentIn(AgencyPortal(in))); diff != "" {
+			t.Errorf("%+v: written while it is not in force (-before +after):\n%s", c, diff)
+		}
+		in.Policies = only(in.Policies)
+		if cmp.Equal(before, deploymentIn(AgencyPortal(in))) {
+			t.Errorf("%+v: not written although it is in force", c)
+		}
+		in.Policies[0].Spec.Mode = v1alpha1.ModeAudit
+		if impact := ImpactOf(ImpactInput{Policy: &in.Policies[0], Portals: []PortalInput{in}, Running: 1}); impact.Portals != 0 {
+			t.Errorf("%+v: audited, the impact is %+v", c, impact)
+		}
+	}
+}
+
 // TestImpactIsWhatWouldStop: the impact of a change names exactly the portals
-// that run before and not after it.
+// that run before and not after it, and those whose pods are isolated anew.
 func TestImpactIsWhatWouldStop(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 3))
 	stopped := 0
@@ -202,8 +243,11 @@ func TestImpactIsWhatWouldStop(t *testing.T) {
 			p.Portal.Status.LastCompliant = p.Portal.Spec.DeepCopy()
 			in.Portals = append(in.Portals, p)
 			runs := AgencyPortal(p).Running != nil
-			p.Policies = policy.Accept(policies, &changed)
-			if runs && AgencyPortal(p).Running == nil {
+			p.Policies = only(policy.InForce(policies))
+			before := AgencyPortal(p)
+			p.Policies = only(policy.InForce(policy.Accept(policies, &changed)))
+			after := AgencyPortal(p)
+			if runs && (after.Running == nil || isolatedAnew(before, after)) {
 				want++
 			}
 		}

@@ -46,10 +46,14 @@ type Stop struct {
 func ImpactOf(in ImpactInput) Impact {
 	out := Impact{Stopped: policy.Stopped{Running: in.Running}}
 	after := policy.Accept(in.Policies, in.Policy)
-	stopped := stoppedPortals(in, after)
+	stopped, replaced := stoppedPortals(in, after)
 	for i := range in.Portals {
 		p := in.Portals[i].Portal
-		if f := stopped[portalKey(p)]; f != nil {
+		f := stopped[portalKey(p)]
+		if f == nil {
+			f = replaced[portalKey(p)]
+		}
+		if f != nil {
 			out.Portals++
 			out.Stops = append(out.Stops, Stop{Impacted: impacted(kindPortal, p.Namespace, p.Name, f.Control), Found: f.Found, Wanted: f.Wanted})
 		}
@@ -78,15 +82,19 @@ func NeedsLinks(in ImpactInput) bool {
 	if spec := policy.SpecInForce(in.Policy); spec != nil && spec.DataSharing != nil {
 		return true
 	}
-	return len(stoppedPortals(in, policy.Accept(in.Policies, in.Policy))) > 0
+	stopped, _ := stoppedPortals(in, policy.Accept(in.Policies, in.Policy))
+	return len(stopped) > 0
 }
 
 func portalKey(p *v1alpha1.AgencyPortal) string { return p.Namespace + "/" + p.Name }
 
-// stoppedPortals returns the first finding for each portal that would stop.
-func stoppedPortals(in ImpactInput, after []v1alpha1.SecurityPolicy) map[string]*v1alpha1.PolicyFinding {
+// stoppedPortals returns the first finding for each portal that would stop, and
+// for each whose pods would all be replaced for their isolation: whether a
+// runtime class or a node pool of that name exists shows only then, and until
+// then no pod that is lost comes back.
+func stoppedPortals(in ImpactInput, after []v1alpha1.SecurityPolicy) (stopped, replaced map[string]*v1alpha1.PolicyFinding) {
 	before, then := policy.InForce(in.Policies), policy.InForce(after)
-	out := map[string]*v1alpha1.PolicyFinding{}
+	stopped, replaced = map[string]*v1alpha1.PolicyFinding{}, map[string]*v1alpha1.PolicyFinding{}
 	for _, p := range in.Portals {
 		last := p.Portal.Status.LastCompliant
 		if last == nil {
@@ -98,17 +106,24 @@ func stoppedPortals(in ImpactInput, after []v1alpha1.SecurityPolicy) map[string]
 			// What does not select a portal demands nothing of it.
 			continue
 		}
-		found := policy.Blocking(render(s, p, last, then).findings)
-		if len(found) == 0 || len(policy.Blocking(render(s, p, last, before).findings)) > 0 {
+		now, next := render(s, p, last, before), render(s, p, last, then)
+		if len(policy.Blocking(now.findings)) > 0 {
+			continue
+		}
+		found := policy.Blocking(next.findings)
+		if len(found) == 0 {
+			if lost := policy.Isolation(next.selected, deploymentOf(now).Spec.Template); len(lost) > 0 {
+				replaced[portalKey(p.Portal)] = &lost[0]
+			}
 			continue
 		}
 		first := found[0]
 		if i := slices.IndexFunc(found, func(f v1alpha1.PolicyFinding) bool { return f.Policy == in.Policy.Name }); i >= 0 {
 			first = found[i]
 		}
-		out[portalKey(p.Portal)] = &first
+		stopped[portalKey(p.Portal)] = &first
 	}
-	return out
+	return stopped, replaced
 }
 
 // linkStops returns why a link would close; nil if it stays, or is closed as it is.

@@ -207,6 +207,21 @@ func (e *evaluation) network(c *v1alpha1.NetworkControl, w Workload) {
 	}
 }
 
+// Isolation returns what enforced policies demand of pods that were made from a
+// template, and that only the operator could have written into it. Such pods run
+// on, but none like them can be made again.
+func Isolation(selected []v1alpha1.SecurityPolicy, t corev1.PodTemplateSpec) []v1alpha1.PolicyFinding {
+	var out []v1alpha1.PolicyFinding
+	for i := range selected {
+		if p := &selected[i]; p.Spec.Mode != v1alpha1.ModeAudit {
+			e := evaluation{policy: p.Name, mode: v1alpha1.ModeEnforce}
+			e.isolation(p.Spec.Isolation, Workload{Template: t})
+			out = append(out, e.findings...)
+		}
+	}
+	return out
+}
+
 func (e *evaluation) isolation(c *v1alpha1.IsolationControl, w Workload) {
 	if c == nil {
 		return

@@ -84,6 +84,6 @@ func heldMessage(p *v1alpha1.SecurityPolicy, out desired.PolicyOutput) string {
 	case stated != nil:
 		why = fmt.Sprintf(" The present spec.acceptedImpact covers %d portals and %d links.", stated.Portals, stated.Links)
 	}
-	return fmt.Sprintf("The spec is held, because it would stop %d running portals and close %d open links (%s). %s Correct the spec, or set spec.acceptedImpact to {portals: %d, links: %d} if that is meant; kubectl gov impact lists all.%s",
+	return fmt.Sprintf("The spec is held, because it would stop or replace %d running portals and close %d open links (%s). %s Correct the spec, or set spec.acceptedImpact to {portals: %d, links: %d} if that is meant; kubectl gov impact lists all.%s",
 		h.Portals, h.Links, strings.Join(names, ", "), standing(out), h.Portals, h.Links, why)
 }

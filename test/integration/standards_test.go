@@ -360,3 +360,32 @@ func TestHeldStandardIsTakenBack(t *testing.T) {
 		}
 	})
 }
+
+// TestUnknownRuntimeClassIsHeld: a standard with a runtime class of which there is
+// none leaves the pods of the country as they are, and lost ones come back. Without
+// policy.Isolation in the impact it is in force at once: no Deployment can make a
+// pod any more, and the admission policy refuses those of the template before.
+func TestUnknownRuntimeClassIsHeld(t *testing.T) {
+	env.Operator(t, harness.OperatorOptions{})
+	c := newCountry(t, "class", "T4", 7, 0)
+	before := c.deployments(t)
+	p := harness.Policy("class", "", func(p *v1alpha1.SecurityPolicy) {
+		p.Spec.Isolation = &v1alpha1.IsolationControl{RuntimeClassName: "kata-typo"}
+	})
+	env.Create(t, p)
+	held(t, p, 7, 0)
+	c.runsOn(t, before)
+	for _, portal := range c.portals {
+		var d appsv1.Deployment
+		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(portal), &d); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Spec.Template.Spec.RuntimeClassName; got != nil {
+			t.Errorf("the held runtime class %s is in the Deployment of %s", *got, portal.Name)
+		}
+	}
+	replacePod(t, c.portals[2])
+	for _, portal := range c.portals {
+		env.WaitReady(t, portal)
+	}
+}
