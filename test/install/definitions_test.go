@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,7 +24,8 @@ func definition(name string) *unstructured.Unstructured {
 // TestDefinitionsAreKept: nobody removes the API with all its objects by one
 // command, not even a member of system:masters; and without the operator's
 // objects the API stays. Fails without config/crd/deletion_guard.yaml, and with
-// config/crd among the resources of config/default.
+// config/crd among the resources of config/default. Without the guard's finalizers
+// the second "kubectl delete -k config/crd" removes every definition.
 func TestDefinitionsAreKept(t *testing.T) {
 	_, admin := server(t)
 	installed(t)
@@ -74,8 +76,36 @@ func TestDefinitionsAreKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	keptThroughout(t, admin)
 	// Definitions of others are none of our business.
 	if err := admin.Delete(t.Context(), definition("others.example.org"), client.DryRunAll); !apierrors.IsNotFound(err) {
 		t.Errorf("delete a definition of somebody else: %v", err)
 	}
+}
+
+// keptThroughout removes the guard, as "kubectl delete -k config/crd" does before
+// it comes to the definitions, and tries again and again after that: nobody's
+// policy guards a policy, so it must hold although it is marked as deleted.
+func keptThroughout(t *testing.T, admin client.Client) {
+	t.Helper()
+	for _, o := range kustomize(t, "config/crd") {
+		if o.GetKind() == "CustomResourceDefinition" {
+			continue
+		}
+		if err := admin.Delete(t.Context(), o.DeepCopy()); err != nil {
+			t.Fatalf("delete %s: %v", id(o), err)
+		}
+		if err := admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil || o.GetDeletionTimestamp() == nil {
+			t.Errorf("%s after its deletion: %v", id(o), err)
+		}
+	}
+	// The API server follows its policies with a delay of less than a second.
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		err := admin.Delete(t.Context(), definition("agencies.platform.gov.vn"), client.DryRunAll)
+		if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "govplatform-definitions") {
+			t.Fatalf("delete a definition without its guard: %v", err)
+		}
+	}
+	// Applied again it stays as it is.
+	apply(t, kustomize(t, "config/crd"))
 }
