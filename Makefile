@@ -83,6 +83,8 @@ e2e: controlplane image ## Test on a real node: real pods and packets (Linux, ro
 	$(say) "e2e: test/e2e"
 	@hack/scripts/e2e.sh
 
+# How many kill points and kinds "make fault-matrix" tries; 0 for all.
+POINTS ?= 0
 # CASES=A01,F03 runs only these.
 CASES ?=
 
@@ -95,6 +97,11 @@ threats: controlplane ## Run the attacks and inputs that broke the platform once
 fault: controlplane ## Run the fault matrix and print what holds (CASES=F01,…).
 	$(say) "fault: test/cases"
 	@go run ./hack/cases fault $(if $(CASES),-run $(CASES))
+
+.PHONY: fault-matrix
+fault-matrix: controlplane ## Kill the operator at every write, and lose, delay and repeat what it is told (hours; POINTS=2: a sample).
+	$(say) "fault-matrix: test/fault"
+	@go test -count=1 -timeout 12h ./test/fault -points $(POINTS) -v
 
 .PHONY: bench
 bench: controlplane ## Measure many portals on the control plane; nothing else should run meanwhile.

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -128,7 +129,8 @@ func (o *Operator) endFor(why error, cancel context.CancelFunc, done <-chan erro
 	cancel()
 	// A manager whose caches are not filled never ends; the caller ends the process.
 	select {
-	case <-done:
+	case err := <-done:
+		why = errors.Join(why, err)
 	case <-time.After(endTimeout):
 	}
 	return fmt.Errorf("the operator ends: %w", why)

@@ -9,5 +9,6 @@ hack/scripts/modules.sh | while read -r dir; do
   *) continue ;;
   esac
   printf '\033[1m==> test: %s\033[0m\n' "$dir"
-  (cd "$dir" && go test -timeout 30m ./... </dev/null)
+  # The fault matrix takes long and has a target of its own, "make fault-matrix".
+  (cd "$dir" && go list ./... | grep -v '/test/fault$' | xargs go test -timeout 30m </dev/null)
 done

@@ -2,6 +2,7 @@ package child
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -41,7 +42,7 @@ func TestEveryGoldenObjectHasARow(t *testing.T) {
 		d := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
 		for {
 			var o metav1.PartialObjectMetadata
-			if err := d.Decode(&o); err == io.EOF {
+			if err := d.Decode(&o); errors.Is(err, io.EOF) {
 				break
 			} else if err != nil {
 				t.Fatalf("%s: %v", file, err)

@@ -95,8 +95,8 @@ func (s ScopeShown) Print(w io.Writer) {
 		s.printScope(t)
 	}
 	s.printDecisions(t)
-	switch {
-	case s.Hash == "":
+	switch s.Hash {
+	case "":
 		t.fact("hash", "none")
 	default:
 		t.row("hash", s.Hash)
@@ -128,7 +128,7 @@ func (s ScopeShown) printScope(t scopeTable) {
 	t.fact("operations", fmt.Sprintf("%d operations:", len(c.Operations)))
 	for i, o := range c.Operations {
 		t.row(fmt.Sprintf("  %d of %d name", i+1, len(c.Operations)), o.Name)
-		t.row("    call", string(o.Method)+" "+o.Path)
+		t.row("    call", o.Method+" "+o.Path)
 	}
 	t.fact("valid until", clock(c.ValidUntil.Time))
 	rate := "no bound"
@@ -167,10 +167,10 @@ func (s ScopeShown) printDecisions(t scopeTable) {
 		t.row("    decision", d.Decision)
 		t.row("    for", string(d.Side))
 		t.fact("    at", clock(d.Time.Time))
-		switch {
-		case d.SpecHash == "":
+		switch d.SpecHash {
+		case "":
 			t.fact("    about", "whatever scope")
-		case d.SpecHash == s.Hash:
+		case s.Hash:
 			t.fact("    about", "exactly this scope")
 		default:
 			t.fact("    about", "another scope: what stands above has changed since, or was asked for anew")

@@ -143,7 +143,7 @@ func outcome(result ctrl.Result, errs ...error) (ctrl.Result, error) {
 // onlyConflicts reports whether every error in a tree of them is a lost race.
 func onlyConflicts(err error) bool {
 	for err != nil {
-		if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // The tree is walked here.
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
 			for _, e := range joined.Unwrap() {
 				if !onlyConflicts(e) {
 					return false
@@ -151,7 +151,7 @@ func onlyConflicts(err error) bool {
 			}
 			return true
 		}
-		if status, ok := err.(apierrors.APIStatus); ok { //nolint:errorlint // The tree is walked here.
+		if status, ok := err.(apierrors.APIStatus); ok {
 			return status.Status().Reason == metav1.StatusReasonConflict
 		}
 		err = errors.Unwrap(err)

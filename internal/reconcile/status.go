@@ -54,7 +54,7 @@ func (l Loop[T]) writeStatus(ctx context.Context, before, obj T) error {
 		if equality.Semantic.DeepEqual(before, obj) {
 			return nil
 		}
-		err := error(errTooLarge)
+		err := errTooLarge
 		if len(steps) == 0 || fits(obj) {
 			err = l.patchStatus(ctx, before, obj.DeepCopyObject().(T))
 		}

@@ -126,16 +126,16 @@ func Line(s string) string {
 // ellipsis ends a text that was cut.
 const ellipsis = "..."
 
-// Clip returns at most max bytes of the text, cut between characters and marked
+// Clip returns at most limit bytes of the text, cut between characters and marked
 // with an ellipsis. The store and the schema bound texts by bytes and by
-// characters; a text of max bytes has no more characters than that.
-func Clip(s string, max int) string {
-	if len(s) <= max {
+// characters; a text of limit bytes has no more characters than that.
+func Clip(s string, limit int) string {
+	if len(s) <= limit {
 		return s
 	}
-	end := max - len(ellipsis)
+	end := limit - len(ellipsis)
 	if end <= 0 {
-		return ellipsis[:max]
+		return ellipsis[:limit]
 	}
 	for end > 0 && !utf8.RuneStart(s[end]) {
 		end--

@@ -107,7 +107,7 @@ func FuzzText(f *testing.F) {
 	for _, s := range []string{"", "Cổng", "a\x1b[2J", "\u202e", `\u{202E}`, "\u0301\u0301", "\xff", "e\u0302\u0301 x", "\u0315\u0300"} {
 		f.Add(s, `\u{001B}`, 7)
 	}
-	f.Fuzz(func(t *testing.T, a, b string, max int) {
+	f.Fuzz(func(t *testing.T, a, b string, limit int) {
 		p := Printable(a)
 		for _, r := range p {
 			if !Visible(r) {
@@ -130,7 +130,7 @@ func FuzzText(f *testing.F) {
 		if Normalise(norm.NFD.String(a)) != Normalise(norm.NFC.String(a)) {
 			t.Fatalf("the two forms of %q differ", a)
 		}
-		n := max & 0xff
+		n := limit & 0xff
 		if c := Clip(a, n); len(c) > n || len(a) <= n && c != a || utf8.ValidString(a) && !utf8.ValidString(c) {
 			t.Fatalf("Clip(%q, %d) = %q", a, n, c)
 		}

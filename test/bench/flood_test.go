@@ -83,7 +83,7 @@ func runFlood(b *testing.B, rounds int) {
 		b.Fatal(err)
 	}
 	defer func() { _ = op.Stop() }()
-	f := &floodBench{B: b, ctx: ctx}
+	f := &floodBench{B: b}
 	f.prepare(op)
 	agency, link, plain := &closing{}, &closing{}, &closing{}
 	for round := range rounds {
@@ -123,7 +123,6 @@ func runFlood(b *testing.B, rounds int) {
 // floodBench is an agency that floods and two that share data.
 type floodBench struct {
 	*testing.B
-	ctx context.Context
 	// admin of the agency that floods, with the shipped role.
 	admin client.Client
 	link  *v1alpha1.DataSharingLink
@@ -133,8 +132,8 @@ type floodBench struct {
 
 func (f *floodBench) create(o client.Object) {
 	f.Helper()
-	err := env.Admin.Create(f.ctx, o)
-	for end := time.Now().Add(harness.Timeout); apierrors.IsNotFound(err) && time.Now().Before(end); err = env.Admin.Create(f.ctx, o) {
+	err := env.Admin.Create(f.Context(), o)
+	for end := time.Now().Add(harness.Timeout); apierrors.IsNotFound(err) && time.Now().Before(end); err = env.Admin.Create(f.Context(), o) {
 		time.Sleep(50 * time.Millisecond) // Its namespace is on its way.
 	}
 	if err != nil {
@@ -174,7 +173,7 @@ func (f *floodBench) prepare(op *harness.Operator) {
 }
 
 func (f *floodBench) read(o client.Object) error {
-	return env.Admin.Get(f.ctx, client.ObjectKeyFromObject(o), o) //nolint:wrapcheck // Only whether it failed counts.
+	return env.Admin.Get(f.Context(), client.ObjectKeyFromObject(o), o) //nolint:wrapcheck // Only whether it failed counts.
 }
 
 // until waits, and returns how long.
@@ -197,7 +196,7 @@ func (f *floodBench) openings(of func(*networkingv1.NetworkPolicy) bool) []strin
 	var out []string
 	for _, agency := range []string{victim, provider} {
 		var list networkingv1.NetworkPolicyList
-		if err := env.Admin.List(f.ctx, &list, client.InNamespace(names.Namespace(agency))); err != nil {
+		if err := env.Admin.List(f.Context(), &list, client.InNamespace(names.Namespace(agency))); err != nil {
 			f.Fatal(err)
 		}
 		for i := range list.Items {
@@ -221,7 +220,7 @@ func (f *floodBench) ofVictim(p *networkingv1.NetworkPolicy) bool {
 func (f *floodBench) suspend(yes bool) {
 	f.Helper()
 	a := &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: victim}}
-	if err := env.Admin.Patch(f.ctx, a, client.RawPatch(client.Merge.Type(), fmt.Appendf(nil, `{"spec":{"suspended":%t}}`, yes))); err != nil {
+	if err := env.Admin.Patch(f.Context(), a, client.RawPatch(client.Merge.Type(), fmt.Appendf(nil, `{"spec":{"suspended":%t}}`, yes))); err != nil {
 		f.Fatal(err)
 	}
 }
@@ -251,7 +250,7 @@ func (f *floodBench) suspendLink() time.Duration {
 
 func (f *floodBench) restore() {
 	f.Helper()
-	if err := env.Admin.Delete(f.ctx, f.suspension); err != nil {
+	if err := env.Admin.Delete(f.Context(), f.suspension); err != nil {
 		f.Fatal(err)
 	}
 	f.until("the link is open again", func() bool { return len(f.openings(f.ofLink)) == 2 })
@@ -273,7 +272,7 @@ func (f *floodBench) write() time.Duration {
 // flood sends updates that change what runs until it is stopped, which returns
 // how many were sent, and how many of them were refused.
 func (f *floodBench) flood() (stop func() (sent, refused int64)) {
-	ctx, cancel := context.WithCancel(f.ctx)
+	ctx, cancel := context.WithCancel(f.Context())
 	var sent, refused atomic.Int64
 	var wg sync.WaitGroup
 	work := make(chan int)

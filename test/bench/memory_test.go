@@ -112,7 +112,6 @@ func runMemory(b *testing.B, n int) {
 		if raw, err := json.Marshal(last); err == nil {
 			stored = len(raw)
 		}
-		last = nil
 		each := (float64(heapOf(op)) - float64(before)) / float64(n)
 		perAgency += each * float64(k.count)
 		fmt.Printf("%-20s stored %4d KiB  heap %7.1f KiB each  at most %3d in an agency: %6.1f MiB\n", k.kind, stored>>10, each/1024, k.count, each*float64(k.count)/(1<<20))

@@ -116,7 +116,10 @@ func stop(t *testing.T, op *harness.Operator) {
 	done := make(chan error, 1)
 	go func() { done <- op.Stop() }()
 	select {
-	case <-done:
+	case err := <-done:
+		if err != nil {
+			t.Logf("the operator ended with %v", err)
+		}
 	case <-time.After(harness.Timeout):
 		t.Fatal("the operator does not end")
 	}

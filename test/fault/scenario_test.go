@@ -143,7 +143,9 @@ func sharingScenarios() []scenario {
 func makePlatform(used bool) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
 		t.Helper()
-		w.makeProvider(t, func(p *v1alpha1.AgencyPortal) { p.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{v1alpha1.ObjectName("shared-" + w.a)} })
+		w.makeProvider(t, func(p *v1alpha1.AgencyPortal) {
+			p.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{v1alpha1.ObjectName("shared-" + w.a)}
+		})
 		shared := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "shared-" + w.a}, Spec: v1alpha1.SharedPlatformSpec{
 			DisplayName: "Nền tảng", Type: "Other", Capability: v1alpha1.Text("khả năng " + w.a), OwnerRef: v1alpha1.AgencyReference{Name: v1alpha1.AgencyName(w.b)},
 			Endpoint: v1alpha1.PlatformEndpoint{Portal: &v1alpha1.PortalEndpoint{Agency: v1alpha1.AgencyName(w.b), Name: "api"}},

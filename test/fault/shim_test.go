@@ -18,7 +18,7 @@ import (
 type shim struct {
 	next http.RoundTripper
 	// before may answer instead of the server: done is true when it did.
-	before func(*http.Request) (res *http.Response, err error, done bool) //nolint:revive // the third says whether the first two count
+	before func(*http.Request) (res *http.Response, err error, done bool)
 	// after may replace the server's answer.
 	after func(*http.Request, *http.Response) (*http.Response, error)
 	// delay of watch events by path; nil for none.

@@ -107,7 +107,7 @@ func TestLostResponses(t *testing.T) {
 
 // TestConflicts answers half of all updates with a conflict.
 func TestConflicts(t *testing.T) {
-	storm(t, &shim{before: func(r *http.Request) (*http.Response, error, bool) { //nolint:revive // the third says whether the first two count
+	storm(t, &shim{before: func(r *http.Request) (*http.Response, error, bool) {
 		if isWrite(r) && r.Method != http.MethodPost && rand.IntN(2) == 0 {
 			return statusResponse(r, http.StatusConflict, metav1.StatusReasonConflict, "the object has been modified"), nil, true
 		}
@@ -117,7 +117,7 @@ func TestConflicts(t *testing.T) {
 
 // TestThrottlingAndErrors answers a fifth of all requests with an error, "too many requests" or nothing in time.
 func TestThrottlingAndErrors(t *testing.T) {
-	storm(t, &shim{before: func(r *http.Request) (*http.Response, error, bool) { //nolint:revive // see above
+	storm(t, &shim{before: func(r *http.Request) (*http.Response, error, bool) {
 		if isWatch(r) || rand.IntN(5) > 0 {
 			return nil, nil, false
 		}
@@ -205,7 +205,7 @@ func TestEtcdRestarts(t *testing.T) {
 // TestPoisonAmongMany has one portal that cannot be written among others: the others are Ready, and it says why.
 func TestPoisonAmongMany(t *testing.T) {
 	env := start(t)
-	poison := &shim{before: func(r *http.Request) (*http.Response, error, bool) { //nolint:revive // see above
+	poison := &shim{before: func(r *http.Request) (*http.Response, error, bool) {
 		if isWrite(r) && strings.HasSuffix(r.URL.Path, "/deployments") && strings.Contains(bodyOf(r), `"poison"`) {
 			return statusResponse(r, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "poison"), nil, true
 		}

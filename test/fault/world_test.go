@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,11 +37,6 @@ type world struct {
 func newWorld(env *harness.Env, n int) *world {
 	return &world{env: env, n: n, a: fmt.Sprintf("qa%02dz", n), b: fmt.Sprintf("qb%02dz", n)}
 }
-
-// clock runs ahead of the real one for scenarios in which a term ends.
-type clock struct{ ahead atomic.Int64 }
-
-func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
 // create makes an object that stays when the test ends, as the control plane does not.
 func (w *world) create(t *testing.T, o client.Object) {

@@ -288,7 +288,7 @@ func TestGuardWaitsForPodsThatTheCacheDoesNotShow(t *testing.T) {
 	harness.Eventually(t, func() error {
 		var pods corev1.PodList
 		if err := env.Admin.List(t.Context(), &pods, client.InNamespace(p.Namespace)); err != nil || len(pods.Items) == 0 {
-			return fmt.Errorf("no pod (%v)", err)
+			return fmt.Errorf("no pod (%w)", err)
 		}
 		pod = pods.Items[0]
 		return nil
@@ -298,7 +298,7 @@ func TestGuardWaitsForPodsThatTheCacheDoesNotShow(t *testing.T) {
 	guard := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: "web-deny"}}
 	harness.Eventually(t, func() error {
 		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(&pod), &pod); err != nil || pod.DeletionTimestamp == nil {
-			return fmt.Errorf("the pod is not being deleted (%v)", err)
+			return fmt.Errorf("the pod is not being deleted (%w)", err)
 		}
 		return nil
 	})

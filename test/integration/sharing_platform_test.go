@@ -182,7 +182,7 @@ func TestPlatformIsUnique(t *testing.T) {
 	env.Create(t, first)
 	env.WaitReady(t, one, two, first)
 	time.Sleep(time.Second)
-	second := sharedPlatform("uniq-owner", "two", "Reporting", " Collect  REPORTS")
+	second := sharedPlatform("uniq-owner", "two", "Reporting", "Collect  REPORTS")
 	user := harness.Portal("uniq-owner", "user", func(p *v1alpha1.AgencyPortal) {
 		p.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "uniq-owner-two"}}
 	})

@@ -127,7 +127,7 @@ func TestUnrecordedChildrenGo(t *testing.T) {
 		env.WaitCondition(t, s, v1alpha1.ConditionEnforced, metav1.ConditionFalse, v1alpha1.ReasonAuditing)
 		harness.Eventually(t, func() error {
 			if left, err := env.Children(t.Context(), of); err != nil || len(left) > 0 {
-				return fmt.Errorf("%d admission objects still enforce a standard in Audit (%v)", len(left), err)
+				return fmt.Errorf("%d admission objects still enforce a standard in Audit (%w)", len(left), err)
 			}
 			return nil
 		})

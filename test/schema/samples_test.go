@@ -239,15 +239,15 @@ func unmarshal(doc string, into *map[string]any) error {
 	}
 	u := &unstructured.Unstructured{}
 	// The decoder of the API machinery wants a kind.
-	var any map[string]any
-	if err := json.Unmarshal(data, &any); err != nil {
+	var content map[string]any
+	if err := json.Unmarshal(data, &content); err != nil {
 		return err
 	}
-	if _, ok := any["kind"]; !ok {
-		any["kind"] = "None"
+	if _, ok := content["kind"]; !ok {
+		content["kind"] = "None"
 	}
-	any["apiVersion"] = "platform.gov.vn/v1alpha1"
-	if data, err = json.Marshal(any); err != nil {
+	content["apiVersion"] = "platform.gov.vn/v1alpha1"
+	if data, err = json.Marshal(content); err != nil {
 		return err
 	}
 	if err := u.UnmarshalJSON(data); err != nil {

@@ -63,8 +63,8 @@ func TestAgencyDeletionNeedsPermission(t *testing.T) {
 		"orphaning":    func(o client.Object) error { return pt.Delete(t.Context(), o, client.PropagationPolicy("Orphan")) },
 		"without time": func(o client.Object) error { return pt.Delete(t.Context(), o, client.GracePeriodSeconds(0)) },
 	}
-	for name, delete := range ways {
-		refused(t, "delete "+name, delete(a), byDeletionPolicy)
+	for name, remove := range ways {
+		refused(t, "delete "+name, remove(a), byDeletionPolicy)
 	}
 	refused(t, "strip the finalizer", pt.Patch(t.Context(), stored(t, a), mergePatch(`{"metadata":{"finalizers":null}}`)), byDeletionPolicy)
 	env.Create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "pt-c02-all"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
