@@ -17,7 +17,6 @@ import (
 
 // TestFanOutListsOnce: the events of an agency with many services and links cost
 // few lists, because those of all agencies stand in one row.
-// Fails when linksOfService or linksOfPortal lists the links of each service.
 func TestFanOutListsOnce(t *testing.T) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {

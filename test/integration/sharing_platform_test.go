@@ -203,7 +203,6 @@ func TestPlatformIsUnique(t *testing.T) {
 // from it by an older object that names the dataset later or gets its portal
 // later; and the authority's assignment beats both. Before, the oldest object
 // that counted won: the edit of a stranger closed every link to the dataset.
-// Fails when claimsBefore is precedes.
 func TestClaimNeedsALivingHolder(t *testing.T) {
 	env.Operator(t, harness.OperatorOptions{})
 	squatter := harness.Agency("claim-squatter", "D61")

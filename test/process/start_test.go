@@ -40,7 +40,7 @@ func reads(resource string, open chan struct{}) func(harness.Transport) harness.
 }
 
 // TestStopBeforeCachesAreFilled stops an operator that waits for the API server.
-// Fails when Start only cancels the manager, which then spins for ever.
+// A Start that only cancelled the manager would spin for ever; not tried.
 func TestStopBeforeCachesAreFilled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
@@ -55,7 +55,6 @@ func TestStopBeforeCachesAreFilled(t *testing.T) {
 }
 
 // TestStartHasADeadline starts an operator that never gets one of its caches.
-// Fails when Start does not watch the time.
 func TestStartHasADeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 	defer cancel()
@@ -69,7 +68,6 @@ func TestStartHasADeadline(t *testing.T) {
 }
 
 // TestReadyWhenReady looks at the readiness while a cache is held back and after.
-// Fails when readiness is a ping.
 func TestReadyWhenReady(t *testing.T) {
 	open := make(chan struct{})
 	var early atomic.Pointer[[]string]
