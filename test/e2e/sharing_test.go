@@ -167,6 +167,8 @@ func (l *linked) decide(by, name string, decision v1alpha1.Decision) *v1alpha1.D
 	l.t.Helper()
 	l.must(l.env.Admin.Get(l.t.Context(), client.ObjectKeyFromObject(l.link), l.link))
 	a := harness.Approval(by, l.link, decision)
+	// The cluster's client has one user.
+	a.Spec.Approver = harness.AdminUser
 	if name != "" {
 		a.Name = name
 	}
