@@ -158,6 +158,8 @@ func TestNewerDefinition(t *testing.T) {
 	t.Cleanup(func() { reinstall(t) })
 	redefine(t, portalDefinition, "add", "fromTheFuture", map[string]any{"type": "string"})
 	op := env.Operator(t, harness.OperatorOptions{})
+	// What an earlier test left is removed by this operator.
+	env.WaitEmpty(t)
 	agency := harness.Agency("newer", "K81")
 	env.Create(t, agency)
 	env.WaitReady(t, agency)
@@ -190,6 +192,8 @@ func portalNow(t *testing.T, p *v1alpha1.AgencyPortal) *v1alpha1.AgencyPortal {
 func TestDefinitionReplacedWhileRunning(t *testing.T) {
 	t.Cleanup(func() { reinstall(t) })
 	op := env.Operator(t, harness.OperatorOptions{})
+	// What an earlier test left is removed by this operator.
+	env.WaitEmpty(t)
 	agency := harness.Agency("replaced", "K82")
 	env.Create(t, agency)
 	env.WaitReady(t, agency)
