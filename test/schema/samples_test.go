@@ -133,7 +133,7 @@ spec:
   operations: [{name: getResident, method: GET, path: /v1/residents/*}]
   shareMode: Online
   visibility: Restricted
-status: {identifier: VN/G12/full/residents, consumers: [agency-a/b]}
+status: {claim: {dataset: residents, heldSince: "2026-11-26T08:00:00Z"}, identifier: VN/G12/full/residents, consumers: [agency-a/b]}
 ---
 kind: DataSharingLink
 metadata: {name: full}
