@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -62,20 +61,7 @@ func name(n int, before bool) string {
 // at its n-th write. It reports whether any world had as many.
 func killRun(t *testing.T, n int, before bool, want map[string]string) (reached bool) {
 	t.Helper()
-	env := start(t)
-	all := scenarios()
-	worlds := make([]*world, len(all))
-	var namespaces []string
-	for i := range all {
-		worlds[i] = newWorld(env, i)
-		namespaces = append(namespaces, names.Namespace(worlds[i].a), names.Namespace(worlds[i].b))
-	}
-	operator := env.Operator(t, harness.OperatorOptions{})
-	phase(t, "make", all, func(t *testing.T, i int) { all[i].make(t, worlds[i]) })
-	operator.WaitQuiet(t, rest)
-	stop(t, operator)
-
-	recorded := record(t, env, namespaces...)
+	env, all, worlds, recorded := atRest(t)
 	killer := newDeaths(n, before, worlds)
 	dying := env.Operator(t, harness.OperatorOptions{Transport: killer.wrap})
 	phase(t, "act", all, func(t *testing.T, i int) { all[i].act(t, worlds[i]) })

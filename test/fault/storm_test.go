@@ -45,24 +45,12 @@ func calm(t *testing.T) map[string]string {
 // play builds the worlds without a fault, and acts and ends under it.
 func play(t *testing.T, s *shim, middle func(*harness.Env)) map[string]string {
 	t.Helper()
-	env := start(t)
-	all := scenarios()
-	worlds := make([]*world, len(all))
-	var namespaces []string
-	for i := range all {
-		worlds[i] = newWorld(env, i)
-		namespaces = append(namespaces, names.Namespace(worlds[i].a), names.Namespace(worlds[i].b))
-	}
-	operator := env.Operator(t, harness.OperatorOptions{})
-	phase(t, "make", all, func(t *testing.T, i int) { all[i].make(t, worlds[i]) })
-	operator.WaitQuiet(t, rest)
-	stop(t, operator)
-	recorded := record(t, env, namespaces...)
+	env, all, worlds, recorded := atRest(t)
 	options := harness.OperatorOptions{}
 	if s != nil {
 		options.Transport = s.wrap
 	}
-	operator = env.Operator(t, options)
+	operator := env.Operator(t, options)
 	phase(t, "act", all, func(t *testing.T, i int) { all[i].act(t, worlds[i]) })
 	if middle != nil {
 		middle(env)
@@ -76,6 +64,24 @@ func play(t *testing.T, s *shim, middle func(*harness.Env)) map[string]string {
 	recorded.guarded(t)
 	recorded.opensOnly(t)
 	return out
+}
+
+// atRest returns a fresh control plane with the worlds of all scenarios made, no operator, and the recording of what
+// follows.
+func atRest(t *testing.T) (env *harness.Env, all []scenario, worlds []*world, recorded *recording) {
+	t.Helper()
+	env, all = start(t), scenarios()
+	worlds = make([]*world, len(all))
+	var namespaces []string
+	for i := range all {
+		worlds[i] = newWorld(env, i)
+		namespaces = append(namespaces, names.Namespace(worlds[i].a), names.Namespace(worlds[i].b))
+	}
+	operator := env.Operator(t, harness.OperatorOptions{})
+	phase(t, "make", all, func(t *testing.T, i int) { all[i].make(t, worlds[i]) })
+	operator.WaitQuiet(t, rest)
+	stop(t, operator)
+	return env, all, worlds, record(t, env, namespaces...)
 }
 
 // phase runs a step of all scenarios beside one another.
