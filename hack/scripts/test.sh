@@ -10,5 +10,10 @@ hack/scripts/modules.sh | while read -r dir; do
   esac
   printf '\033[1m==> test: %s\033[0m\n' "$dir"
   # The fault matrix takes long and has a target of its own, "make fault-matrix".
-  (cd "$dir" && go list ./... | grep -v '/test/fault$' | xargs go test -timeout 30m </dev/null)
+  (
+    cd "$dir"
+    packages=$(go list ./... | grep -v '/test/fault$')
+    # shellcheck disable=SC2086 # one word per package
+    go test -timeout 30m $packages </dev/null
+  )
 done
