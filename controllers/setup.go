@@ -125,12 +125,16 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	if err != nil {
 		return err
 	}
+	canaries, err := quotaCanaries(ctx, mgr)
+	if err != nil {
+		return err
+	}
 	clock := newClockWatcher(now)
 	if err := mgr.Add(clock); err != nil {
 		return fmt.Errorf("add the clock watcher: %w", err)
 	}
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}
-	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Foreign: foreign, Applier: applier, Settings: s}).SetupWithManager(mgr); err != nil {
+	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up agency controller: %w", err)
 	}
 	if err := (&securitypolicy.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
@@ -179,19 +183,35 @@ func foreignPolicies(ctx context.Context, mgr *Operator) (cache.Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("select foreign network policies: %w", err)
 	}
+	return another(ctx, mgr, "foreign ", &networkingv1.NetworkPolicy{}, *foreign)
+}
+
+// quotaCanaries adds a cache that holds the quotas which show what Kubernetes
+// counts.
+func quotaCanaries(ctx context.Context, mgr *Operator) (cache.Cache, error) {
+	canary, err := labels.NewRequirement(names.LabelQuotaCanary, selection.Exists, nil)
+	if err != nil {
+		return nil, fmt.Errorf("select quota canaries: %w", err)
+	}
+	return another(ctx, mgr, "canary ", &corev1.ResourceQuota{}, *canary)
+}
+
+// another adds a cache of one kind beside the manager's own; the prefix tells
+// its informer from that of the manager's cache.
+func another(ctx context.Context, mgr *Operator, prefix string, kind client.Object, which labels.Requirement) (cache.Cache, error) {
 	c, err := cache.New(mgr.GetConfig(), cache.Options{
 		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), DefaultTransform: cache.TransformStripManagedFields(),
-		NewInformer: mgr.informers.tracked("foreign "),
-		ByObject:    map[client.Object]cache.ByObject{&networkingv1.NetworkPolicy{}: {Label: labels.NewSelector().Add(*foreign)}},
+		NewInformer: mgr.informers.tracked(prefix),
+		ByObject:    map[client.Object]cache.ByObject{kind: {Label: labels.NewSelector().Add(which)}},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("create cache of foreign network policies: %w", err)
+		return nil, fmt.Errorf("create cache of %T: %w", kind, err)
 	}
-	if _, err := c.GetInformer(ctx, &networkingv1.NetworkPolicy{}, cache.BlockUntilSynced(false)); err != nil {
-		return nil, fmt.Errorf("watch foreign network policies: %w", err)
+	if _, err := c.GetInformer(ctx, kind, cache.BlockUntilSynced(false)); err != nil {
+		return nil, fmt.Errorf("watch %s%T: %w", prefix, kind, err)
 	}
 	if err := mgr.Add(ownCache{c}); err != nil {
-		return nil, fmt.Errorf("add cache of foreign network policies: %w", err)
+		return nil, fmt.Errorf("add cache of %s%T: %w", prefix, kind, err)
 	}
 	return c, nil
 }

@@ -102,6 +102,37 @@ type AgencyQuota struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	Portals *int32 `json:"portals,omitempty"`
+	// dataServices is the number of DataServices.
+	// +optional
+	// +kubebuilder:default=50
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	DataServices *int32 `json:"dataServices,omitempty"`
+	// links is the number of DataSharingLinks that the agency asks for.
+	// +optional
+	// +kubebuilder:default=100
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Links *int32 `json:"links,omitempty"`
+	// approvals is the number of DataSharingApprovals, rejections and
+	// suspensions included.
+	// +optional
+	// +kubebuilder:default=500
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=5000
+	Approvals *int32 `json:"approvals,omitempty"`
+	// secrets is the number of Secrets.
+	// +optional
+	// +kubebuilder:default=100
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Secrets *int32 `json:"secrets,omitempty"`
+	// configMaps is the number of ConfigMaps; one of them is Kubernetes' own.
+	// +optional
+	// +kubebuilder:default=100
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	ConfigMaps *int32 `json:"configMaps,omitempty"`
 }
 
 // AgencySpec says who an agency is and what it may use.

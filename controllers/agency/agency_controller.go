@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -34,7 +35,9 @@ type Reconciler struct {
 	Live   client.Reader
 	// Foreign holds the network policies without the operator's label, which the
 	// client's cache leaves out.
-	Foreign  cache.Cache
+	Foreign cache.Cache
+	// Canaries holds the quotas that show which kinds Kubernetes counts.
+	Canaries cache.Cache
 	Applier  *apply.Applier
 	Settings settings.Settings
 }
@@ -70,13 +73,14 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.Agency{}).
 		Watches(&v1alpha1.Agency{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&corev1.Namespace{}, byOwner).
-		Watches(&corev1.ResourceQuota{}, byOwner, builder.WithPredicates(watches.NotStatus())).
+		Watches(&corev1.ResourceQuota{}, byOwner, builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.Changed(desired.Counted)))).
 		Watches(&corev1.LimitRange{}, byOwner).
 		Watches(&rbacv1.RoleBinding{}, byOwner).
 		Watches(&networkingv1.NetworkPolicy{}, byOwner).
 		// Whether a policy is foreign is a matter of its owner too. Later: one that has lost its mark is repaired first.
 		Watches(&networkingv1.NetworkPolicy{}, watches.MapLater(agencyOfNamespace)).
 		WatchesRawSource(source.Kind(r.Foreign, client.Object(&networkingv1.NetworkPolicy{}), watches.MapLater(agencyOfNamespace))).
+		WatchesRawSource(source.Kind(r.Canaries, client.Object(&corev1.ResourceQuota{}), watches.MapLow(r.allAgencies), watches.Changed(desired.Counted))).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
 		Watches(&v1alpha1.DataService{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
@@ -86,7 +90,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, error) {
-	in, err := gather.Agency(ctx, r.Client, r.Foreign, r.Settings, a)
+	in, err := gather.Agency(ctx, r.Client, r.Foreign, r.Canaries, r.Settings, a)
 	if err != nil {
 		status.LookupFailed(a.GetStatusBase(), a.Generation)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/unreadable"
@@ -45,6 +46,11 @@ func (r *Reconciler) relatedAgencies(ctx context.Context, o client.Object) []ctr
 		}
 	}
 	return out
+}
+
+// allAgencies maps to every agency.
+func (r *Reconciler) allAgencies(ctx context.Context, _ client.Object) []ctrl.Request {
+	return watches.List(ctx, r.Client, &v1alpha1.AgencyList{})
 }
 
 // agencyOfNamespace maps an object to the agency whose namespace it is in.

@@ -121,6 +121,15 @@ func reports(o client.Object) map[string]string {
 	return out
 }
 
+// Changed passes updates after which a property of the object is another one.
+func Changed[T client.Object](property func(T) bool) predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(T)
+		after, ok2 := e.ObjectNew.(T)
+		return !ok1 || !ok2 || property(before) != property(after)
+	}}
+}
+
 // CreatedOrDeleted passes creations, deletions and the start of a deletion.
 func CreatedOrDeleted() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {

@@ -126,7 +126,7 @@ func (c *platformState) snapshot() reach.Snapshot {
 func (c *platformState) audit(ctx context.Context, now time.Time) (audit.Report, error) {
 	in := audit.Input{Snapshot: c.snapshot(), ReplicaSets: c.sets.Items, Deployments: c.deployments.Items}
 	for i := range c.agencies.Items {
-		a, err := gather.Agency(ctx, c.store, c.store, c.settings, &c.agencies.Items[i])
+		a, err := gather.Agency(ctx, c.store, c.store, c.store, c.settings, &c.agencies.Items[i])
 		if err != nil {
 			return audit.Report{}, err
 		}

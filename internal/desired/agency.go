@@ -31,6 +31,17 @@ type AgencyInput struct {
 	// ForeignPolicies are the names of the network policies in the namespace that
 	// the operator did not write and that open something, sorted.
 	ForeignPolicies []string
+	// Counts reports whether Kubernetes counts the kinds that people write, so
+	// that a quota on them refuses only what is too much.
+	Counts bool
+	// Quota is the namespace's quota as it is; nil when there is none.
+	Quota *corev1.ResourceQuota
+}
+
+// Uncounted reports whether the namespace waits for Kubernetes to count what its
+// quota bounds; until then the quota bounds no numbers of objects.
+func (in AgencyInput) Uncounted() bool {
+	return in.Counts && (in.Quota == nil || !Counted(in.Quota))
 }
 
 // AgencyOutput is what should exist for an agency.
@@ -61,7 +72,7 @@ func Agency(in AgencyInput) AgencyOutput {
 	s.namespace = names.Namespace(a.Name)
 	out.Objects = append(out.Objects,
 		denyAllNetworkPolicy(s, "default-deny", nil),
-		resourceQuota(s, a),
+		resourceQuota(s, a, in.Counts),
 		limitRange(s),
 	)
 	if b := roleBinding(s, "agency-admins", names.ClusterRoleAgencyAdmin, a.Spec.AdminGroups, a.Spec.AdminServiceAccounts...); b != nil {

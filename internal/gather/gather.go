@@ -26,7 +26,7 @@ import (
 
 // Agency reads what decides about an agency. Network policies that are not the
 // operator's are also looked for in foreign.
-func Agency(ctx context.Context, r, foreign client.Reader, s settings.Settings, a *v1alpha1.Agency) (desired.AgencyInput, error) {
+func Agency(ctx context.Context, r, foreign, canaries client.Reader, s settings.Settings, a *v1alpha1.Agency) (desired.AgencyInput, error) {
 	in := desired.AgencyInput{Settings: s, Agency: a}
 	var err error
 	if ref := a.Spec.ParentRef; ref != nil {
@@ -42,6 +42,12 @@ func Agency(ctx context.Context, r, foreign client.Reader, s settings.Settings, 
 		in.CodeHolder = holder.Name
 	}
 	if in.ForeignPolicies, err = foreignPolicies(ctx, a, r, foreign); err != nil {
+		return in, err
+	}
+	if in.Quota, err = get[corev1.ResourceQuota](ctx, r, client.ObjectKey{Namespace: names.Namespace(a.Name), Name: desired.QuotaName}); err != nil {
+		return in, fmt.Errorf("read quota: %w", err)
+	}
+	if in.Counts, err = counts(ctx, canaries, in.Quota); err != nil {
 		return in, err
 	}
 	if in.Namespace, err = get[corev1.Namespace](ctx, r, client.ObjectKey{Name: names.Namespace(a.Name)}); err != nil {
@@ -80,6 +86,20 @@ func contents(ctx context.Context, r client.Reader, a *v1alpha1.Agency, portals 
 }
 
 func count(n int) int32 { return int32(min(n, 1<<30)) } //nolint:gosec // bounded
+
+// counts reports whether Kubernetes counts the kinds that people write: a canary
+// shows it, or the namespace's own quota does, whose bounds must not go when the
+// canary does.
+func counts(ctx context.Context, canaries client.Reader, own *corev1.ResourceQuota) (bool, error) {
+	if own != nil && desired.Counted(own) {
+		return true, nil
+	}
+	var list corev1.ResourceQuotaList
+	if err := canaries.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("list canaries: %w", err)
+	}
+	return slices.ContainsFunc(list.Items, func(q corev1.ResourceQuota) bool { return desired.Counted(&q) }), nil
+}
 
 // foreignPolicies names the network policies in an agency's namespace that open
 // something and have no living owner for whom the operator wrote them, sorted.

@@ -68,6 +68,9 @@ const (
 	// removed with it.
 	FlowFinalizer = "platform.gov.vn/flows"
 
+	// LabelQuotaCanary marks a quota that shows which kinds Kubernetes counts.
+	LabelQuotaCanary = "platform.gov.vn/quota-canary"
+
 	// Domain is the prefix of the platform's labels and annotations.
 	Domain = "platform.gov.vn/"
 )

@@ -39,6 +39,10 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 		set.False(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceOrphaned, desired.Adoptable(a, in.Namespace))
 	case applied(set, v1alpha1.ConditionNamespaceReady, res, err):
 		a.Status.Namespace = names.Namespace(a.Name)
+		if in.Uncounted() {
+			set.False(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonProgressing, "Kubernetes has not counted what is in namespace "+a.Status.Namespace+" yet; until then its quota bounds no numbers of objects. If this stays, look whether kube-controller-manager runs.")
+			break
+		}
 		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist.")
 	}
 	isolatedNamespace(set, in)

@@ -217,6 +217,8 @@ func (c *ControlPlane) startOthers(ctx context.Context) error {
 			// With the default limits, the controllers wait for their own tokens for seconds.
 			"--kube-api-qps=500",
 			"--kube-api-burst=1000",
+			// With the default of five minutes, tests wait that long for the quotas of kinds that were just installed.
+			"--resource-quota-sync-period=10s",
 			"--profiling=false",
 		); err != nil {
 			return err

@@ -52,6 +52,10 @@ type Options struct {
 	Fsync bool
 	// APIServerArgs are further flags of kube-apiserver; they win over the ones set here.
 	APIServerArgs []string
+	// Prepare, if it is set, runs once kube-apiserver serves and before everything else starts. Kinds that it installs
+	// are known to the controllers of Kubernetes from their start; the quota controller looks for new ones only every
+	// 30 s.
+	Prepare func(ctx context.Context, admin *rest.Config) error
 	// Progress, if it is set, is told about each step that is done and the time since Start was called.
 	Progress func(step string, elapsed time.Duration)
 }
@@ -114,6 +118,12 @@ func (c *ControlPlane) start(ctx context.Context) error {
 	}
 	c.progress("kube-apiserver")
 
+	if c.options.Prepare != nil {
+		if err := c.options.Prepare(ctx, rest.CopyConfig(c.admin)); err != nil {
+			return fmt.Errorf("prepare: %w", err)
+		}
+		c.progress("prepare")
+	}
 	return c.startOthers(ctx)
 }
 

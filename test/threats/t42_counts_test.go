@@ -1,0 +1,84 @@
+package threats
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/test/harness"
+)
+
+// TestThreat42_ObjectsAreCounted is an agency's administrator and makes one
+// object more of each kind than its quota says, from the moment at which the
+// agency is Ready.
+// Fails when the quota bounds no objects: all are stored. That the agency waits
+// for the count is seen in internal/status, TestAgency.
+func TestThreat42_ObjectsAreCounted(t *testing.T) {
+	operate(t)
+	newAgency(t, "t42", func(a *v1alpha1.Agency) {
+		a.Spec.Quota = v1alpha1.AgencyQuota{
+			Portals: ptr.To(int32(1)), DataServices: ptr.To(int32(1)), Links: ptr.To(int32(1)), Approvals: ptr.To(int32(1)),
+			Secrets: ptr.To(int32(1)), ConfigMaps: ptr.To(int32(2)),
+		}
+	})
+	admin := mallory(t, "t42")
+	harness.Eventually(t, func() error {
+		return admin.List(t.Context(), &corev1.SecretList{}, client.InNamespace("agency-t42"))
+	})
+	harness.Eventually(t, func() error {
+		return env.Admin.Get(t.Context(), client.ObjectKey{Namespace: "agency-t42", Name: "kube-root-ca.crt"}, &corev1.ConfigMap{})
+	})
+	foreign := harness.Link("other", "x", "portal", "t42", "service")
+	foreign.Status.SpecHash = "sha256:" + fmt.Sprintf("%064d", 0)
+	approval := harness.Approval("t42", foreign, v1alpha1.DecisionApprove)
+	approval.Spec.Approver = malloryOf("t42")
+	for _, o := range []client.Object{
+		harness.Portal("t42", "x", small), harness.Service("t42", "x", "portal"), harness.Link("t42", "x", "portal", "other", "service"), approval,
+		&corev1.Secret{ObjectMeta: in("t42", "x")}, &corev1.ConfigMap{ObjectMeta: in("t42", "x")},
+	} {
+		more := o.DeepCopyObject().(client.Object)
+		more.SetName("y")
+		if err := admin.Create(t.Context(), o); err != nil {
+			t.Errorf("%T within the quota: %v", o, err)
+		}
+		refused(t, fmt.Sprintf("%T beyond the quota", o), admin.Create(t.Context(), more), "exceeded quota: agency-quota")
+		absent(t, more)
+	}
+}
+
+// TestThreat42_BoundsOutliveTheCanary removes what showed that Kubernetes
+// counts, and edits an agency.
+// Fails when the canary alone decides: the bounds go with it.
+func TestThreat42_BoundsOutliveTheCanary(t *testing.T) {
+	operate(t)
+	agency := newAgency(t, "u42")
+	var canaries corev1.ResourceQuotaList
+	if err := env.Admin.List(t.Context(), &canaries, client.HasLabels{names.LabelQuotaCanary}); err != nil || len(canaries.Items) != 1 {
+		t.Fatalf("%d canaries, %v", len(canaries.Items), err)
+	}
+	canary := canaries.Items[0].DeepCopy()
+	if err := env.Admin.Delete(t.Context(), canary); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		canary.ResourceVersion, canary.UID = "", ""
+		if err := env.Admin.Create(context.Background(), canary); err != nil {
+			t.Log(err)
+		}
+	})
+	merge(t, agency, `{"spec":{"quota":{"secrets":7}}}`)
+	harness.Eventually(t, func() error {
+		hard := stored(t, &corev1.ResourceQuota{ObjectMeta: in("u42", desired.QuotaName)}).Spec.Hard
+		if n := hard["count/secrets"]; n.Value() != 7 {
+			return fmt.Errorf("the quota is %v", hard)
+		}
+		return nil
+	})
+}
