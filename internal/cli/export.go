@@ -1,0 +1,293 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+	texts "github.com/govplatform/govplatform/internal/text"
+)
+
+// What an export says that it is.
+const (
+	exportVersion = "export.platform.gov.vn/v1"
+	exportKind    = "PlatformExport"
+)
+
+// exportKinds are the kinds of an export in the order in which they are read and
+// written. Decisions are read last, so that none is missed that closes while the
+// rest is read.
+var exportKinds = []string{"SecurityPolicy", "Agency", "SharedPlatform", "AgencyPortal", "DataService", "DataSharingLink", "DataSharingApproval"}
+
+// Export is everything that the platform's objects say at one time.
+type Export struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	// Cluster is the UID of the namespace kube-system of the cluster.
+	Cluster string `json:"cluster"`
+	// Time at which the export began, RFC 3339 in UTC.
+	Time string `json:"time"`
+	// Digest is "sha256:" and the hash of what follows. It finds a file that was
+	// cut off or edited; it is no signature.
+	Digest string `json:"digest"`
+	// Settings of the installation as written; empty where there are none.
+	Settings string `json:"settings,omitempty"`
+	// Namespaces of agencies, by name.
+	Namespaces []ExportedNamespace `json:"namespaces"`
+	// Objects of the platform with their status, by kind, namespace and name.
+	Objects []map[string]any `json:"objects"`
+}
+
+// ExportedNamespace says which namespace an agency had.
+type ExportedNamespace struct {
+	Name string `json:"name"`
+	UID  string `json:"uid"`
+	// Agency that the namespace is of, and the UID of that Agency.
+	Agency    string `json:"agency"`
+	AgencyUID string `json:"agencyUID"`
+}
+
+// ReadExport reads everything from a cluster. It fails rather than leave out what
+// the user may not read.
+func ReadExport(ctx context.Context, c client.Reader, now time.Time) (*Export, error) {
+	e := &Export{APIVersion: exportVersion, Kind: exportKind, Time: now.UTC().Format(time.RFC3339), Namespaces: []ExportedNamespace{}, Objects: []map[string]any{}}
+	var system corev1.Namespace
+	if err := c.Get(ctx, client.ObjectKey{Name: "kube-system"}, &system); err != nil {
+		return nil, fmt.Errorf("read the namespace kube-system, which identifies the cluster: %w", err)
+	}
+	e.Cluster = string(system.UID)
+	var config corev1.ConfigMap
+	if err := c.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorConfigMap}, &config); client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("read the settings in ConfigMap %s/%s: %w", operatorNamespace, operatorConfigMap, err)
+	}
+	e.Settings = config.Data[operatorSettings]
+	var namespaces corev1.NamespaceList
+	if err := c.List(ctx, &namespaces, client.HasLabels{names.LabelAgency}); err != nil {
+		return nil, fmt.Errorf("list the agencies' namespaces: %w", err)
+	}
+	for i := range namespaces.Items {
+		n := &namespaces.Items[i]
+		e.Namespaces = append(e.Namespaces, ExportedNamespace{Name: n.Name, UID: string(n.UID), Agency: n.Labels[names.LabelAgency], AgencyUID: n.Labels[names.LabelOwnerUID]})
+	}
+	slices.SortFunc(e.Namespaces, func(a, b ExportedNamespace) int { return strings.Compare(a.Name, b.Name) })
+	for _, kind := range exportKinds {
+		objects, err := listKind(ctx, c, kind)
+		if err != nil {
+			return nil, err
+		}
+		for i := range objects {
+			objects[i].SetManagedFields(nil)
+			e.Objects = append(e.Objects, objects[i].Object)
+		}
+	}
+	e.Digest = e.digest()
+	return e, nil
+}
+
+// listKind returns all objects of a kind of the platform, by namespace and name.
+func listKind(ctx context.Context, c client.Reader, kind string) ([]unstructured.Unstructured, error) {
+	var list unstructured.UnstructuredList
+	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
+	err := c.List(ctx, &list)
+	switch {
+	case meta.IsNoMatchError(err):
+		return nil, errNotInstalled(kind)
+	case apierrors.IsForbidden(err):
+		return nil, fmt.Errorf("you may not list every %s, and an export that leaves something out is none: the ClusterRoles govplatform-platform-team and govplatform-authority give the right", kind)
+	case err != nil:
+		return nil, fmt.Errorf("list %s: %w", kind, err)
+	}
+	slices.SortFunc(list.Items, func(a, b unstructured.Unstructured) int {
+		return strings.Compare(a.GetNamespace()+"/"+a.GetName(), b.GetNamespace()+"/"+b.GetName())
+	})
+	for i := range list.Items {
+		list.Items[i].SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	}
+	return list.Items, nil
+}
+
+func (e *Export) digest() string {
+	data, err := json.Marshal([]any{e.Cluster, e.Time, e.Settings, e.Namespaces, e.Objects})
+	if err != nil {
+		return ""
+	}
+	// Bytes that are no text are read back as this character.
+	sum := sha256.Sum256(bytes.ReplaceAll(data, []byte(`\ufffd`), []byte("\uFFFD")))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// Marshal writes the export as YAML in which every namespace and object is one
+// line. Characters that are not visible are escaped, so a terminal may show it.
+func (e *Export) Marshal() ([]byte, error) {
+	var out bytes.Buffer
+	write := func(format string, v any) error {
+		line, err := visibleJSON(v)
+		if err == nil {
+			out.WriteString(fmt.Sprintf(format, line) + "\n")
+		}
+		return err
+	}
+	rows := []struct {
+		format string
+		value  any
+	}{{"apiVersion: %s", e.APIVersion}, {"kind: %s", e.Kind}, {"cluster: %s", e.Cluster}, {"time: %s", e.Time}, {"digest: %s", e.Digest}, {"settings: %s", e.Settings}}
+	for _, r := range rows {
+		if err := write(r.format, r.value); err != nil {
+			return nil, err
+		}
+	}
+	out.WriteString("namespaces:" + emptyList(len(e.Namespaces)))
+	for _, n := range e.Namespaces {
+		if err := write("- %s", n); err != nil {
+			return nil, err
+		}
+	}
+	out.WriteString("objects:" + emptyList(len(e.Objects)))
+	for _, o := range e.Objects {
+		if err := write("- %s", o); err != nil {
+			return nil, err
+		}
+	}
+	return out.Bytes(), nil
+}
+
+// visibleJSON is a value in one line, with what is not visible escaped as YAML
+// has it.
+func visibleJSON(v any) (string, error) {
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	for _, r := range strings.TrimSuffix(line.String(), "\n") {
+		if texts.Visible(r) {
+			out.WriteRune(r)
+		} else {
+			escaped := fmt.Sprintf(`\U%08X`, r)
+			out.WriteString(escaped)
+		}
+	}
+	return out.String(), nil
+}
+
+func emptyList(n int) string {
+	if n == 0 {
+		return " []\n"
+	}
+	return "\n"
+}
+
+// ParseExport reads what Marshal wrote and refuses what was cut off or edited.
+func ParseExport(data []byte) (*Export, error) {
+	asJSON, err := yaml.YAMLToJSON(data)
+	if err != nil {
+		return nil, fmt.Errorf("it is no YAML: %w", err)
+	}
+	var e Export
+	var objects struct {
+		Objects []json.RawMessage `json:"objects"`
+	}
+	if err := errors.Join(json.Unmarshal(asJSON, &e), json.Unmarshal(asJSON, &objects)); err != nil {
+		return nil, fmt.Errorf("it is no export of kubectl gov export: %w", err)
+	}
+	// This keeps whole numbers whole, as the API server's objects have them.
+	for i := range e.Objects {
+		e.Objects[i] = map[string]any{}
+		if err := utiljson.Unmarshal(objects.Objects[i], &e.Objects[i]); err != nil {
+			return nil, fmt.Errorf("objects: %w", err)
+		}
+	}
+	if e.APIVersion != exportVersion || e.Kind != exportKind {
+		return nil, fmt.Errorf("apiVersion and kind: want %s %s, have %s %s; use a file of kubectl gov export, and the kubectl gov that is as new as the file", exportVersion, exportKind, e.APIVersion, e.Kind)
+	}
+	if e.Digest == "" || e.Digest != e.digest() {
+		return nil, errors.New("digest: the file is not as it was exported, so something may be missing or changed: use a whole copy")
+	}
+	for _, o := range e.Objects {
+		u := unstructured.Unstructured{Object: o}
+		if gvk := u.GroupVersionKind(); gvk.GroupVersion() != v1alpha1.GroupVersion || !slices.Contains(exportKinds, gvk.Kind) || u.GetName() == "" {
+			return nil, fmt.Errorf("objects: %s %q is no object of the platform that this version knows: use the kubectl gov that is as new as the file", gvk.Kind, u.GetName())
+		}
+	}
+	return &e, nil
+}
+
+// writeFile replaces a file as a whole, readable by its owner alone.
+func writeFile(name string, data []byte) error {
+	temporary, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".part-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(temporary.Name()) }()
+	err = errors.Join(raw(temporary, data), temporary.Sync(), temporary.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), name)
+}
+
+func newExportCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	var file string
+	command := &cobra.Command{
+		Use:   "export",
+		Short: "Write all objects of the platform, with the decisions in their status, to one file",
+		Long: `Export reads every agency, portal, service, link, decision, standard and platform, the settings, and which namespace is whose, and writes
+them as one YAML document in a fixed order, with the cluster's UID, the time and a digest. It fails if there is anything that you may not read.
+
+The file has no Secrets and no workloads: back those up besides, as docs/lifecycle.md says. It names officers and what people wrote, so keep it
+where only those may read it, and write it, who may restore. kubectl gov restore puts it back.`,
+		Example: "  kubectl gov export -f platform.yaml\n  kubectl gov export | gzip > platform.yaml.gz",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			reader, err := newReader(flags)
+			if err != nil {
+				return err
+			}
+			e, err := ReadExport(cmd.Context(), reader, time.Now())
+			if err != nil {
+				return err
+			}
+			data, err := e.Marshal()
+			if err != nil {
+				return err
+			}
+			if file == "" {
+				err = raw(streams.Out, data)
+			} else {
+				err = writeFile(file, data)
+			}
+			if err != nil {
+				return fmt.Errorf("write the export: %w", err)
+			}
+			say(streams.ErrOut, "exported %d objects and %d namespaces of cluster %s\n", len(e.Objects), len(e.Namespaces), e.Cluster)
+			return nil
+		},
+	}
+	command.Flags().StringVarP(&file, "filename", "f", "", "file to write; standard output without it")
+	flags.AddFlags(command.Flags())
+	return command
+}

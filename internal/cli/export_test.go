@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+// small is an export with a link, and a decision of each kind about it.
+func small(t *testing.T) *Export {
+	t.Helper()
+	e := &Export{APIVersion: exportVersion, Kind: exportKind, Cluster: "old", Time: "2026-01-01T00:00:00Z", Settings: "identifierPrefix: vn\n",
+		Namespaces: []ExportedNamespace{{Name: "agency-a", UID: "1", Agency: "a", AgencyUID: "2"}}}
+	for _, text := range []string{
+		"{kind: DataSharingLink, metadata: {name: l, namespace: agency-a, uid: '3', generation: 9007199254740993}, status: {specHash: 'sha256:1'}}",
+		"{kind: DataSharingApproval, metadata: {name: granted, namespace: agency-b}, spec: {linkRef: {namespace: agency-a, name: l}, decision: Approve, specHash: 'sha256:1', approver: an}}",
+		"{kind: DataSharingApproval, metadata: {name: old, namespace: agency-b}, spec: {linkRef: {namespace: agency-a, name: l}, decision: Approve, specHash: 'sha256:0', approver: an}}",
+		"{kind: DataSharingApproval, metadata: {name: refused, namespace: agency-b}, spec: {linkRef: {namespace: agency-a, name: l}, decision: Reject, specHash: 'sha256:1', approver: binh, reason: \"kh\\u00f4ng <\\U0001F600\\u202E>\"}}",
+		"{kind: DataSharingApproval, metadata: {name: halt, namespace: agency-b}, spec: {linkRef: {namespace: agency-a, name: l}, decision: Suspend, approver: chi, reason: \"" + strings.Repeat("ộ", 1000) + "\"}}",
+	} {
+		var o map[string]any
+		data, err := yaml.YAMLToJSON([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.Unmarshal(data, &o); err != nil {
+			t.Fatal(err)
+		}
+		o["apiVersion"] = v1alpha1.GroupVersion.String()
+		if o["kind"] == "DataSharingLink" {
+			o["metadata"].(map[string]any)["generation"] = int64(9007199254740993)
+		}
+		e.Objects = append(e.Objects, o)
+	}
+	e.Digest = e.digest()
+	return e
+}
+
+// TestExportFile: what is written is read back as it was, and any change is seen.
+func TestExportFile(t *testing.T) {
+	e := small(t)
+	data, err := e.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	assertGolden(t, filepath.Join("testdata", "export", "small.yaml"), string(data))
+	back, err := ParseExport(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(e, back) {
+		t.Errorf("read back otherwise:\n%+v\n%+v", e, back)
+	}
+	for was, is := range map[string]string{`"Suspend"`: `"Approve"`, exportVersion: "export.platform.gov.vn/v2", "digest: ": "sum: ", "- {": "- [{"} {
+		if _, err := ParseExport([]byte(strings.Replace(string(data), was, is, 1))); err == nil {
+			t.Errorf("a file with %s for %s is accepted", is, was)
+		}
+	}
+}
+
+// TestPlanOpensNothing: no approval is among what is written, and rejections
+// come back as suspensions, before any link.
+func TestPlanOpensNothing(t *testing.T) {
+	p, err := planRestore(small(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.approvals) != 1 || approveCommand(&p.approvals[0]) != "kubectl gov approve l -n agency-a --as-agency b" {
+		t.Errorf("approvals that wait: %+v", p.approvals)
+	}
+	var kinds []string
+	for _, phase := range p.phases {
+		for _, u := range phase.items {
+			kinds = append(kinds, u.GetKind())
+			if spec, _ := u.Object["spec"].(map[string]any); u.GetKind() == "DataSharingApproval" && spec["decision"] != "Suspend" {
+				t.Errorf("%s comes back as %v", u.GetName(), spec["decision"])
+			}
+		}
+	}
+	if got := strings.Join(kinds, " "); got != "DataSharingApproval DataSharingApproval DataSharingLink" {
+		t.Errorf("order: %s", got)
+	}
+	if r := []rune(string(p.decisions[1].Spec.Reason)); len(r) != 1000 {
+		t.Errorf("a reason of %d characters", len(r))
+	}
+}

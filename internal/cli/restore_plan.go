@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// AnnotationRestoredFrom is on a decision that kubectl gov restore wrote. It says
+// who decided what in the cluster of the export.
+const AnnotationRestoredFrom = "platform.gov.vn/restored-from"
+
+// phase is a step of a restore. What closes goes first, and a step that closes
+// must be complete before the next one begins.
+type phase struct {
+	title  string
+	closes bool
+	items  []*unstructured.Unstructured
+}
+
+// restorePlan is what a restore does with an export.
+type restorePlan struct {
+	phases []phase
+	// decisions are those that close, each as a suspension.
+	decisions []v1alpha1.DataSharingApproval
+	// approvals that were in effect; they are given again by people.
+	approvals []v1alpha1.DataSharingApproval
+	// skipped are objects that were being deleted.
+	skipped []*unstructured.Unstructured
+	// records are the decisions on the record of each link, by namespace/name.
+	records map[string][]any
+}
+
+// planRestore sorts an export into phases. No decision that opens is in them: an
+// approval is bound to UIDs that the new cluster does not have, and only people
+// approve.
+func planRestore(e *Export) (*restorePlan, error) {
+	p := &restorePlan{records: map[string][]any{}}
+	byKind := map[string][]*unstructured.Unstructured{}
+	hashes := map[string]string{}
+	for _, o := range e.Objects {
+		u := &unstructured.Unstructured{Object: o}
+		if u.GetKind() == "DataSharingLink" {
+			hashes[u.GetNamespace()+"/"+u.GetName()], _, _ = unstructured.NestedString(o, "status", "specHash")
+			p.records[u.GetNamespace()+"/"+u.GetName()], _, _ = unstructured.NestedSlice(o, "status", "decisions")
+		}
+		// A standard or a decision that is being deleted closes until it is gone.
+		if u.GetDeletionTimestamp() != nil && u.GetKind() != "SecurityPolicy" && u.GetKind() != "DataSharingApproval" {
+			p.skipped = append(p.skipped, u)
+			continue
+		}
+		byKind[u.GetKind()] = append(byKind[u.GetKind()], u)
+	}
+	for _, u := range byKind["DataSharingApproval"] {
+		var a v1alpha1.DataSharingApproval
+		if err := convert(u, &a); err != nil {
+			return nil, err
+		}
+		switch link := string(a.Spec.LinkRef.Namespace) + "/" + string(a.Spec.LinkRef.Name); {
+		case a.Spec.Decision != v1alpha1.DecisionApprove:
+			p.decisions = append(p.decisions, closing(e.Cluster, &a))
+		case a.DeletionTimestamp == nil && a.Spec.SpecHash != "" && a.Spec.SpecHash == hashes[link]:
+			p.approvals = append(p.approvals, a)
+		}
+	}
+	sortByClaim(byKind["DataService"])
+	p.phases = []phase{
+		{"standards", true, byKind["SecurityPolicy"]},
+		{"agencies", true, byKind["Agency"]},
+		{"decisions that close", true, nil},
+		{"shared platforms", false, byKind["SharedPlatform"]},
+		{"portals", false, byKind["AgencyPortal"]},
+		{"data services", false, byKind["DataService"]},
+		{"links", false, byKind["DataSharingLink"]},
+	}
+	for i := range p.decisions {
+		content, err := json.Marshal(&p.decisions[i])
+		if err != nil {
+			return nil, err
+		}
+		u := &unstructured.Unstructured{}
+		if err := u.UnmarshalJSON(content); err != nil {
+			return nil, err
+		}
+		unstructured.RemoveNestedField(u.Object, "status")
+		p.phases[2].items = append(p.phases[2].items, u)
+	}
+	return p, nil
+}
+
+// convert decodes an object of the file as its kind.
+func convert(u *unstructured.Unstructured, into any) error {
+	data, err := json.Marshal(u.Object)
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s of the file can't be read: %w", u.GetKind(), objectName(u), err)
+	}
+	return nil
+}
+
+// closing is what a restore writes for a suspension or a rejection. A rejection
+// is bound to a scope of the old cluster and would refuse nothing in the new one,
+// so it becomes a suspension, which holds whatever the scope is.
+func closing(cluster string, a *v1alpha1.DataSharingApproval) v1alpha1.DataSharingApproval {
+	from, _ := visibleJSON(map[string]string{
+		"cluster": cluster, "uid": string(a.UID), "approver": a.Spec.Approver, "decision": string(a.Spec.Decision), "specHash": a.Spec.SpecHash,
+		"created": a.CreationTimestamp.UTC().Format("2006-01-02T15:04:05Z"),
+	})
+	reason := []rune(string(a.Spec.Reason))
+	prefix := []rune("Restored: ")
+	if a.Spec.Decision == v1alpha1.DecisionReject {
+		prefix = []rune("Restored rejection: ")
+	}
+	// The schema counts at most 1000 characters.
+	reason = append(prefix, reason[:min(len(reason), 1000-len(prefix))]...)
+	annotations := maps.Clone(a.Annotations)
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[AnnotationRestoredFrom] = from
+	out := v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name, Labels: a.Labels, Annotations: annotations}}
+	out.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DataSharingApproval"))
+	out.Spec = v1alpha1.DataSharingApprovalSpec{
+		LinkRef: a.Spec.LinkRef, Decision: v1alpha1.DecisionSuspend,
+		Reason: v1alpha1.Text(strings.TrimSpace(string(reason))), Approver: "",
+	}
+	return out
+}
+
+// sortByClaim puts services first that own their dataset, the longest owner
+// before all others, so that nobody else comes to own it.
+func sortByClaim(services []*unstructured.Unstructured) {
+	since := func(u *unstructured.Unstructured) string {
+		at, _, _ := unstructured.NestedString(u.Object, "status", "claim", "heldSince")
+		if at == "" {
+			return "9"
+		}
+		return at
+	}
+	slices.SortStableFunc(services, func(a, b *unstructured.Unstructured) int { return strings.Compare(since(a), since(b)) })
+}
+
+// fresh is an object of the file as it is created: without what belongs to the
+// old cluster. Owner references would have the garbage collector remove it.
+func fresh(u *unstructured.Unstructured) *unstructured.Unstructured {
+	out := &unstructured.Unstructured{Object: map[string]any{}}
+	out.SetGroupVersionKind(u.GroupVersionKind())
+	out.SetNamespace(u.GetNamespace())
+	out.SetName(u.GetName())
+	out.SetLabels(u.GetLabels())
+	out.SetAnnotations(u.GetAnnotations())
+	if spec, ok := u.Object["spec"].(map[string]any); ok {
+		out.Object["spec"] = (&unstructured.Unstructured{Object: spec}).DeepCopy().Object
+	}
+	if u.GetKind() == "Agency" {
+		// It names a namespace of the old cluster.
+		unstructured.RemoveNestedField(out.Object, "spec", "adoptNamespace")
+	}
+	return out
+}
+
+// objectName is an object's namespace and name for people.
+func objectName(u *unstructured.Unstructured) string {
+	if u.GetNamespace() == "" {
+		return u.GetName()
+	}
+	return u.GetNamespace() + "/" + u.GetName()
+}
+
+// approveCommand is how an approval of the old cluster is given again.
+func approveCommand(a *v1alpha1.DataSharingApproval) string {
+	agency, _ := names.AgencyOf(a.Namespace)
+	return fmt.Sprintf("kubectl gov approve %s -n %s --as-agency %s", a.Spec.LinkRef.Name, a.Spec.LinkRef.Namespace, agency)
+}
