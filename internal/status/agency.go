@@ -43,7 +43,7 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 			set.False(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonProgressing, "Kubernetes has not counted what is in namespace "+a.Status.Namespace+" yet; until then its quota bounds no numbers of objects. If this stays, look whether kube-controller-manager runs.")
 			break
 		}
-		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist.")
+		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist."+unbounded(in))
 	}
 	isolatedNamespace(set, in)
 	if out.Zones != nil {
@@ -61,6 +61,15 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 		how = stalled
 	}
 	finish(&a.Status.StatusBase, set, how)
+}
+
+// unbounded says that an agency may make any number of objects, which is so
+// before Kubernetes counts them and must not stay so unseen.
+func unbounded(in desired.AgencyInput) string {
+	if in.Counts {
+		return ""
+	}
+	return " Numbers of objects are not bounded yet: no ResourceQuota with label " + names.LabelQuotaCanary + " in the operator's namespace shows that Kubernetes counts them. If this stays, apply the installation again and look whether kube-controller-manager runs."
 }
 
 // isolatedNamespace says whether only the operator's policies open the agency's

@@ -84,7 +84,8 @@ func runMemory(b *testing.B, n int) {
 		p.Spec.DataSharing = &v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}
 	}))
 	create(env.Admin, harness.Agency(padder, "M01", func(a *v1alpha1.Agency) { a.Spec.Quota.Portals = ptr.To(int32(1000)) }))
-	create(env.Admin, harness.Agency(other, "M02"))
+	usual := harness.Agency(other, "M02") // The API server fills in the default quota.
+	create(env.Admin, usual)
 	create(env.Admin, harness.Portal(other, "gives"))
 	create(env.Admin, harness.Service(other, "data", "gives", manyOperations))
 	waitQuiet(op, 2*time.Second)
@@ -96,7 +97,7 @@ func runMemory(b *testing.B, n int) {
 		waitQuiet(op, 3*time.Second)
 	}()
 	perAgency := 0.0
-	for _, k := range bounds(padder, other) {
+	for _, k := range bounds(padder, other, usual.Spec.Quota) {
 		before := heapOf(op)
 		stored := 0
 		for i := range n {
@@ -131,9 +132,9 @@ func heapOf(op *harness.Operator) uint64 {
 	return heap()
 }
 
-func bounds(agency, other string) []bound {
+func bounds(agency, other string, q v1alpha1.AgencyQuota) []bound {
 	return []bound{
-		{"AgencyPortal", 20, func(i int) client.Object {
+		{"AgencyPortal", int(*q.Portals), func(i int) client.Object {
 			return harness.Portal(agency, fmt.Sprintf("p%d", i), func(p *v1alpha1.AgencyPortal) {
 				for j := range 64 {
 					p.Spec.Env = append(p.Spec.Env, v1alpha1.EnvVar{Name: fmt.Sprintf("V%d", j), Value: strings.Repeat("x", 900)})
@@ -143,10 +144,10 @@ func bounds(agency, other string) []bound {
 				}
 			})
 		}},
-		{"DataService", 50, func(i int) client.Object {
+		{"DataService", int(*q.DataServices), func(i int) client.Object {
 			return harness.Service(agency, fmt.Sprintf("s%d", i), "p0", manyOperations)
 		}},
-		{"DataSharingLink", 100, func(i int) client.Object {
+		{"DataSharingLink", int(*q.Links), func(i int) client.Object {
 			return harness.Link(agency, fmt.Sprintf("l%d", i), fmt.Sprintf("p%d", i%10), other, "data", func(l *v1alpha1.DataSharingLink) {
 				l.Spec.Operations = nil
 				for j := range 64 {
@@ -156,7 +157,7 @@ func bounds(agency, other string) []bound {
 				l.Spec.LegalBasis = v1alpha1.Text(strings.Repeat("x", 500))
 			})
 		}},
-		{"DataSharingApproval", 500, func(i int) client.Object {
+		{"DataSharingApproval", int(*q.Approvals), func(i int) client.Object {
 			l := harness.Link(agency, fmt.Sprintf("l%d", i), "p0", other, "data")
 			a := harness.Approval(agency, l, v1alpha1.DecisionSuspend)
 			a.Spec.Approver = "mallory@" + agency

@@ -3,9 +3,11 @@ package threats
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -54,8 +56,9 @@ func TestThreat42_ObjectsAreCounted(t *testing.T) {
 }
 
 // TestThreat42_BoundsOutliveTheCanary removes what showed that Kubernetes
-// counts, and edits an agency.
-// Fails when the canary alone decides: the bounds go with it.
+// counts, edits an agency and makes another.
+// Fails when the canary alone decides: the bounds go with it; and when an agency
+// without bounds says nothing of it.
 func TestThreat42_BoundsOutliveTheCanary(t *testing.T) {
 	operate(t)
 	agency := newAgency(t, "u42")
@@ -81,4 +84,9 @@ func TestThreat42_BoundsOutliveTheCanary(t *testing.T) {
 		}
 		return nil
 	})
+	later := newAgency(t, "v42")
+	ready := meta.FindStatusCondition(later.Status.Conditions, v1alpha1.ConditionNamespaceReady)
+	if !strings.Contains(ready.Message, "not bounded") || !strings.Contains(ready.Message, names.LabelQuotaCanary) {
+		t.Errorf("an agency whose objects nobody counts says %q", ready.Message)
+	}
 }
