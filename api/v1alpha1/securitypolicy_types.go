@@ -253,8 +253,8 @@ type SecurityPolicySpec struct {
 	// +optional
 	Logging *LoggingControl `json:"logging,omitempty"`
 	// acceptedImpact states how much that runs a change of this policy may stop.
-	// Without it, a change that would stop more than the installation's bound is
-	// held: status.impact shows what it would stop. A statement counts for one
+	// Without it, a change is held with which all policies together would stop
+	// more than the installation's bound: status.impact shows what it would stop. A statement counts for one
 	// change; state it anew for the next.
 	// +optional
 	AcceptedImpact *AcceptedImpact `json:"acceptedImpact,omitempty"`
@@ -316,6 +316,31 @@ type Impacted struct {
 	Control string `json:"control"`
 }
 
+// RecentStops is what changes of a policy stopped that nobody had confirmed.
+//
+// +kubebuilder:validation:XValidation:rule="self.at > timestamp('2000-01-01T00:00:00Z') && self.at < timestamp('2200-01-01T00:00:00Z')",message="at must be a time of RFC 3339 in the years 2000 to 2199"
+type RecentStops struct {
+	// at is when the last of the changes took effect.
+	// +required
+	At metav1.Time `json:"at"`
+	// portals is the number of running portals that stopped.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
+	Portals int32 `json:"portals"`
+	// links is the number of open data-sharing links that closed.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
+	Links int32 `json:"links"`
+	// following are those of the links that closed because one of their ends
+	// stopped.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1073741824
+	Following int32 `json:"following"`
+}
+
 // SecurityPolicyStatus is what the operator observed.
 type SecurityPolicyStatus struct {
 	StatusBase `json:",inline"`
@@ -356,6 +381,11 @@ type SecurityPolicyStatus struct {
 	// does not count for another one.
 	// +optional
 	UsedAcceptance *AcceptedImpact `json:"usedAcceptance,omitempty"`
+	// recentStops is what the policy's last changes stopped without
+	// acceptedImpact. It counts against the installation's bound, which all
+	// policies share, until its window is over.
+	// +optional
+	RecentStops *RecentStops `json:"recentStops,omitempty"`
 }
 
 // SecurityPolicy is one standard of the authority. Several policies that select

@@ -62,6 +62,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, byOwner).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(r.policiesOfPortal), builder.WithPredicates(countsChanged())).
 		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(r.heldPolicies), builder.WithPredicates(openChanged())).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLater(r.heldPolicies), builder.WithPredicates(shareChanged())).
 		Complete(guard)
 }
 
@@ -87,7 +88,21 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.
 	orphansErr := r.Applier.RemoveOrphans(ctx, owner.Kind, client.ObjectKeyFromObject(p), p.UID)
 	res, err := r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
 	status.SecurityPolicy(in, out, res, err)
-	return ctrl.Result{RequeueAfter: res.RetryAfter()}, errors.Join(orphansErr, err)
+	return ctrl.Result{RequeueAfter: retryAfter(res, out, now)}, errors.Join(orphansErr, err)
+}
+
+// retryAfter is when a policy has to be looked at again: what it shares the bound
+// with counts for a while only.
+func retryAfter(res apply.Result, out desired.PolicyOutput, now time.Time) time.Duration {
+	after := res.RetryAfter()
+	if out.Held == nil || out.Held.Until.IsZero() {
+		return after
+	}
+	window := max(out.Held.Until.Sub(now), time.Second)
+	if after == 0 {
+		return window
+	}
+	return min(after, window)
 }
 
 // gone removes what a policy left behind whose dependents the deletion orphaned.

@@ -57,6 +57,17 @@ func countsChanged() predicate.Predicate {
 	}}
 }
 
+// shareChanged passes policies that take more or less of the bound that all share.
+func shareChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.SecurityPolicy)
+		after, ok2 := e.ObjectNew.(*v1alpha1.SecurityPolicy)
+		return ok1 && ok2 && (before.Generation != after.Generation ||
+			!equality.Semantic.DeepEqual(before.Status.InForce, after.Status.InForce) ||
+			!equality.Semantic.DeepEqual(before.Status.RecentStops, after.Status.RecentStops))
+	}}
+}
+
 // openChanged passes links that open or close, or are deleted.
 func openChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,12 +34,15 @@ type StandardImpact struct {
 	Links   int `json:"links"`
 	// Held is true when the operator would hold the policy as it stands in the file.
 	Held bool `json:"held"`
+	// Shares are the policies that count against the same bound: they wait too, or
+	// stopped something within its window.
+	Shares []string `json:"sharesBoundWith,omitempty"`
 	// Stops lists the portals and links.
 	Stops []desired.Stop `json:"stops"`
 }
 
 // Impact computes what each of the policies would stop of what runs now, with
-// the operator's own code. Each is looked at by itself.
+// the operator's own code. They share the bound.
 func Impact(ctx context.Context, reader client.Reader, s settings.Settings, now time.Time, policies []v1alpha1.SecurityPolicy) ([]StandardImpact, error) {
 	c, err := readCountry(ctx, platformOnly{reader}, s)
 	if err != nil {
@@ -47,17 +51,22 @@ func Impact(ctx context.Context, reader client.Reader, s settings.Settings, now 
 	if err := c.needsAll("the impact of a standard"); err != nil {
 		return nil, err
 	}
-	bound := policy.Bound{Count: s.Bound().Portals, Percent: s.Bound().Percent}
-	var out []StandardImpact
+	bound := policy.Bound{Count: s.Bound().Portals, Percent: s.Bound().Percent, Window: s.Bound().Window.Duration}
+	applied := make([]v1alpha1.SecurityPolicy, len(policies))
 	for i := range policies {
-		p := c.applied(policies[i])
-		in, err := gather.Impact(ctx, c.store, s, now, &p)
+		applied[i] = c.applied(policies[i])
+	}
+	var out []StandardImpact
+	for i := range applied {
+		p := applied[i]
+		in, err := gather.Impact(ctx, c.store, s, now, &p, applied...)
 		if err != nil {
 			return nil, err
 		}
-		impact := desired.ImpactOf(in)
+		impact := desired.Weigh(in, bound, now)
 		out = append(out, StandardImpact{Policy: p.Name, Running: impact.Running, Portals: impact.Portals, Links: impact.Links, Stops: append([]desired.Stop{}, impact.Stops...),
-			Held: policy.Pending(&p) && bound.Exceeds(impact.Stopped) && !policy.Accepts(p.Spec.AcceptedImpact, p.Status.UsedAcceptance, impact.Stopped)})
+			Shares: slices.Compact(slices.Sorted(slices.Values(slices.Concat(impact.Pending, impact.Recent)))),
+			Held:   policy.Pending(&p) && impact.Exceeds(bound) && !policy.Accepts(p.Spec.AcceptedImpact, p.Status.UsedAcceptance, impact.Stopped)})
 	}
 	return out, nil
 }
@@ -161,6 +170,9 @@ func PrintImpact(w io.Writer, i StandardImpact, b settings.ImpactBound) {
 	}
 	say(w, "It is held (bound: %d, or %d %% from two on), until these comply or you set\n", b.Portals, b.Percent)
 	say(w, "  acceptedImpact: {portals: %d, links: %d}\n", i.Portals, i.Links)
+	if len(i.Shares) > 0 {
+		say(w, "%s\n", clipLine("It shares the bound with "+strings.Join(i.Shares, ", "), lineWidth))
+	}
 }
 
 func newImpactCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -170,8 +182,8 @@ func newImpactCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 		Use:   "impact -f POLICY.yaml",
 		Short: "Show what a standard would stop that runs, before it is applied",
 		Long: `Impact takes SecurityPolicies from files, applies them to nothing, and shows which running portals and open links of the cluster
-would stop, with the control, the value found and the value wanted. It uses the operator's own code. Several policies are looked
-at one by one. It ends with 0 when nothing would stop, 1 when something would, 2 on an error. It writes nothing.`,
+would stop, with the control, the value found and the value wanted. It uses the operator's own code. What several policies stop
+counts against one bound, with what waits in the cluster and what took effect there lately. It ends with 0 when nothing would stop, 1 when something would, 2 on an error. It writes nothing.`,
 		Example: "  kubectl gov impact -f level-3.yaml\n\n  # how many, for a script\n  kubectl gov impact -f level-3.yaml -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

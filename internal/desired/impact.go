@@ -44,9 +44,14 @@ type Stop struct {
 // ImpactOf computes what would stop. A portal stops that runs, complies with the
 // policies in force, and would not if the newest spec were.
 func ImpactOf(in ImpactInput) Impact {
-	out := Impact{Stopped: policy.Stopped{Running: in.Running}}
-	after := policy.Accept(in.Policies, in.Policy)
-	stopped, replaced := stoppedPortals(in, after)
+	return impactOf(in, in.Policies, []v1alpha1.SecurityPolicy{*in.Policy})
+}
+
+// impactOf computes what would stop if all the changed policies took effect.
+func impactOf(in ImpactInput, before, changed []v1alpha1.SecurityPolicy) Impact {
+	var stops []Stop
+	after := acceptAll(before, changed)
+	stopped, replaced := stoppedPortals(in, before, changed)
 	for i := range in.Portals {
 		p := in.Portals[i].Portal
 		f := stopped[portalKey(p)]
@@ -54,35 +59,54 @@ func ImpactOf(in ImpactInput) Impact {
 			f = replaced[portalKey(p)]
 		}
 		if f != nil {
-			out.Portals++
-			out.Stops = append(out.Stops, Stop{Impacted: impacted(kindPortal, p.Namespace, p.Name, f.Control), Found: f.Found, Wanted: f.Wanted})
+			stops = append(stops, Stop{Impacted: impacted(kindPortal, p.Namespace, p.Name, f.Control), Found: f.Found, Wanted: f.Wanted})
 		}
 	}
 	for i := range in.Links {
-		stop := linkStops(in.Links[i], in.Policies, after, stopped)
-		if stop == nil {
+		if stop := linkStops(in.Links[i], before, after, stopped); stop != nil {
+			stops = append(stops, *stop)
+		}
+	}
+	return countStops(in.Running, stops)
+}
+
+// countStops sorts and counts what would stop.
+func countStops(running int, stops []Stop) Impact {
+	out := Impact{Stopped: policy.Stopped{Running: running}, Stops: stops}
+	slices.SortFunc(out.Stops, func(a, b Stop) int { return compareImpacted(a.Impacted, b.Impacted) })
+	for _, s := range out.Stops {
+		if s.Kind == kindPortal {
+			out.Portals++
 			continue
 		}
 		out.Links++
-		if stop.Follows {
+		if s.Follows {
 			out.Consequent++
 		}
-		out.Stops = append(out.Stops, *stop)
 	}
-	slices.SortFunc(out.Stops, func(a, b Stop) int { return compareImpacted(a.Impacted, b.Impacted) })
 	return out
 }
 
-// NeedsLinks reports whether a change can close links: it changes what the
-// policy demands of them, or stops portals.
+func acceptAll(all, changed []v1alpha1.SecurityPolicy) []v1alpha1.SecurityPolicy {
+	for i := range changed {
+		all = policy.Accept(all, &changed[i])
+	}
+	return all
+}
+
+// NeedsLinks reports whether the change, or one that waits beside it, can close
+// links: it changes what a policy demands of them, or stops portals.
 func NeedsLinks(in ImpactInput) bool {
-	if in.Policy.Spec.DataSharing != nil {
-		return true
+	changed := append(policy.PendingBeside(in.Policies, in.Policy.Name), *in.Policy)
+	for i := range changed {
+		if changed[i].Spec.DataSharing != nil {
+			return true
+		}
+		if spec := policy.SpecInForce(&changed[i]); spec != nil && spec.DataSharing != nil {
+			return true
+		}
 	}
-	if spec := policy.SpecInForce(in.Policy); spec != nil && spec.DataSharing != nil {
-		return true
-	}
-	stopped, _ := stoppedPortals(in, policy.Accept(in.Policies, in.Policy))
+	stopped, _ := stoppedPortals(in, in.Policies, changed)
 	return len(stopped) > 0
 }
 
@@ -92,8 +116,8 @@ func portalKey(p *v1alpha1.AgencyPortal) string { return p.Namespace + "/" + p.N
 // for each whose pods would all be replaced for their isolation: whether a
 // runtime class or a node pool of that name exists shows only then, and until
 // then no pod that is lost comes back.
-func stoppedPortals(in ImpactInput, after []v1alpha1.SecurityPolicy) (stopped, replaced map[string]*v1alpha1.PolicyFinding) {
-	before, then := policy.InForce(in.Policies), policy.InForce(after)
+func stoppedPortals(in ImpactInput, all, changed []v1alpha1.SecurityPolicy) (stopped, replaced map[string]*v1alpha1.PolicyFinding) {
+	before, then := policy.InForce(all), policy.InForce(acceptAll(all, changed))
 	stopped, replaced = map[string]*v1alpha1.PolicyFinding{}, map[string]*v1alpha1.PolicyFinding{}
 	for _, p := range in.Portals {
 		last := p.Portal.Status.LastCompliant
@@ -102,7 +126,8 @@ func stoppedPortals(in ImpactInput, after []v1alpha1.SecurityPolicy) (stopped, r
 		}
 		s := portalScope(p)
 		level, _ := policy.SecurityLevel(last, p.Settings.SecurityLevels)
-		if !policy.Selects(in.Policy.Spec.Selector, policy.Subject{Level: level, Agency: s.agency, Exposure: last.Exposure}) {
+		subject := policy.Subject{Level: level, Agency: s.agency, Exposure: last.Exposure}
+		if !slices.ContainsFunc(changed, func(c v1alpha1.SecurityPolicy) bool { return policy.Selects(c.Spec.Selector, subject) }) {
 			// What does not select a portal demands nothing of it.
 			continue
 		}

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
@@ -17,8 +20,10 @@ type PolicyInput struct {
 	Portals []v1alpha1.AgencyPortal
 	// Running is what runs; nil unless the newest spec is not in force yet.
 	Running *ImpactInput
-	// Bound is how much a change may stop by itself.
+	// Bound is how much changes of all policies may stop without confirmation.
 	Bound policy.Bound
+	// Now is the time from which the bound's window counts back.
+	Now time.Time
 }
 
 // PolicyOutput is what should exist for a SecurityPolicy.
@@ -30,7 +35,10 @@ type PolicyOutput struct {
 	// InForce is the spec that what runs is held to; nil for none.
 	InForce *v1alpha1.SecurityPolicySpec
 	// Held is what the newest spec would stop; nil unless it is held for that.
-	Held *Impact
+	Held *Weighed
+	// Recent is what the policy stopped lately without confirmation; nil for
+	// nothing.
+	Recent *v1alpha1.RecentStops
 	// Used is the author's statement that a change needed.
 	Used *v1alpha1.AcceptedImpact
 }
@@ -71,12 +79,16 @@ func (out *PolicyOutput) accept(in PolicyInput) {
 		// The author has taken the statement back, or made another one.
 		out.Used = nil
 	}
+	if in.Bound.Counts(p.Status.RecentStops, in.Now) {
+		out.Recent = p.Status.RecentStops
+	}
 	if !policy.Pending(p) || in.Running == nil {
 		return
 	}
-	impact := ImpactOf(*in.Running)
+	impact := Weigh(*in.Running, in.Bound, in.Now)
 	switch {
-	case !in.Bound.Exceeds(impact.Stopped):
+	case !impact.Exceeds(in.Bound):
+		out.Recent = addStops(out.Recent, impact.Stopped, in.Now)
 	case policy.Accepts(p.Spec.AcceptedImpact, out.Used, impact.Stopped):
 		out.Used = p.Spec.AcceptedImpact
 	default:
@@ -86,6 +98,22 @@ func (out *PolicyOutput) accept(in PolicyInput) {
 			out.InForce = &standing
 		}
 	}
+}
+
+// addStops adds to what a policy stopped lately. All of it counts from the last
+// change on.
+func addStops(recent *v1alpha1.RecentStops, s policy.Stopped, now time.Time) *v1alpha1.RecentStops {
+	if s.Portals+s.Links == 0 {
+		return recent
+	}
+	sum := v1alpha1.RecentStops{At: metav1.NewTime(now)}
+	if recent != nil {
+		sum.Portals, sum.Links, sum.Following = recent.Portals, recent.Links, recent.Following
+	}
+	sum.Portals += int32(s.Portals)      //nolint:gosec // at most the bound
+	sum.Links += int32(s.Links)          //nolint:gosec // at most the bound
+	sum.Following += int32(s.Consequent) //nolint:gosec // at most the bound
+	return &sum
 }
 
 func violation(p *v1alpha1.AgencyPortal, policy string) *v1alpha1.PolicyFinding {

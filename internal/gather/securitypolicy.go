@@ -3,6 +3,7 @@ package gather
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,7 +19,7 @@ import (
 // looked at only while the newest spec is not in force.
 func SecurityPolicy(ctx context.Context, r client.Reader, s settings.Settings, now time.Time, p *v1alpha1.SecurityPolicy) (desired.PolicyInput, error) {
 	bound := s.Bound()
-	in := desired.PolicyInput{Policy: p, Bound: policy.Bound{Count: bound.Portals, Percent: bound.Percent}}
+	in := desired.PolicyInput{Policy: p, Now: now, Bound: policy.Bound{Count: bound.Portals, Percent: bound.Percent, Window: bound.Window.Duration}}
 	var portals v1alpha1.AgencyPortalList
 	if err := r.List(ctx, &portals, client.MatchingFields{IndexPortalPolicy: p.Name}); err != nil {
 		return in, fmt.Errorf("list portals of policy: %w", err)
@@ -32,12 +33,17 @@ func SecurityPolicy(ctx context.Context, r client.Reader, s settings.Settings, n
 	return in, err
 }
 
-// Impact reads what the newest spec of a policy could stop.
-func Impact(ctx context.Context, r client.Reader, s settings.Settings, now time.Time, p *v1alpha1.SecurityPolicy) (desired.ImpactInput, error) {
+// Impact reads what the newest spec of a policy could stop, if the other ones that
+// are given waited beside it.
+func Impact(ctx context.Context, r client.Reader, s settings.Settings, now time.Time, p *v1alpha1.SecurityPolicy, others ...v1alpha1.SecurityPolicy) (desired.ImpactInput, error) {
 	in := desired.ImpactInput{Policy: p}
 	var err error
 	if in.Policies, err = policies(ctx, r); err != nil {
 		return in, err
+	}
+	for i := range others {
+		same := func(o v1alpha1.SecurityPolicy) bool { return o.Name == others[i].Name }
+		in.Policies = append(slices.DeleteFunc(slices.Clone(in.Policies), same), others[i])
 	}
 	var portals v1alpha1.AgencyPortalList
 	if err := r.List(ctx, &portals, client.UnsafeDisableDeepCopy); err != nil {

@@ -1,13 +1,47 @@
 package policy
 
-import "github.com/govplatform/govplatform/api/v1alpha1"
+import (
+	"slices"
+	"time"
 
-// Bound is how much one change of a standard may stop by itself.
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+// Bound is how much changes of standards, all together, may stop within the
+// window without somebody's confirmation.
 type Bound struct {
 	// Count is the most running portals and open links.
 	Count int
 	// Percent is the largest share of what runs, for two or more of them.
 	Percent int
+	// Window is how long counts what a change stopped.
+	Window time.Duration
+}
+
+// Recent counts what changes of policies stopped within the window without
+// confirmation, names the policies, and says when the first of it no longer
+// counts. A time in the future counts: the clock was set back.
+func (b Bound) Recent(all []v1alpha1.SecurityPolicy, now time.Time) (sum Stopped, policies []string, until time.Time) {
+	for i := range all {
+		r := all[i].Status.RecentStops
+		if !b.Counts(r, now) {
+			continue
+		}
+		sum.Portals += int(r.Portals)
+		sum.Links += int(r.Links)
+		sum.Consequent += int(r.Following)
+		policies = append(policies, all[i].Name)
+		if end := r.At.Add(b.Window); until.IsZero() || end.Before(until) {
+			until = end
+		}
+	}
+	slices.Sort(policies)
+	return sum, policies, until
+}
+
+// Counts reports whether what a policy stopped counts still.
+func (b Bound) Counts(r *v1alpha1.RecentStops, now time.Time) bool {
+	return r != nil && now.Before(r.At.Add(b.Window))
 }
 
 // Stopped counts what a change of a standard would stop.

@@ -116,6 +116,18 @@ func Accept(all []v1alpha1.SecurityPolicy, p *v1alpha1.SecurityPolicy) []v1alpha
 	return append(out, accepted)
 }
 
+// PendingBeside returns the policies other than the named one whose newest spec
+// is not in force yet and may still come to be.
+func PendingBeside(all []v1alpha1.SecurityPolicy, name string) []v1alpha1.SecurityPolicy {
+	var out []v1alpha1.SecurityPolicy
+	for i := range all {
+		if p := &all[i]; p.Name != name && p.DeletionTimestamp == nil && Pending(p) {
+			out = append(out, *p)
+		}
+	}
+	return out
+}
+
 func withSpec(p *v1alpha1.SecurityPolicy, spec *v1alpha1.SecurityPolicySpec) v1alpha1.SecurityPolicy {
 	out := *p
 	out.Spec = *spec

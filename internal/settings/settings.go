@@ -14,6 +14,7 @@ import (
 	"time"
 	_ "time/tzdata" // The operator's image has no zones of its own.
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 
@@ -79,25 +80,33 @@ type Settings struct {
 	ClusterRanges []string `json:"clusterRanges,omitempty"`
 	// TimeZone in which times are shown, e.g. Asia/Ho_Chi_Minh; empty for UTC.
 	TimeZone string `json:"timeZone,omitempty"`
-	// ImpactBound is how much one change of a standard may stop before somebody
-	// has to confirm it; the shipped one when it is left out.
+	// ImpactBound is how much changes of standards may stop before somebody has to
+	// confirm it; the shipped one when it is left out.
 	ImpactBound *ImpactBound `json:"impactBound,omitempty"`
 }
 
-// ImpactBound holds a change of a standard that would stop more.
+// ImpactBound holds a change of a standard with which all standards together
+// would stop more within the window, not counting what somebody confirmed.
 type ImpactBound struct {
 	// Portals is the most running portals and open links, taken together.
 	Portals int `json:"portals"`
 	// Percent is the largest share of all that run, for two or more of them.
 	Percent int `json:"percent"`
+	// Window is how long counts what a change stopped, 1m to 168h; 1h when it is
+	// left out.
+	Window metav1.Duration `json:"window,omitempty"`
 }
 
 // Bound returns the bound that holds, also where the settings name none.
 func (s Settings) Bound() ImpactBound {
-	if s.ImpactBound == nil {
-		return ImpactBound{Portals: 5, Percent: 10}
+	b := ImpactBound{Portals: 5, Percent: 10}
+	if s.ImpactBound != nil {
+		b = *s.ImpactBound
 	}
-	return *s.ImpactBound
+	if b.Window.Duration == 0 {
+		b.Window.Duration = time.Hour
+	}
+	return b
 }
 
 // Default returns the settings of the seed regime, as shipped.
@@ -159,6 +168,9 @@ func (s Settings) validate() error {
 	}
 	if b := s.Bound(); b.Portals < 1 || b.Percent < 1 || b.Percent > 100 {
 		return fmt.Errorf("impactBound is {portals: %d, percent: %d}: use 1 or more portals, because one that stops is no great impact, and 1 to 100 percent", b.Portals, b.Percent)
+	}
+	if w := s.Bound().Window.Duration; w < time.Minute || w > 7*24*time.Hour {
+		return fmt.Errorf("impactBound.window is %s: use 1m to 168h, because changes that follow each other within it share the bound", w)
 	}
 	if len(s.SecurityLevels) == 0 {
 		return fmt.Errorf("securityLevels is empty: without rules every system would have level 1; list the rules")

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 func TestDefault(t *testing.T) {
@@ -90,13 +92,18 @@ func TestShow(t *testing.T) {
 // TestImpactBound: settings from before the bound have the shipped one, and a
 // bound that would hold everything or nothing is refused.
 func TestImpactBound(t *testing.T) {
-	const shipped = "impactBound:\n  portals: 5\n  percent: 10\n"
+	const shipped = "impactBound:\n  portals: 5\n  percent: 10\n  window: 1h\n"
+	hour := metav1.Duration{Duration: time.Hour}
 	for _, tt := range []struct {
 		bound string
 		want  ImpactBound
 	}{
-		{"", ImpactBound{Portals: 5, Percent: 10}},
-		{"impactBound: {portals: 20, percent: 3}\n", ImpactBound{Portals: 20, Percent: 3}},
+		{"", ImpactBound{Portals: 5, Percent: 10, Window: hour}},
+		{"impactBound: {portals: 20, percent: 3}\n", ImpactBound{Portals: 20, Percent: 3, Window: hour}},
+		{"impactBound: {portals: 20, percent: 3, window: 24h}\n", ImpactBound{Portals: 20, Percent: 3, Window: metav1.Duration{Duration: 24 * time.Hour}}},
+		{"impactBound: {portals: 20, percent: 3, window: 59s}\n", ImpactBound{}},
+		{"impactBound: {portals: 20, percent: 3, window: 169h}\n", ImpactBound{}},
+		{"impactBound: {portals: 20, percent: 3, window: -1h}\n", ImpactBound{}},
 		{"impactBound: {portals: 0, percent: 3}\n", ImpactBound{}},
 		{"impactBound: {portals: 20, percent: 0}\n", ImpactBound{}},
 		{"impactBound: {portals: 20, percent: 101}\n", ImpactBound{}},
@@ -109,7 +116,7 @@ func TestImpactBound(t *testing.T) {
 		if err == nil && s.Bound() != tt.want {
 			t.Errorf("%q: %+v", tt.bound, s.Bound())
 		}
-		if err != nil && !strings.Contains(err.Error(), "impactBound is") {
+		if err != nil && !strings.Contains(err.Error(), "impactBound") {
 			t.Errorf("%q: the error does not name the field: %v", tt.bound, err)
 		}
 	}

@@ -3,11 +3,13 @@ package status
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/policy"
 )
 
 const (
@@ -26,7 +28,7 @@ func SecurityPolicy(in desired.PolicyInput, out desired.PolicyOutput, res apply.
 	p.Status.Matched, p.Status.Compliant, p.Status.Violating = out.Matched, out.Compliant, out.Violating
 	p.Status.Violators = out.Violators[:min(len(out.Violators), maxViolators)]
 	p.Status.InForce, p.Status.UsedAcceptance = out.InForce, out.Used
-	p.Status.Impact = impactOf(out.Held)
+	p.Status.Impact, p.Status.RecentStops = impactOf(out.Held), out.Recent
 	how := moving
 	switch {
 	case !applied(set, v1alpha1.ConditionEnforced, res, err):
@@ -34,7 +36,7 @@ func SecurityPolicy(in desired.PolicyInput, out desired.PolicyOutput, res apply.
 	case out.Held != nil:
 		how = stalled
 		set.False(v1alpha1.ConditionEnforced, v1alpha1.ReasonImpactHeld, standing(out))
-		set.False(v1alpha1.ConditionReady, v1alpha1.ReasonImpactHeld, heldMessage(p, out))
+		set.False(v1alpha1.ConditionReady, v1alpha1.ReasonImpactHeld, heldMessage(p, out, in.Bound))
 	case p.Spec.Mode == v1alpha1.ModeAudit:
 		set.False(v1alpha1.ConditionEnforced, v1alpha1.ReasonAuditing, "spec.mode is Audit: violations are reported and do not block.")
 		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonAuditing, "Violations are reported.")
@@ -48,7 +50,31 @@ func SecurityPolicy(in desired.PolicyInput, out desired.PolicyOutput, res apply.
 	finish(&p.Status.StatusBase, set, how)
 }
 
-func impactOf(held *desired.Impact) *v1alpha1.PolicyImpact {
+// shares names the policies that a held one shares the bound with. It ends with a
+// space unless it is empty.
+func shares(h *desired.Weighed, bound policy.Bound) string {
+	var with []string
+	if len(h.Pending) > 0 {
+		with = append(with, "what also waits ("+few(h.Pending)+")")
+	}
+	if len(h.Recent) > 0 {
+		with = append(with, fmt.Sprintf("what took effect within %s without acceptedImpact (%s; until %s)", bound.Window, few(h.Recent), h.Until.UTC().Format(time.RFC3339)))
+	}
+	if len(with) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("All policies share one bound (impactBound: %d): with %s it is %d portals and %d links. ", bound.Count, strings.Join(with, " and "), h.Total.Portals, h.Total.Links)
+}
+
+// few names some policies and counts the others.
+func few(names []string) string {
+	if more := len(names) - maxHeldNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxHeldNamed], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+func impactOf(held *desired.Weighed) *v1alpha1.PolicyImpact {
 	if held == nil {
 		return nil
 	}
@@ -67,7 +93,7 @@ func standing(out desired.PolicyOutput) string {
 }
 
 // heldMessage says what would stop and what lets the spec take effect.
-func heldMessage(p *v1alpha1.SecurityPolicy, out desired.PolicyOutput) string {
+func heldMessage(p *v1alpha1.SecurityPolicy, out desired.PolicyOutput, bound policy.Bound) string {
 	h := out.Held
 	names := make([]string, 0, maxHeldNamed+1)
 	for _, s := range h.Stops[:min(len(h.Stops), maxHeldNamed)] {
@@ -84,6 +110,6 @@ func heldMessage(p *v1alpha1.SecurityPolicy, out desired.PolicyOutput) string {
 	case stated != nil:
 		why = fmt.Sprintf(" The present spec.acceptedImpact covers %d portals and %d links.", stated.Portals, stated.Links)
 	}
-	return fmt.Sprintf("The spec is held, because it would stop or replace %d running portals and close %d open links (%s). %s Correct the spec, or set spec.acceptedImpact to {portals: %d, links: %d} if that is meant; kubectl gov impact lists all.%s",
-		h.Portals, h.Links, strings.Join(names, ", "), standing(out), h.Portals, h.Links, why)
+	return fmt.Sprintf("The spec is held, because it would stop or replace %d running portals and close %d open links (%s). %s%s Correct the spec, or set spec.acceptedImpact to {portals: %d, links: %d} if that is meant; kubectl gov impact lists all.%s",
+		h.Portals, h.Links, strings.Join(names, ", "), shares(h, bound), standing(out), h.Portals, h.Links, why)
 }

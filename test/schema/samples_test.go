@@ -65,6 +65,7 @@ status:
   violators: [{kind: AgencyPortal, agency: schema, name: full, control: images.requireDigest}]
   impact: {portals: 1, links: 1, first: [{kind: DataSharingLink, agency: schema, name: full, control: dataSharing.maxValidity}]}
   usedAcceptance: {portals: 1, links: 2}
+  recentStops: {at: "2026-01-31T10:00:00Z", portals: 1, links: 2, following: 1}
 ---
 kind: SharedPlatform
 metadata: {name: full}
