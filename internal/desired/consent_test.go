@@ -13,7 +13,7 @@ import (
 func TestClassificationIsTheStrictest(t *testing.T) {
 	sibling := func(c v1alpha1.DataClassification) func(*LinkInput) {
 		return func(in *LinkInput) {
-			in.Siblings = []v1alpha1.DataService{{Spec: v1alpha1.DataServiceSpec{Classification: c}}}
+			in.SiblingLabels = []v1alpha1.DataClassification{c}
 		}
 	}
 	portal := func(c v1alpha1.DataClassification) func(*LinkInput) {

@@ -33,9 +33,10 @@ type LinkInput struct {
 	Consumer PortalWithAgency
 	Service  *v1alpha1.DataService
 	Provider PortalWithAgency
-	// Siblings are the other services of the provider's portal, and those of its
-	// agency with the same dataset: the same data under other labels.
-	Siblings []v1alpha1.DataService
+	// SiblingLabels are the classes of the other services of the provider's portal,
+	// and of those of its agency with the same dataset: the same data under other
+	// labels.
+	SiblingLabels []v1alpha1.DataClassification
 	// OpenPlatform is the shared platform that the provider's portal is, if others
 	// reach it without a link.
 	OpenPlatform string
@@ -100,10 +101,7 @@ func Classification(in LinkInput) v1alpha1.DataClassification {
 	if in.Provider.Portal != nil {
 		labels = append(labels, in.Provider.Portal.Spec.DataClassification)
 	}
-	for i := range in.Siblings {
-		labels = append(labels, in.Siblings[i].Spec.Classification)
-	}
-	return policy.Strictest(labels...)
+	return policy.Strictest(append(labels, in.SiblingLabels...)...)
 }
 
 // separateDuties takes back an approval that would have one person decide for

@@ -223,7 +223,7 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 		if in.OpenPlatform, err = openPlatform(ctx, r, in.Provider.Portal); err != nil {
 			return in, err
 		}
-		if in.Siblings, err = siblingServices(ctx, r, in.Service); err != nil {
+		if in.SiblingLabels, err = siblingLabels(ctx, r, in.Service); err != nil {
 			return in, err
 		}
 	}
@@ -243,21 +243,22 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 	return in, nil
 }
 
-// siblingServices lists the other living services of a service's portal, and
-// those of its agency with the same dataset. Another agency's label does not
-// count: nobody closes the links of others by publishing something.
-func siblingServices(ctx context.Context, r client.Reader, svc *v1alpha1.DataService) ([]v1alpha1.DataService, error) {
-	var out []v1alpha1.DataService
-	seen := map[string]bool{svc.Name: true}
+// siblingLabels returns the classes, each once, of the other living services of
+// a service's portal, and of those of its agency with the same dataset. Another
+// agency's label does not count: nobody closes the links of others by publishing
+// something. Every link of a portal asks this, so the services, of which there
+// can be hundreds, are not copied.
+func siblingLabels(ctx context.Context, r client.Reader, svc *v1alpha1.DataService) ([]v1alpha1.DataClassification, error) {
+	var out []v1alpha1.DataClassification
 	for _, by := range []client.MatchingFields{{IndexServicePortal: string(svc.Spec.PortalRef.Name)}, {IndexServiceDataset: string(svc.Spec.Dataset)}} {
 		var list v1alpha1.DataServiceList
-		if err := r.List(ctx, &list, client.InNamespace(svc.Namespace), by); err != nil {
+		if err := r.List(ctx, &list, client.InNamespace(svc.Namespace), by, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("list services of the same data: %w", err)
 		}
 		for i := range list.Items {
-			if s := list.Items[i]; !seen[s.Name] && s.DeletionTimestamp == nil {
-				seen[s.Name] = true
-				out = append(out, s)
+			s := &list.Items[i]
+			if s.Name != svc.Name && s.DeletionTimestamp == nil && !slices.Contains(out, s.Spec.Classification) {
+				out = append(out, s.Spec.Classification)
 			}
 		}
 	}
