@@ -303,6 +303,7 @@ func invocations(file, strict, exported string) map[string][][]string {
 		"impact":     {{"-f", strict}, {"-f", file}, {"-f", hostile}, {"-f", file, "-o", hostile}, {}},
 		"export":     {{}, {"-f", hostile}},
 		"restore":    {{exported, "--dry-run"}, {exported}, {hostile}, {exported, "--on-conflict", hostile}},
+		"uninstall":  {{}, {"--dry-run"}, {"--yes"}, {"--operator-namespace", "agency-a", "--yes"}},
 		"violations": {{}, {"--policy", hostile}, {"--agency", "a"}, {"--agency", hostile}, {"-o", hostile}},
 	}
 }
