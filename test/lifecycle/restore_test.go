@@ -195,3 +195,46 @@ func conflicts(t *testing.T, env *harness.Env, data []byte) {
 		}
 	}
 }
+
+// TestRestoreTakesOver: an Agency that was wiped gets back the namespace that it
+// left behind, with what is in it, and the restore waits for it. It fails where
+// an Agency is restored without spec.adoptNamespace.
+func TestRestoreTakesOver(t *testing.T) {
+	env := start(t)
+	op := env.Operator(t, harness.OperatorOptions{})
+	a := harness.Agency("wiped", "Z91WIPED")
+	env.Create(t, a)
+	env.WaitReady(t, a)
+	e, err := cli.ReadExport(t.Context(), env.Admin, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := e.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	uids := kept(t, env)
+	if err := op.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := env.Admin.Patch(t.Context(), a, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null},"spec":{"deletionPolicy":"DeletePortals"}}`))); err != nil {
+		t.Fatal(err)
+	}
+	if err := env.Admin.Delete(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	env.WaitGone(t, a)
+	env.Operator(t, harness.OperatorOptions{})
+	for _, want := range []string{"takes over its namespace", "unchanged"} {
+		said, err := restoreFile(t, env.Admin, data, cli.RestoreOptions{Wait: 10 * time.Second})
+		if err != nil || !strings.Contains(said, want) {
+			t.Fatalf("%v\n%s", err, said)
+		}
+	}
+	restored := harness.Agency("wiped", "")
+	env.WaitReady(t, restored)
+	name := "Namespace /" + names.Namespace("wiped")
+	if got := kept(t, env); restored.UID == a.UID || got[name] == "" || got[name] != uids[name] {
+		t.Errorf("the namespace was %s and is %s", uids[name], got[name])
+	}
+}
