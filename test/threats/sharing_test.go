@@ -490,6 +490,8 @@ func TestThreat02_EveryReferenceField(t *testing.T) {
 		"AgencyPortalSpec.platformRefs":      "list of PlatformReference",
 		"AgencySpec.parentRef":               "AgencyReference",
 		"AgencySpec.adoptNamespace":          "a UID, written by the platform team: only the agency's own namespace, whose owner is gone",
+		"AgencyQuota.secrets":                "a number of them",
+		"AgencyQuota.configMaps":             "a number of them",
 		"ServiceAccountReference.namespace":  "written by the platform team; another agency's namespace is refused",
 		"ServiceAccountReference.name":       "see its namespace",
 		"SharedPlatformSpec.ownerRef":        "AgencyReference",
