@@ -102,7 +102,25 @@ type SharedPlatformSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=256
 	Agencies []AgencyName `json:"agencies,omitempty"`
+	// deletionPolicy says whether the platform may be deleted while something
+	// rests on it. DeleteUnused, which holds when it is left out, refuses that;
+	// DeleteInUse permits it: every way to the platform is shut at once.
+	// +optional
+	DeletionPolicy PlatformDeletionPolicy `json:"deletionPolicy,omitempty"`
 }
+
+// PlatformDeletionPolicy says whether a platform may be deleted in use.
+//
+// +kubebuilder:validation:Enum=DeleteUnused;DeleteInUse
+type PlatformDeletionPolicy string
+
+const (
+	// PlatformDeleteUnused lets a platform go that no portal references and that
+	// carries no links.
+	PlatformDeleteUnused PlatformDeletionPolicy = "DeleteUnused"
+	// PlatformDeleteInUse lets it go all the same.
+	PlatformDeleteInUse PlatformDeletionPolicy = "DeleteInUse"
+)
 
 // AgencyReference names an Agency.
 type AgencyReference struct {

@@ -77,6 +77,7 @@ spec:
   capability: Định danh công dân
   endpoint: {portal: {agency: schema, name: identity}}
   agencies: [schema]
+  deletionPolicy: DeleteInUse
 status: {fingerprint: abc, duplicateOf: other, consumers: 1}
 ---
 kind: SharedPlatform
