@@ -134,7 +134,7 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 		return fmt.Errorf("add the clock watcher: %w", err)
 	}
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}
-	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s}).SetupWithManager(mgr); err != nil {
+	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up agency controller: %w", err)
 	}
 	if err := (&securitypolicy.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {

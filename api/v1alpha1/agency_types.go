@@ -268,6 +268,35 @@ type AdoptedNamespace struct {
 	At metav1.Time `json:"at"`
 }
 
+// AgencyRights are who has rights in an agency's namespace.
+type AgencyRights struct {
+	// adminGroups write there.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	AdminGroups []GroupName `json:"adminGroups,omitempty"`
+	// adminServiceAccounts write there.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	AdminServiceAccounts []ServiceAccountReference `json:"adminServiceAccounts,omitempty"`
+	// viewerGroups read there.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	ViewerGroups []GroupName `json:"viewerGroups,omitempty"`
+}
+
+// GrantedRights are the rights in force, as the operator gave them.
+//
+// +kubebuilder:validation:XValidation:rule="self.since > timestamp('2000-01-01T00:00:00Z') && self.since < timestamp('2200-01-01T00:00:00Z')",message="since must be a time of RFC 3339 in the years 2000 to 2199"
+type GrantedRights struct {
+	AgencyRights `json:",inline"`
+	// since is when they changed last.
+	// +required
+	Since metav1.Time `json:"since"`
+}
+
 // AgencyStatus is what the operator observed.
 type AgencyStatus struct {
 	StatusBase `json:",inline"`
@@ -280,6 +309,10 @@ type AgencyStatus struct {
 	// Agency of its name.
 	// +optional
 	Adopted *AdoptedNamespace `json:"adopted,omitempty"`
+	// rights are who has rights in the namespace, and since when. The condition
+	// RightsChanged names what changed then.
+	// +optional
+	Rights *GrantedRights `json:"rights,omitempty"`
 }
 
 // Agency is one body of government on the platform. The operator gives it a
@@ -296,6 +329,7 @@ type AgencyStatus struct {
 // +kubebuilder:printcolumn:name="Portals",type=integer,JSONPath=`.status.portals`
 // +kubebuilder:printcolumn:name="Suspended",type=boolean,JSONPath=`.spec.suspended`,priority=1
 // +kubebuilder:printcolumn:name="Namespace",type=string,JSONPath=`.status.namespace`,priority=1
+// +kubebuilder:printcolumn:name="Rights-Since",type=string,JSONPath=`.status.rights.since`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 56 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label of at most 56 characters, because the namespace is named agency-<name>"
 type Agency struct {

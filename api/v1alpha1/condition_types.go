@@ -18,6 +18,10 @@ const (
 	// ConditionZonesDelegated is true unless an older agency has one of the agency's zones too.
 	// Its message names the zones of others above and below. Ready does not rest on it.
 	ConditionZonesDelegated = "ZonesDelegated"
+	// ConditionRightsChanged is true from the first time that who has rights in an
+	// agency's namespace changes. Its time is that of the last change, which its
+	// message names. Ready does not rest on it.
+	ConditionRightsChanged = "RightsChanged"
 	// ConditionOffboarding is present while an agency is really being removed; one
 	// whose deletion is refused does not have it.
 	ConditionOffboarding = "Offboarding"
@@ -104,6 +108,10 @@ const (
 	ReasonZonesDelegated = "ZonesDelegated"
 	// ReasonZoneTaken: an older agency has the same zone.
 	ReasonZoneTaken = "ZoneTaken"
+	// ReasonRightsChanged: somebody got or lost rights in the agency's namespace.
+	ReasonRightsChanged = "RightsChanged"
+	// ReasonRightsUnchanged: nobody got or lost rights since the operator recorded them.
+	ReasonRightsUnchanged = "RightsUnchanged"
 	// ReasonDeletionRefused: the agency is being deleted, and its deletionPolicy does not permit that.
 	ReasonDeletionRefused = "DeletionRefused"
 	// ReasonContentUnknown: what the agency has could not be listed, so nothing of it is removed.

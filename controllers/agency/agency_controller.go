@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -20,6 +21,7 @@ import (
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/queue"
@@ -40,6 +42,10 @@ type Reconciler struct {
 	Canaries cache.Cache
 	Applier  *apply.Applier
 	Settings settings.Settings
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// Events takes what changes about who has rights; nil for none.
+	Events events.Recorder
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies,verbs=get;list;watch;patch
@@ -64,6 +70,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		New:       func() *v1alpha1.Agency { return &v1alpha1.Agency{} },
 		Finalizer: names.AgencyFinalizer,
 		Run:       r.run,
+		Events:    r.Events,
+		Announce:  announce,
 	}
 	byOwner := watches.ByOwnerLabel("Agency")
 	guard := unreadable.Guard{Client: r.Client, Kind: "Agency", Next: loop}
@@ -97,6 +105,10 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 	}
 	if ns := in.Namespace; ns != nil && ns.DeletionTimestamp != nil && names.OwnerOf("Agency", a).Owns(ns) {
 		return r.endNamespace(ctx, in, ns)
+	}
+	in.Now = metav1.Now()
+	if r.Now != nil {
+		in.Now = metav1.NewTime(r.Now())
 	}
 	var refused *desired.Blocker
 	if a.DeletionTimestamp != nil {

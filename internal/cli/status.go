@@ -47,7 +47,11 @@ type AgencyStatus struct {
 	Code       string `json:"code"`
 	AdminLevel string `json:"adminLevel"`
 	Portals    int32  `json:"portals"`
-	Ready      `json:",inline"`
+	// RightsChanged is when somebody got or lost rights in the namespace last, and
+	// RightsChange what changed; nil while nobody did.
+	RightsChanged *time.Time `json:"rightsChanged,omitempty"`
+	RightsChange  string     `json:"rightsChange,omitempty"`
+	Ready         `json:",inline"`
 }
 
 // PortalStatus is a row of the table of portals.
@@ -174,10 +178,15 @@ func (s *Summary) fill(namespace string, agencies []v1alpha1.Agency, portals []v
 		if namespace != "" && names.Namespace(a.Name) != namespace {
 			continue
 		}
-		s.Agencies = append(s.Agencies, AgencyStatus{
+		row := AgencyStatus{
 			Name: a.Name, Code: a.Spec.Code, AdminLevel: string(a.Spec.AdminLevel), Portals: a.Status.Portals,
 			Ready: readyOf(a, a.Status.StatusBase),
-		})
+		}
+		if c := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionRightsChanged); c != nil && c.Status == metav1.ConditionTrue {
+			at := c.LastTransitionTime.UTC()
+			row.RightsChanged, row.RightsChange = &at, c.Message
+		}
+		s.Agencies = append(s.Agencies, row)
 	}
 	for i := range portals {
 		p := &portals[i]
@@ -266,13 +275,17 @@ func readyOf(object client.Object, status v1alpha1.StatusBase) Ready {
 
 // Print writes the summary for people.
 func (s Summary) Print(w io.Writer, color bool) error {
-	agencies := table{header: []string{"AGENCY", "CODE", "LEVEL", "PORTALS", "READY", "REASON", "MESSAGE"}}
+	agencies := table{header: []string{"AGENCY", "CODE", "LEVEL", "PORTALS", "RIGHTS CHANGED (+07:00)", "READY", "REASON", "MESSAGE"}}
 	ready, portalsReady := 0, 0
 	for _, a := range s.Agencies {
 		if a.Status == metav1.ConditionTrue {
 			ready++
 		}
-		agencies.add(append([]cell{text(a.Name), text(a.Code), text(a.AdminLevel), number(a.Portals)}, a.cells()...)...)
+		changed := "-"
+		if a.RightsChanged != nil {
+			changed = a.RightsChanged.In(zone).Format("2006-01-02 15:04")
+		}
+		agencies.add(append([]cell{text(a.Name), text(a.Code), text(a.AdminLevel), number(a.Portals), text(changed)}, a.cells()...)...)
 	}
 	portals := table{header: []string{"AGENCY", "PORTAL", "LEVEL", "EXPOSURE", "READY", "REASON", "MESSAGE"}}
 	for _, p := range s.Portals {

@@ -21,6 +21,7 @@ type Set struct {
 	previous   []metav1.Condition
 	generation int64
 	next       []metav1.Condition
+	since      map[string]metav1.Time
 }
 
 // New starts a set of conditions for an object of the given generation. The
@@ -44,10 +45,22 @@ func (s *Set) Unknown(conditionType, reason, message string) {
 	s.set(conditionType, metav1.ConditionUnknown, reason, message)
 }
 
+// Set carries over a condition of an earlier round that still holds.
+func (s *Set) Set(c metav1.Condition) { s.set(c.Type, c.Status, c.Reason, c.Message) }
+
 func (s *Set) set(conditionType string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(&s.next, metav1.Condition{
 		Type: conditionType, Status: status, Reason: reason, Message: text.Clip(text.Line(message), maxMessage), ObservedGeneration: s.generation,
 	})
+}
+
+// Since sets the time of a condition that tells of a happening and not of a
+// state: it is when that happened last.
+func (s *Set) Since(conditionType string, at metav1.Time) {
+	if s.since == nil {
+		s.since = map[string]metav1.Time{}
+	}
+	s.since[conditionType] = at
 }
 
 // Keep carries over, as it stands, what an earlier round found and this one did
@@ -101,6 +114,9 @@ func (s *Set) List() []metav1.Condition {
 		c := &s.next[i]
 		if p := meta.FindStatusCondition(s.previous, c.Type); p != nil && p.Status == c.Status {
 			c.LastTransitionTime = p.LastTransitionTime
+		}
+		if at, ok := s.since[c.Type]; ok {
+			c.LastTransitionTime = at
 		}
 	}
 	slices.SortFunc(s.next, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })

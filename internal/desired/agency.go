@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
@@ -36,6 +38,11 @@ type AgencyInput struct {
 	Counts bool
 	// Quota is the namespace's quota as it is; nil when there is none.
 	Quota *corev1.ResourceQuota
+	// Bindings are the agency's RoleBindings as observed, which say who has rights
+	// while the status doesn't.
+	Bindings []rbacv1.RoleBinding
+	// Now is when the round began.
+	Now metav1.Time
 }
 
 // Uncounted reports whether the namespace waits for Kubernetes to count what its
@@ -55,13 +62,15 @@ type AgencyOutput struct {
 	Zones *Blocker
 	// Code is the finding about a code that is taken; nil when it is free.
 	Code *Blocker
+	// Rights are who shall have rights in the namespace, and what that changes.
+	Rights Rights
 }
 
 // Agency builds the namespace of an agency with its guards. An agency that was
 // admitted once keeps its guards even when its parent disappears; a new one
 // waits.
 func Agency(in AgencyInput) AgencyOutput {
-	out := AgencyOutput{Parent: parentFinding(in), Code: codeFinding(in), Zones: zonesFinding(in)}
+	out := AgencyOutput{Parent: parentFinding(in), Code: codeFinding(in), Zones: zonesFinding(in), Rights: rights(in)}
 	admitted := in.Agency.Status.Namespace != ""
 	if (out.Parent != nil || out.Code != nil) && !admitted {
 		return out
@@ -75,10 +84,11 @@ func Agency(in AgencyInput) AgencyOutput {
 		resourceQuota(s, a, in.Counts),
 		limitRange(s),
 	)
-	if b := roleBinding(s, "agency-admins", names.ClusterRoleAgencyAdmin, a.Spec.AdminGroups, a.Spec.AdminServiceAccounts...); b != nil {
+	r := out.Rights.InForce
+	if b := roleBinding(s, adminBinding, names.ClusterRoleAgencyAdmin, r.AdminGroups, r.AdminServiceAccounts...); b != nil {
 		out.Objects = append(out.Objects, b)
 	}
-	if b := roleBinding(s, "agency-viewers", names.ClusterRoleAgencyViewer, a.Spec.ViewerGroups); b != nil {
+	if b := roleBinding(s, viewerBinding, names.ClusterRoleAgencyViewer, r.ViewerGroups); b != nil {
 		out.Objects = append(out.Objects, b)
 	}
 	return out

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -58,6 +59,13 @@ func Agency(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 	}
 	if in.ZonesTaken, in.ZonesNear, err = zones(ctx, r, a); err != nil {
 		return in, err
+	}
+	if a.Status.Rights == nil {
+		var bindings rbacv1.RoleBindingList
+		if err := r.List(ctx, &bindings, client.InNamespace(names.Namespace(a.Name))); err != nil {
+			return in, fmt.Errorf("list role bindings: %w", err)
+		}
+		in.Bindings = bindings.Items
 	}
 	in.Contents, err = contents(ctx, r, a, len(in.Portals))
 	return in, err

@@ -19,10 +19,14 @@ import (
 // scrapeTimeout bounds the reads of one scrape; they come from the cache.
 const scrapeTimeout = 5 * time.Second
 
+// rightsPeriod is how long a change of rights is counted.
+const rightsPeriod = 24 * time.Hour
+
 var (
 	objects = prometheus.NewDesc("govplatform_objects", "Objects by kind, Ready status and reason.", []string{"kind", "ready", "reason"}, nil)
 	portals = prometheus.NewDesc("govplatform_portals", "Portals by security level and exposure.", []string{"level", "exposure"}, nil)
 	held    = prometheus.NewDesc("govplatform_policy_held", "Security policies whose newest spec is held, because it would stop more than its author accepts.", nil, nil)
+	rights  = prometheus.NewDesc("govplatform_agency_rights_changed", "Agencies whose rights of people and service accounts changed within the last 24 hours.", nil, nil)
 	running = prometheus.NewDesc("govplatform_controller_running", "1 while the workers of a controller have started; all are 0 on a replica without the lease.", []string{"controller"}, nil)
 	leftOut = prometheus.NewDesc("govplatform_unreadable_objects", "Objects that the operator cannot decode, by kind; what rests on them is held or closed.", []string{"kind"}, nil)
 	skewed  = prometheus.NewDesc("govplatform_schema_skew", "Fields in which the installed definition of a kind differs from the operator's: newer has them beyond, older lacks them.", []string{"kind", "direction"}, nil)
@@ -45,6 +49,7 @@ func (c Collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- objects
 	ch <- portals
 	ch <- held
+	ch <- rights
 	ch <- service
 	ch <- running
 	ch <- leftOut
@@ -64,10 +69,15 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 		ready[key]++
 	}
 	var agencies v1alpha1.AgencyList
+	changed := 0
 	if c.Reader.List(ctx, &agencies, client.UnsafeDisableDeepCopy, unreadable.Skip) == nil {
 		for i := range agencies.Items {
 			count("Agency", &agencies.Items[i].Status.StatusBase)
+			if rightsChanged(&agencies.Items[i], time.Now()) {
+				changed++
+			}
 		}
+		ch <- prometheus.MustNewConstMetric(rights, prometheus.GaugeValue, float64(changed))
 	}
 	var policies v1alpha1.SecurityPolicyList
 	if c.Reader.List(ctx, &policies, client.UnsafeDisableDeepCopy, unreadable.Skip) == nil {
@@ -91,6 +101,13 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 	for k, n := range ready {
 		ch <- prometheus.MustNewConstMetric(objects, prometheus.GaugeValue, float64(n), k[0], k[1], k[2])
 	}
+}
+
+// rightsChanged tells whether somebody got or lost rights in an agency's
+// namespace within the last day. It is asked at every scrape, so that a count
+// goes down without a write.
+func rightsChanged(a *v1alpha1.Agency, now time.Time) bool {
+	return meta.IsStatusConditionTrue(a.Status.Conditions, v1alpha1.ConditionRightsChanged) && a.Status.Rights != nil && now.Sub(a.Status.Rights.Since.Time) < rightsPeriod
 }
 
 func (c Collector) collectSkew(ch chan<- prometheus.Metric) {

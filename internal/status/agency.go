@@ -45,6 +45,7 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 		}
 		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist."+unbounded(in))
 	}
+	recordRights(set, in, out)
 	isolatedNamespace(set, in)
 	if out.Zones != nil {
 		setBlocker(set, v1alpha1.ConditionZonesDelegated, out.Zones)

@@ -41,6 +41,7 @@ status:
   approvals: 1
   children: 1
   adopted: {uid: "1", previousOwner: "2", at: "2026-01-31T10:00:00Z"}
+  rights: {adminGroups: [tax-admins], adminServiceAccounts: [{namespace: delivery, name: tax}], viewerGroups: [tax-viewers], since: "2026-01-31T10:00:00Z"}
 ---
 kind: SecurityPolicy
 metadata: {name: full}

@@ -1,0 +1,128 @@
+package desired
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// The RoleBindings in an agency's namespace.
+const (
+	adminBinding  = "agency-admins"
+	viewerBinding = "agency-viewers"
+)
+
+// Rights are who shall have rights in an agency's namespace.
+type Rights struct {
+	// InForce is whom the RoleBindings name.
+	InForce v1alpha1.AgencyRights
+	// Added and Removed are how that differs from what was in force before.
+	Added, Removed v1alpha1.AgencyRights
+}
+
+// Changed tells whether somebody gets or loses rights.
+func (r Rights) Changed() bool { return !NoRights(r.Added) || !NoRights(r.Removed) }
+
+func rights(in AgencyInput) Rights {
+	r := Rights{InForce: askedRights(in.Agency)}
+	before := rightsBefore(in)
+	r.Added, r.Removed = without(r.InForce, before), without(before, r.InForce)
+	return r
+}
+
+// askedRights are those of the spec, sorted.
+func askedRights(a *v1alpha1.Agency) v1alpha1.AgencyRights {
+	return sortedRights(v1alpha1.AgencyRights{
+		AdminGroups: slices.Clone(a.Spec.AdminGroups), AdminServiceAccounts: slices.Clone(a.Spec.AdminServiceAccounts), ViewerGroups: slices.Clone(a.Spec.ViewerGroups),
+	})
+}
+
+// rightsBefore are those in force: the recorded ones, else what the agency's
+// RoleBindings say.
+func rightsBefore(in AgencyInput) v1alpha1.AgencyRights {
+	if r := in.Agency.Status.Rights; r != nil {
+		return r.AgencyRights
+	}
+	var out v1alpha1.AgencyRights
+	for i := range in.Bindings {
+		b := &in.Bindings[i]
+		if !names.OwnerOf("Agency", in.Agency).Owns(b) {
+			continue
+		}
+		for _, s := range b.Subjects {
+			switch {
+			case b.Name == adminBinding && s.Kind == rbacv1.GroupKind:
+				out.AdminGroups = append(out.AdminGroups, v1alpha1.GroupName(s.Name))
+			case b.Name == adminBinding && s.Kind == rbacv1.ServiceAccountKind:
+				out.AdminServiceAccounts = append(out.AdminServiceAccounts, v1alpha1.ServiceAccountReference{Namespace: s.Namespace, Name: s.Name})
+			case b.Name == viewerBinding && s.Kind == rbacv1.GroupKind:
+				out.ViewerGroups = append(out.ViewerGroups, v1alpha1.GroupName(s.Name))
+			}
+		}
+	}
+	return sortedRights(out)
+}
+
+func sortedRights(r v1alpha1.AgencyRights) v1alpha1.AgencyRights {
+	slices.Sort(r.AdminGroups)
+	slices.Sort(r.ViewerGroups)
+	slices.SortFunc(r.AdminServiceAccounts, func(x, y v1alpha1.ServiceAccountReference) int {
+		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
+	})
+	return r
+}
+
+// without returns what of some rights is not among others.
+func without(r, others v1alpha1.AgencyRights) v1alpha1.AgencyRights {
+	return v1alpha1.AgencyRights{
+		AdminGroups:          minus(r.AdminGroups, others.AdminGroups),
+		AdminServiceAccounts: minus(r.AdminServiceAccounts, others.AdminServiceAccounts),
+		ViewerGroups:         minus(r.ViewerGroups, others.ViewerGroups),
+	}
+}
+
+func minus[T comparable](items, others []T) []T {
+	return slices.DeleteFunc(slices.Clone(items), func(i T) bool { return slices.Contains(others, i) })
+}
+
+// NoRights tells whether some rights name nobody.
+func NoRights(r v1alpha1.AgencyRights) bool {
+	return len(r.AdminGroups)+len(r.AdminServiceAccounts)+len(r.ViewerGroups) == 0
+}
+
+// SayRights lists whom rights name, by the field of the spec.
+func SayRights(r v1alpha1.AgencyRights) string {
+	var out []string
+	for _, part := range []struct {
+		field string
+		items []string
+	}{
+		{"adminGroups", texts(r.AdminGroups)}, {"adminServiceAccounts", accounts(r.AdminServiceAccounts)}, {"viewerGroups", texts(r.ViewerGroups)},
+	} {
+		if len(part.items) > 0 {
+			out = append(out, part.field+" "+strings.Join(part.items, ", "))
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+func texts(groups []v1alpha1.GroupName) []string {
+	out := make([]string, len(groups))
+	for i, g := range groups {
+		out[i] = string(g)
+	}
+	return out
+}
+
+func accounts(refs []v1alpha1.ServiceAccountReference) []string {
+	out := make([]string, len(refs))
+	for i, r := range refs {
+		out[i] = r.Namespace + "/" + r.Name
+	}
+	return out
+}
