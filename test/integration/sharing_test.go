@@ -415,7 +415,10 @@ func TestLinkInWrongOrder(t *testing.T) {
 
 // TestLinkRefusals: what policy and law forbid stays shut in spite of approvals.
 func TestLinkRefusals(t *testing.T) {
-	env.Operator(t, harness.OperatorOptions{})
+	// It closes one link by many standards within minutes, which the shipped bound would hold.
+	wide := settings.Default()
+	wide.ImpactBound = &settings.ImpactBound{Portals: 100, Percent: 100}
+	env.Operator(t, harness.OperatorOptions{Settings: &wide})
 	p := newPair(t, "deny", "C4", nil, func(s *v1alpha1.DataService) { s.Spec.Classification = v1alpha1.ClassificationPersonal })
 	policyOf := func(c *v1alpha1.DataSharingControl, agencies ...string) *v1alpha1.SecurityPolicy {
 		return sharingPolicy("deny", c, agencies...)
