@@ -298,6 +298,9 @@ func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 			if err != nil {
 				return err
 			}
+			if err := summary.found(namespace); err != nil {
+				return err
+			}
 			if err := summary.keepPortals(args); err != nil {
 				return err
 			}
@@ -326,6 +329,15 @@ func namespaceOf(flags *genericclioptions.ConfigFlags, all bool) (string, error)
 		return "", nil
 	}
 	return namespace, nil
+}
+
+// found says when a namespace that somebody named is no agency's and has nothing
+// to show: a typo must not look like an agency where all is well.
+func (s *Summary) found(namespace string) error {
+	if namespace == "" || slices.Contains(s.NotReadable, "agencies") || len(s.Agencies)+len(s.Portals)+len(s.Services)+len(s.Links) > 0 {
+		return nil
+	}
+	return fmt.Errorf("namespace %q is no agency's: an agency's namespace is agency-<name>; see all of them with kubectl gov status -A", namespace)
 }
 
 // keepPortals drops all portals but the named ones.

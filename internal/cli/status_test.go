@@ -179,3 +179,20 @@ func TestCompletion(t *testing.T) {
 		t.Errorf("formats are not completed: %v\n%s", err, stdout)
 	}
 }
+
+// TestStatusOfNowhere fails when a mistyped namespace shows as one without trouble.
+func TestStatusOfNowhere(t *testing.T) {
+	for namespace, want := range map[string]string{
+		"":              "",
+		"agency-health": "",
+		"agency-helth":  `namespace "agency-helth" is no agency's`,
+	} {
+		s, err := ReadSummary(context.Background(), country(), namespace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.found(namespace); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", namespace, err, want)
+		}
+	}
+}

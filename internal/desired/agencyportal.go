@@ -335,5 +335,5 @@ func violationMessage(findings []v1alpha1.PolicyFinding) string {
 	for i, f := range findings {
 		parts[i] = fmt.Sprintf("policy %s, control %s: found %s, wanted %s", f.Policy, f.Control, f.Found, f.Wanted)
 	}
-	return strings.Join(parts, "; ") + ". Change the spec, or ask the authority for an exemption."
+	return strings.Join(parts, "; ") + ". Change the spec, or ask the authority to change the standard or whom it selects."
 }
