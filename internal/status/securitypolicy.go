@@ -39,15 +39,24 @@ func SecurityPolicy(in desired.PolicyInput, out desired.PolicyOutput, res apply.
 		set.False(v1alpha1.ConditionReady, v1alpha1.ReasonImpactHeld, heldMessage(p, out, in.Bound))
 	case p.Spec.Mode == v1alpha1.ModeAudit:
 		set.False(v1alpha1.ConditionEnforced, v1alpha1.ReasonAuditing, "spec.mode is Audit: violations are reported and do not block.")
-		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonAuditing, "Violations are reported.")
+		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonAuditing, "Violations are reported."+nobody(out))
 	default:
 		set.True(v1alpha1.ConditionEnforced, v1alpha1.ReasonEnforcing, "Violations block.")
-		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonEnforcing, "Violations block.")
+		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonEnforcing, "Violations block."+nobody(out))
 	}
 	if err == nil && len(res.Conflicts) > 0 {
 		how = stalled
 	}
 	finish(&p.Status.StatusBase, set, how)
+}
+
+// nobody says that a policy holds no portal, since a mistyped agency looks like
+// one without portals. It begins with a space unless it is empty.
+func nobody(out desired.PolicyOutput) string {
+	if out.Matched > 0 {
+		return ""
+	}
+	return " It selects no portal at the moment; if it should, look for a typo in spec.selector."
 }
 
 // shares names the policies that a held one shares the bound with. It ends with a

@@ -1,9 +1,11 @@
 package status
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
@@ -47,5 +49,21 @@ func TestSecurityPolicyCounts(t *testing.T) {
 	got := []int32{p.Status.Matched, p.Status.Compliant, p.Status.Violating}
 	if diff := cmp.Diff([]int32{3, 2, 1}, got); diff != "" {
 		t.Errorf("matched, compliant, violating differ (-want +got):\n%s", diff)
+	}
+}
+
+// TestPolicyOfNobody fails when a policy whose selector has a typo says no more
+// than one that holds portals.
+func TestPolicyOfNobody(t *testing.T) {
+	for _, mode := range []v1alpha1.PolicyMode{v1alpha1.ModeAudit, v1alpha1.ModeEnforce} {
+		for portals, want := range map[int]bool{0: true, 1: false} {
+			p := &v1alpha1.SecurityPolicy{Spec: v1alpha1.SecurityPolicySpec{Mode: mode}}
+			in := desired.PolicyInput{Policy: p, Portals: make([]v1alpha1.AgencyPortal, portals)}
+			SecurityPolicy(in, desired.SecurityPolicy(in), apply.Result{}, nil)
+			ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady)
+			if got := strings.Contains(ready.Message, "typo in spec.selector"); got != want {
+				t.Errorf("%s with %d portals: %q", mode, portals, ready.Message)
+			}
+		}
 	}
 }
