@@ -42,13 +42,18 @@ func askedRights(a *v1alpha1.Agency) v1alpha1.AgencyRights {
 	})
 }
 
-// rightsBefore are those in force: the recorded ones, else what the agency's
-// RoleBindings say.
+// rightsBefore are those in force: the recorded ones, else, of an agency from
+// before there was a record, what its RoleBindings say. A new agency's bindings
+// can be there before status.namespace is when the operator died in between; they are as
+// new as the agency, and announced.
 func rightsBefore(in AgencyInput) v1alpha1.AgencyRights {
 	if r := in.Agency.Status.Rights; r != nil {
 		return r.AgencyRights
 	}
 	var out v1alpha1.AgencyRights
+	if in.Agency.Status.Namespace == "" {
+		return out
+	}
 	for i := range in.Bindings {
 		b := &in.Bindings[i]
 		if !names.OwnerOf("Agency", in.Agency).Owns(b) {
