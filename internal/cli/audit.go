@@ -62,7 +62,7 @@ it fails, 2 on an error. It writes nothing.`,
 			if output != "" && output != "json" {
 				return exitError{exitFailed, fmt.Sprintf("-o %s is not known: use json, or leave it out", output)}
 			}
-			reader, err := newReader(flags)
+			reader, err := newClient(flags)
 			if err != nil {
 				return asFailure(err)
 			}

@@ -54,7 +54,8 @@ func Scheme() *runtime.Scheme {
 	return scheme
 }
 
-func newReader(flags *genericclioptions.ConfigFlags) (client.Reader, error) {
+// newClient returns a client for the cluster that the flags name.
+func newClient(flags *genericclioptions.ConfigFlags) (client.Client, error) {
 	config, err := flags.ToRESTConfig()
 	if err != nil {
 		return nil, err

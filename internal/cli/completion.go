@@ -33,7 +33,7 @@ func addStatusCompletion(command *cobra.Command, flags *genericclioptions.Config
 func completeNamespaces(flags *genericclioptions.ConfigFlags, prefix string) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
 	defer cancel()
-	reader, err := newReader(flags)
+	reader, err := newClient(flags)
 	if err != nil {
 		return nil
 	}
@@ -54,7 +54,7 @@ func completeNamespaces(flags *genericclioptions.ConfigFlags, prefix string) []s
 func completePortals(flags *genericclioptions.ConfigFlags, all bool, chosen []string, prefix string) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
 	defer cancel()
-	reader, err := newReader(flags)
+	reader, err := newClient(flags)
 	if err != nil {
 		return nil
 	}
@@ -79,7 +79,7 @@ func completePortals(flags *genericclioptions.ConfigFlags, all bool, chosen []st
 func completePolicies(flags *genericclioptions.ConfigFlags, prefix string) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
 	defer cancel()
-	reader, err := newReader(flags)
+	reader, err := newClient(flags)
 	if err != nil {
 		return nil
 	}

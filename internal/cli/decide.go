@@ -251,11 +251,7 @@ of the same side replaces it; to take it back, delete the object.`,
 			if err != nil {
 				return err
 			}
-			config, err := flags.ToRESTConfig()
-			if err != nil {
-				return err
-			}
-			c, err := client.New(config, client.Options{Scheme: Scheme()})
+			c, err := newClient(flags)
 			if err != nil {
 				return err
 			}

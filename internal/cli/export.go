@@ -263,7 +263,7 @@ where only those may read it, and write it, who may restore. kubectl gov restore
 		Example: "  kubectl gov export -f platform.yaml\n  kubectl gov export | gzip > platform.yaml.gz",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			reader, err := newReader(flags)
+			reader, err := newClient(flags)
 			if err != nil {
 				return err
 			}

@@ -194,7 +194,7 @@ counts against one bound, with what waits in the cluster and what took effect th
 			if err != nil {
 				return asFailure(err)
 			}
-			reader, err := newReader(flags)
+			reader, err := newClient(flags)
 			if err != nil {
 				return asFailure(err)
 			}

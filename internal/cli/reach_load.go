@@ -23,7 +23,7 @@ import (
 // readParts reads only the namespaces of the two portals, for a user who may
 // not read them all.
 func (c *platformState) readParts(ctx context.Context, flags *genericclioptions.ConfigFlags, args []string) error {
-	reader, err := newReader(flags)
+	reader, err := newClient(flags)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func loadCountry(ctx context.Context, streams genericiooptions.IOStreams, flags 
 	if assume {
 		return nil, exitError{exitFailed, "--assume-approved is for files (-f): the cluster's approvals are what they are"}
 	}
-	reader, err := newReader(flags)
+	reader, err := newClient(flags)
 	if err != nil {
 		return nil, err
 	}

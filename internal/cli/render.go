@@ -167,10 +167,7 @@ func (s *localSet) add(d document) error {
 }
 
 func (s *localSet) where(kind string, o metav1.Object) string {
-	name := o.GetName()
-	if o.GetNamespace() != "" {
-		name = o.GetNamespace() + "/" + name
-	}
+	name := objectName(o)
 	return s.sources[kind+" "+name] + ": " + kind + " " + name
 }
 

@@ -46,11 +46,7 @@ the pods one after the other. Where Git is the source of portals, change spec.re
 			if err != nil {
 				return err
 			}
-			config, err := flags.ToRESTConfig()
-			if err != nil {
-				return err
-			}
-			c, err := client.New(config, client.Options{Scheme: Scheme()})
+			c, err := newClient(flags)
 			if err != nil {
 				return err
 			}

@@ -170,11 +170,11 @@ func fresh(u *unstructured.Unstructured) *unstructured.Unstructured {
 }
 
 // objectName is an object's namespace and name for people.
-func objectName(u *unstructured.Unstructured) string {
-	if u.GetNamespace() == "" {
-		return u.GetName()
+func objectName(o metav1.Object) string {
+	if o.GetNamespace() == "" {
+		return o.GetName()
 	}
-	return u.GetNamespace() + "/" + u.GetName()
+	return o.GetNamespace() + "/" + o.GetName()
 }
 
 // approveCommand is how an approval of the old cluster is given again.

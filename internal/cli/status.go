@@ -156,7 +156,7 @@ func ReadSummary(ctx context.Context, reader client.Reader, namespace string) (S
 			}
 			s.NotReadable = append(s.NotReadable, r.kind)
 		case meta.IsNoMatchError(err):
-			return Summary{}, fmt.Errorf("the cluster does not know %s: install govplatform first (kubectl apply -k config/crd, then config/default), or choose another cluster with --context", r.kind)
+			return Summary{}, errNotInstalled(r.kind)
 		case err != nil:
 			return Summary{}, fmt.Errorf("list %s: %w", r.kind, err)
 		}
@@ -286,7 +286,7 @@ func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptio
   # one portal, for a script
   kubectl gov status -n agency-finance tax-filing -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reader, err := newReader(flags)
+			reader, err := newClient(flags)
 			if err != nil {
 				return err
 			}

@@ -211,11 +211,7 @@ likes. docs/lifecycle.md says how to remove those, and the data.`,
 		Example: "  kubectl gov export -f platform.yaml\n  kubectl gov uninstall --dry-run\n  kubectl gov uninstall",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := flags.ToRESTConfig()
-			if err != nil {
-				return err
-			}
-			c, err := client.New(config, client.Options{Scheme: Scheme()})
+			c, err := newClient(flags)
 			if err != nil {
 				return err
 			}

@@ -89,7 +89,7 @@ reported, with Held it will block when the authority accepts a standard that is 
 		Example: "  # who violates a standard\n  kubectl gov violations --policy level-3\n\n  # what one agency has to do\n  kubectl gov violations --agency health",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			reader, err := newReader(flags)
+			reader, err := newClient(flags)
 			if err != nil {
 				return err
 			}
