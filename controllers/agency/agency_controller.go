@@ -42,7 +42,7 @@ type Reconciler struct {
 	Canaries cache.Cache
 	Applier  *apply.Applier
 	Settings settings.Settings
-	// Now is the clock; time.Now when nil.
+	// Now is the clock.
 	Now func() time.Time
 	// Events takes what changes about who has rights; nil for none.
 	Events events.Recorder
@@ -106,10 +106,7 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 	if ns := in.Namespace; ns != nil && ns.DeletionTimestamp != nil && names.OwnerOf("Agency", a).Owns(ns) {
 		return r.endNamespace(ctx, in, ns)
 	}
-	in.Now = metav1.Now()
-	if r.Now != nil {
-		in.Now = metav1.NewTime(r.Now())
-	}
+	in.Now = metav1.NewTime(r.Now())
 	var refused *desired.Blocker
 	if a.DeletionTimestamp != nil {
 		d, err := r.departure(ctx, a)

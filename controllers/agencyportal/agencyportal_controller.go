@@ -39,23 +39,8 @@ type Reconciler struct {
 	Settings settings.Settings
 	// Concurrency is the number of portals that are worked on at once; 0 means 8.
 	Concurrency int
-	// Now is the clock; the real one when nil.
+	// Now is the clock.
 	Now func() time.Time
-}
-
-func (r *Reconciler) now() time.Time {
-	if r.Now == nil {
-		return time.Now()
-	}
-	return r.Now()
-}
-
-// sooner returns the shorter of two delays, of which 0 is none.
-func sooner(a, b time.Duration) time.Duration {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies;securitypolicies,verbs=get;list;watch
@@ -134,7 +119,7 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		status.LookupFailed(p.GetStatusBase(), p.Generation)
 		return ctrl.Result{}, errors.Join(clearErr, fmt.Errorf("gather: %w", err))
 	}
-	in.Now = r.now()
+	in.Now = r.Now()
 	out := desired.AgencyPortal(in)
 	owner := names.OwnerOf("AgencyPortal", p)
 	var res apply.Result
@@ -144,9 +129,9 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		res, err = r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
 	}
 	status.AgencyPortal(in, out, res, err)
-	after := sooner(res.RetryAfter(), status.RecheckAfter(in, out))
+	after := reconcile.Sooner(res.RetryAfter(), status.RecheckAfter(in, out))
 	if held {
-		after = sooner(after, guardRetry)
+		after = reconcile.Sooner(after, guardRetry)
 	}
 	return ctrl.Result{RequeueAfter: after}, errors.Join(clearErr, err)
 }

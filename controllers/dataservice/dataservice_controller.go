@@ -28,7 +28,8 @@ import (
 type Reconciler struct {
 	Client   client.Client
 	Settings settings.Settings
-	Now      func() time.Time
+	// Now is the clock.
+	Now func() time.Time
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=dataservices;datasharinglinks;agencies;agencyportals;securitypolicies;sharedplatforms,verbs=get;list;watch

@@ -34,7 +34,7 @@ type Reconciler struct {
 	Client   client.Client
 	Applier  *apply.Applier
 	Settings settings.Settings
-	// Now is the clock; time.Now when nil.
+	// Now is the clock.
 	Now func() time.Time
 	// Events takes what happens to links; nil for none.
 	Events events.Recorder
@@ -94,10 +94,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 
 func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl.Result, error) {
 	owner := names.OwnerOf("DataSharingLink", l)
-	now := time.Now()
-	if r.Now != nil {
-		now = r.Now()
-	}
+	now := r.Now()
 	if l.DeletionTimestamp != nil {
 		inventory, err := r.Applier.Teardown(ctx, owner, l.Status.Inventory, nil)
 		status.DataSharingLinkDeleting(l, inventory)
@@ -120,12 +117,9 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 	out := desired.DataSharingLink(in)
 	res, err := r.Applier.Apply(ctx, owner, l.Status.Inventory, out.Objects)
 	status.DataSharingLink(in, out, res, err)
-	result := ctrl.Result{RequeueAfter: res.RetryAfter()}
 	// The end of the term is no event, so it is waited for, to the second.
-	if left := min(l.Spec.ValidUntil.Sub(now), lookAgain); left > 0 && (result.RequeueAfter == 0 || left < result.RequeueAfter) {
-		result.RequeueAfter = left
-	}
-	return result, errors.Join(orphansErr, err)
+	left := max(0, min(l.Spec.ValidUntil.Sub(now), lookAgain))
+	return ctrl.Result{RequeueAfter: reconcile.Sooner(res.RetryAfter(), left)}, errors.Join(orphansErr, err)
 }
 
 // gone closes what a link left open whose finalizer somebody took off.

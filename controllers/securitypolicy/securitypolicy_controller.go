@@ -33,7 +33,7 @@ type Reconciler struct {
 	Client   client.Client
 	Applier  *apply.Applier
 	Settings settings.Settings
-	// Now is the clock; time.Now when nil.
+	// Now is the clock.
 	Now func() time.Time
 }
 
@@ -67,10 +67,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.Result, error) {
-	now := time.Now()
-	if r.Now != nil {
-		now = r.Now()
-	}
+	now := r.Now()
 	in, err := gather.SecurityPolicy(ctx, r.Client, r.Settings, now, p)
 	if err != nil {
 		status.LookupFailed(p.GetStatusBase(), p.Generation)
@@ -94,15 +91,10 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.
 // retryAfter is when a policy has to be looked at again: what it shares the bound
 // with counts for a while only.
 func retryAfter(res apply.Result, out desired.PolicyOutput, now time.Time) time.Duration {
-	after := res.RetryAfter()
 	if out.Held == nil || out.Held.Until.IsZero() {
-		return after
+		return res.RetryAfter()
 	}
-	window := max(out.Held.Until.Sub(now), time.Second)
-	if after == 0 {
-		return window
-	}
-	return min(after, window)
+	return reconcile.Sooner(res.RetryAfter(), max(out.Held.Until.Sub(now), time.Second))
 }
 
 // gone removes what a policy left behind whose dependents the deletion orphaned.

@@ -44,8 +44,8 @@ func askedRights(a *v1alpha1.Agency) v1alpha1.AgencyRights {
 
 // rightsBefore are those in force: the recorded ones, else, of an agency from
 // before there was a record, what its RoleBindings say. A new agency's bindings
-// can be there before status.namespace is when the operator died in between; they are as
-// new as the agency, and announced.
+// can be there before status.namespace is, when the operator died in between;
+// they are as new as the agency, and announced.
 func rightsBefore(in AgencyInput) v1alpha1.AgencyRights {
 	if r := in.Agency.Status.Rights; r != nil {
 		return r.AgencyRights

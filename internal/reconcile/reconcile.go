@@ -20,6 +20,14 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 )
 
+// Sooner returns the shorter of two delays, of which 0 is none.
+func Sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
 // Object is a kind of the API.
 type Object interface {
 	client.Object
