@@ -51,7 +51,7 @@ func Impact(ctx context.Context, reader client.Reader, s settings.Settings, now 
 	if err := c.needsAll("the impact of a standard"); err != nil {
 		return nil, err
 	}
-	bound := policy.Bound{Count: s.Bound().Portals, Percent: s.Bound().Percent, Window: s.Bound().Window.Duration}
+	bound := gather.Bound(s)
 	applied := make([]v1alpha1.SecurityPolicy, len(policies))
 	for i := range policies {
 		applied[i] = c.applied(policies[i])

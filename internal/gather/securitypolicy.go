@@ -18,8 +18,7 @@ import (
 // SecurityPolicy reads what decides about a policy. What runs in the country is
 // looked at only while the newest spec is not in force.
 func SecurityPolicy(ctx context.Context, r client.Reader, s settings.Settings, now time.Time, p *v1alpha1.SecurityPolicy) (desired.PolicyInput, error) {
-	bound := s.Bound()
-	in := desired.PolicyInput{Policy: p, Now: now, Bound: policy.Bound{Count: bound.Portals, Percent: bound.Percent, Window: bound.Window.Duration}}
+	in := desired.PolicyInput{Policy: p, Now: now, Bound: Bound(s)}
 	var portals v1alpha1.AgencyPortalList
 	if err := r.List(ctx, &portals, client.MatchingFields{IndexPortalPolicy: p.Name}); err != nil {
 		return in, fmt.Errorf("list portals of policy: %w", err)
@@ -31,6 +30,12 @@ func SecurityPolicy(ctx context.Context, r client.Reader, s settings.Settings, n
 	running, err := Impact(ctx, r, s, now, p)
 	in.Running = &running
 	return in, err
+}
+
+// Bound is how much changes of standards may stop, as the settings say.
+func Bound(s settings.Settings) policy.Bound {
+	b := s.Bound()
+	return policy.Bound{Count: b.Portals, Percent: b.Percent, Window: b.Window.Duration}
 }
 
 // Impact reads what the newest spec of a policy could stop, if the other ones that

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/config/crd"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // Remedy is what helps against a definition that is absent or older.
@@ -43,19 +44,12 @@ func (f Finding) String() string {
 	case f.Absent:
 		return fmt.Sprintf("CustomResourceDefinition %s is not installed", f.Name)
 	case len(f.Missing) > 0:
-		return fmt.Sprintf("CustomResourceDefinition %s is older than the operator: it lacks %s", f.Name, first(f.Missing))
+		return fmt.Sprintf("CustomResourceDefinition %s is older than the operator: it lacks %s", f.Name, text.Few(f.Missing, shown))
 	case len(f.Extra) > 0:
-		return fmt.Sprintf("CustomResourceDefinition %s is newer than the operator: it also has %s", f.Name, first(f.Extra))
+		return fmt.Sprintf("CustomResourceDefinition %s is newer than the operator: it also has %s", f.Name, text.Few(f.Extra, shown))
 	default:
 		return fmt.Sprintf("CustomResourceDefinition %s fits the operator", f.Name)
 	}
-}
-
-func first(fields []string) string {
-	if more := len(fields) - shown; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(fields[:shown], ", "), more)
-	}
-	return strings.Join(fields, ", ")
 }
 
 // Error returns one error about all definitions that the operator can't work

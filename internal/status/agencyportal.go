@@ -15,6 +15,7 @@ import (
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // AgencyPortal writes the status of a portal.
@@ -87,14 +88,9 @@ func isolation(set *conditions.Set, in desired.PortalInput, out desired.PortalOu
 const maxNamed = 5
 
 func foreignPodsMessage(in desired.PortalInput) string {
-	named := in.ForeignPods
-	more := ""
-	if len(named) > maxNamed {
-		more = fmt.Sprintf(" and %d more", len(named)-maxNamed)
-		named = named[:maxNamed]
-	}
-	return fmt.Sprintf("Pods that the portal's Deployment did not make carry its label, so they are in its Service and its policies: %s%s. Find out who made them, then: kubectl -n %s delete pod %s",
-		strings.Join(named, ", "), more, in.Portal.Namespace, strings.Join(named, " "))
+	named := in.ForeignPods[:min(len(in.ForeignPods), maxNamed)]
+	return fmt.Sprintf("Pods that the portal's Deployment did not make carry its label, so they are in its Service and its policies: %s. Find out who made them, then: kubectl -n %s delete pod %s",
+		text.Few(in.ForeignPods, maxNamed), in.Portal.Namespace, strings.Join(named, " "))
 }
 
 // opened tells whether the agency reports network policies that are not the

@@ -10,6 +10,7 @@ import (
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 const (
@@ -64,23 +65,15 @@ func nobody(out desired.PolicyOutput) string {
 func shares(h *desired.Weighed, bound policy.Bound) string {
 	var with []string
 	if len(h.Pending) > 0 {
-		with = append(with, "what also waits ("+few(h.Pending)+")")
+		with = append(with, "what also waits ("+text.Few(h.Pending, maxHeldNamed)+")")
 	}
 	if len(h.Recent) > 0 {
-		with = append(with, fmt.Sprintf("what took effect within %s without acceptedImpact (%s; until %s)", bound.Window, few(h.Recent), h.Until.UTC().Format(time.RFC3339)))
+		with = append(with, fmt.Sprintf("what took effect within %s without acceptedImpact (%s; until %s)", bound.Window, text.Few(h.Recent, maxHeldNamed), h.Until.UTC().Format(time.RFC3339)))
 	}
 	if len(with) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("All policies share one bound (impactBound: %d): with %s it is %d portals and %d links. ", bound.Count, strings.Join(with, " and "), h.Total.Portals, h.Total.Links)
-}
-
-// few names some policies and counts the others.
-func few(names []string) string {
-	if more := len(names) - maxHeldNamed; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxHeldNamed], ", "), more)
-	}
-	return strings.Join(names, ", ")
 }
 
 func impactOf(held *desired.Weighed) *v1alpha1.PolicyImpact {
@@ -104,12 +97,9 @@ func standing(out desired.PolicyOutput) string {
 // heldMessage says what would stop and what lets the spec take effect.
 func heldMessage(p *v1alpha1.SecurityPolicy, out desired.PolicyOutput, bound policy.Bound) string {
 	h := out.Held
-	names := make([]string, 0, maxHeldNamed+1)
-	for _, s := range h.Stops[:min(len(h.Stops), maxHeldNamed)] {
+	var names []string
+	for _, s := range h.Stops {
 		names = append(names, fmt.Sprintf("%s/%s by %s", s.Agency, s.Name, s.Control))
-	}
-	if more := len(h.Stops) - maxHeldNamed; more > 0 {
-		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	stated := p.Spec.AcceptedImpact
 	why := ""
@@ -120,5 +110,5 @@ func heldMessage(p *v1alpha1.SecurityPolicy, out desired.PolicyOutput, bound pol
 		why = fmt.Sprintf(" The present spec.acceptedImpact covers %d portals and %d links.", stated.Portals, stated.Links)
 	}
 	return fmt.Sprintf("The spec is held, because it would stop or replace %d running portals and close %d open links (%s). %s%s Correct the spec, or set spec.acceptedImpact to {portals: %d, links: %d} if that is meant; kubectl gov impact lists all.%s",
-		h.Portals, h.Links, strings.Join(names, ", "), shares(h, bound), standing(out), h.Portals, h.Links, why)
+		h.Portals, h.Links, strings.Join(clipList(names, maxHeldNamed), ", "), shares(h, bound), standing(out), h.Portals, h.Links, why)
 }

@@ -142,3 +142,12 @@ func Clip(s string, limit int) string {
 	}
 	return s[:end] + ellipsis
 }
+
+// Few joins the first n of some names and counts the others.
+func Few(names []string, n int) string {
+	joined := strings.Join(names[:min(n, len(names))], ", ")
+	if rest := len(names) - n; rest > 0 {
+		return fmt.Sprintf("%s and %d more", joined, rest)
+	}
+	return joined
+}
