@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -111,7 +113,7 @@ func (r *restorer) run(ctx context.Context) {
 			return
 		}
 		say(r.options.Progress, "step %d of %d: %s (%d)\n", i+1, len(r.plan.phases), p.title, len(p.items))
-		if i == 2 && !r.options.DryRun {
+		if p.inNamespaces && !r.options.DryRun {
 			r.namespaces(ctx)
 			if len(r.failures) > 0 {
 				continue
@@ -261,7 +263,7 @@ func (r *restorer) adopt(ctx context.Context, a *unstructured.Unstructured) (not
 // which decisions are written before there is a link.
 func (r *restorer) namespaces(ctx context.Context) {
 	deadline := time.Now().Add(r.options.Wait)
-	for _, u := range r.plan.phases[1].items {
+	for _, u := range r.plan.agencies {
 		for {
 			why := r.namespaceOf(ctx, u.GetName())
 			if why == "" {
@@ -299,11 +301,10 @@ func (r *restorer) namespaceOf(ctx context.Context, name string) string {
 // a dataset is owned, the record of decisions, and which acceptance was used up.
 // The lock is the version that was read, so the operator's write is not lost.
 func (r *restorer) status(ctx context.Context, u *unstructured.Unstructured) error {
-	var err error
-	for range 20 {
+	return retry.RetryOnConflict(wait.Backoff{Steps: 20}, func() error {
 		live := &unstructured.Unstructured{}
 		live.SetGroupVersionKind(u.GroupVersionKind())
-		if err = r.client.Get(ctx, client.ObjectKeyFromObject(u), live); err != nil {
+		if err := r.client.Get(ctx, client.ObjectKeyFromObject(u), live); err != nil {
 			return err
 		}
 		before := live.DeepCopy()
@@ -318,12 +319,8 @@ func (r *restorer) status(ctx context.Context, u *unstructured.Unstructured) err
 		if reflect.DeepEqual(before.Object, live.Object) {
 			return nil
 		}
-		err = r.client.Status().Patch(ctx, live, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-		if !apierrors.IsConflict(err) {
-			return err
-		}
-	}
-	return err
+		return r.client.Status().Patch(ctx, live, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	})
 }
 
 // keepClaim gives a service the time since which it owned the dataset, unless it

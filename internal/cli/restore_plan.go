@@ -9,6 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
@@ -23,14 +24,17 @@ const AnnotationRestoredFrom = "platform.gov.vn/restored-from"
 type phase struct {
 	title  string
 	closes bool
-	items  []*unstructured.Unstructured
+	// inNamespaces is the first step that writes into agencies' namespaces, so
+	// these must be there.
+	inNamespaces bool
+	items        []*unstructured.Unstructured
 }
 
 // restorePlan is what a restore does with an export.
 type restorePlan struct {
 	phases []phase
-	// decisions are those that close, each as a suspension.
-	decisions []v1alpha1.DataSharingApproval
+	// agencies of the file.
+	agencies []*unstructured.Unstructured
 	// approvals that were in effect; they are given again by people.
 	approvals []v1alpha1.DataSharingApproval
 	// skipped are objects that were being deleted.
@@ -59,6 +63,7 @@ func planRestore(e *Export) (*restorePlan, error) {
 		}
 		byKind[u.GetKind()] = append(byKind[u.GetKind()], u)
 	}
+	var decisions []*unstructured.Unstructured
 	for _, u := range byKind["DataSharingApproval"] {
 		var a v1alpha1.DataSharingApproval
 		if err := convert(u, &a); err != nil {
@@ -66,32 +71,25 @@ func planRestore(e *Export) (*restorePlan, error) {
 		}
 		switch link := string(a.Spec.LinkRef.Namespace) + "/" + string(a.Spec.LinkRef.Name); {
 		case a.Spec.Decision != v1alpha1.DecisionApprove:
-			p.decisions = append(p.decisions, closing(e.Cluster, &a))
+			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(closing(e.Cluster, &a))
+			if err != nil {
+				return nil, fmt.Errorf("restore %s %s: %w", u.GetKind(), objectName(u), err)
+			}
+			decisions = append(decisions, &unstructured.Unstructured{Object: content})
 		case a.DeletionTimestamp == nil && a.Spec.SpecHash != "" && a.Spec.SpecHash == hashes[link]:
 			p.approvals = append(p.approvals, a)
 		}
 	}
 	sortByClaim(byKind["DataService"])
+	p.agencies = byKind["Agency"]
 	p.phases = []phase{
-		{"standards", true, byKind["SecurityPolicy"]},
-		{"agencies", true, byKind["Agency"]},
-		{"decisions that close", true, nil},
-		{"shared platforms", false, byKind["SharedPlatform"]},
-		{"portals", false, byKind["AgencyPortal"]},
-		{"data services", false, byKind["DataService"]},
-		{"links", false, byKind["DataSharingLink"]},
-	}
-	for i := range p.decisions {
-		content, err := json.Marshal(&p.decisions[i])
-		if err != nil {
-			return nil, err
-		}
-		u := &unstructured.Unstructured{}
-		if err := u.UnmarshalJSON(content); err != nil {
-			return nil, err
-		}
-		unstructured.RemoveNestedField(u.Object, "status")
-		p.phases[2].items = append(p.phases[2].items, u)
+		{title: "standards", closes: true, items: byKind["SecurityPolicy"]},
+		{title: "agencies", closes: true, items: p.agencies},
+		{title: "decisions that close", closes: true, inNamespaces: true, items: decisions},
+		{title: "shared platforms", items: byKind["SharedPlatform"]},
+		{title: "portals", items: byKind["AgencyPortal"]},
+		{title: "data services", items: byKind["DataService"]},
+		{title: "links", items: byKind["DataSharingLink"]},
 	}
 	return p, nil
 }
@@ -111,7 +109,7 @@ func convert(u *unstructured.Unstructured, into any) error {
 // closing is what a restore writes for a suspension or a rejection. A rejection
 // is bound to a scope of the old cluster and would refuse nothing in the new one,
 // so it becomes a suspension, which holds whatever the scope is.
-func closing(cluster string, a *v1alpha1.DataSharingApproval) v1alpha1.DataSharingApproval {
+func closing(cluster string, a *v1alpha1.DataSharingApproval) *v1alpha1.DataSharingApproval {
 	from, _ := visibleJSON(map[string]string{
 		"cluster": cluster, "uid": string(a.UID), "approver": a.Spec.Approver, "decision": string(a.Spec.Decision), "specHash": a.Spec.SpecHash,
 		"created": a.CreationTimestamp.UTC().Format("2006-01-02T15:04:05Z"),
@@ -128,7 +126,7 @@ func closing(cluster string, a *v1alpha1.DataSharingApproval) v1alpha1.DataShari
 		annotations = map[string]string{}
 	}
 	annotations[AnnotationRestoredFrom] = from
-	out := v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name, Labels: a.Labels, Annotations: annotations}}
+	out := &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name, Labels: a.Labels, Annotations: annotations}}
 	out.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DataSharingApproval"))
 	out.Spec = v1alpha1.DataSharingApprovalSpec{
 		LinkRef: a.Spec.LinkRef, Decision: v1alpha1.DecisionSuspend,
