@@ -3,6 +3,7 @@ package cli
 import (
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,5 +91,35 @@ func TestPlanOpensNothing(t *testing.T) {
 	}
 	if r := []rune(reasons[1]); len(r) != 1000 {
 		t.Errorf("a reason of %d characters", len(r))
+	}
+}
+
+// TestEveryKindIsExported fails when a kind of the API is missing from exports,
+// or comes back in no step of a restore.
+func TestEveryKindIsExported(t *testing.T) {
+	e := &Export{}
+	for kind := range Scheme().KnownTypes(v1alpha1.GroupVersion) {
+		if !Scheme().Recognizes(v1alpha1.GroupVersion.WithKind(kind + "List")) {
+			continue
+		}
+		if !slices.Contains(exportKinds, kind) {
+			t.Errorf("%s is not in exportKinds", kind)
+		}
+		o := map[string]any{"apiVersion": v1alpha1.GroupVersion.String(), "kind": kind, "metadata": map[string]any{"name": "x"}}
+		if kind == "DataSharingApproval" {
+			o["spec"] = map[string]any{"decision": "Suspend"}
+		}
+		e.Objects = append(e.Objects, o)
+	}
+	p, err := planRestore(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, phase := range p.phases {
+		n += len(phase.items)
+	}
+	if n != len(e.Objects) || n != len(exportKinds) {
+		t.Errorf("%d of %d kinds come back, %d are exported", n, len(e.Objects), len(exportKinds))
 	}
 }
