@@ -55,7 +55,7 @@ func Start(ctx context.Context, o controlplane.Options) (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = e.Install(ctx)
+	_, err = e.install(ctx, "config/default")
 	if err == nil && o.ControllerManager {
 		err = e.counted(ctx)
 	}
@@ -94,11 +94,8 @@ func definitions(ctx context.Context, admin *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	objects, err := Render("config/crd")
+	objects, err := (&Env{Admin: c}).install(ctx, "config/crd")
 	if err != nil {
-		return err
-	}
-	if err := (&Env{Admin: c}).apply(ctx, objects); err != nil {
 		return err
 	}
 	found, err := discovery.NewDiscoveryClientForConfig(admin)
@@ -206,19 +203,21 @@ func Render(folder string) ([]*unstructured.Unstructured, error) {
 // Install applies config/crd and config/default but for the Deployment: the
 // operator runs in the test's process.
 func (e *Env) Install(ctx context.Context) error {
-	objects, err := Render("config/crd")
-	if err != nil {
-		return err
-	}
-	operator, err := Render("config/default")
-	if err != nil {
-		return err
-	}
-	return e.apply(ctx, append(objects, operator...))
+	_, err := e.install(ctx, "config/crd", "config/default")
+	return err
 }
 
-// apply applies objects in as many passes as they need of each other.
-func (e *Env) apply(ctx context.Context, objects []*unstructured.Unstructured) error {
+// install applies the objects of some folders, and returns them, in as many
+// passes as they need of each other.
+func (e *Env) install(ctx context.Context, folders ...string) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	for _, f := range folders {
+		o, err := Render(f)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, o...)
+	}
 	for pass, pending := 0, objects; len(pending) > 0; pass++ {
 		var again []*unstructured.Unstructured
 		for _, o := range pending {
@@ -231,7 +230,7 @@ func (e *Env) apply(ctx context.Context, objects []*unstructured.Unstructured) e
 			case pass < 50 && (apierrors.IsNotFound(err) || apierrors.IsConflict(err) || isNoMatch(err)):
 				again = append(again, o)
 			default:
-				return fmt.Errorf("install %s %s: %w", o.GetKind(), o.GetName(), err)
+				return nil, fmt.Errorf("install %s %s: %w", o.GetKind(), o.GetName(), err)
 			}
 		}
 		pending = again
@@ -239,7 +238,7 @@ func (e *Env) apply(ctx context.Context, objects []*unstructured.Unstructured) e
 			time.Sleep(100 * time.Millisecond)
 		}
 	}
-	return nil
+	return objects, nil
 }
 
 // Operator is one running operator.
