@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -41,12 +39,8 @@ const (
 // rest and flooded by turns. A plain write shows how much of the difference is
 // the API server's.
 func BenchmarkFlood(b *testing.B) {
-	rounds := 5
-	if v, err := strconv.Atoi(os.Getenv("ROUNDS")); err == nil {
-		rounds = v
-	}
 	for range b.N {
-		runFlood(b, rounds)
+		runFlood(b, fromEnv("ROUNDS", 5))
 	}
 }
 
@@ -76,22 +70,17 @@ func median(all []time.Duration) time.Duration {
 }
 
 func runFlood(b *testing.B, rounds int) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
-	defer cancel()
-	op, err := env.StartOperator(ctx, harness.OperatorOptions{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = op.Stop() }()
+	_, op, stop := operate(b)
+	defer stop()
 	f := &floodBench{B: b}
 	f.prepare(op)
 	agency, link, plain := &closing{}, &closing{}, &closing{}
 	for round := range rounds {
 		for _, flooded := range []bool{false, true} {
-			stop := func() (int64, int64) { return 0, 0 }
+			end := func() (int64, int64) { return 0, 0 }
 			started := time.Now()
 			if flooded {
-				stop = f.flood()
+				end = f.flood()
 				time.Sleep(floodRise)
 			}
 			w := f.write()
@@ -104,7 +93,7 @@ func runFlood(b *testing.B, rounds int) {
 				m.of.add(flooded, m.d)
 			}
 			took := time.Since(started)
-			sent, refused := stop()
+			sent, refused := end()
 			fmt.Printf("round %d  flooded %-5t  agency %4d ms  link %4d ms  a plain write %3d ms", round+1, flooded, s.Milliseconds(), l.Milliseconds(), w.Milliseconds())
 			if flooded && sent > 0 {
 				fmt.Printf("  %.0f updates/s, %d refused", float64(sent)/took.Seconds(), refused)
@@ -130,16 +119,7 @@ type floodBench struct {
 	suspension *v1alpha1.DataSharingApproval
 }
 
-func (f *floodBench) create(o client.Object) {
-	f.Helper()
-	err := env.Admin.Create(f.Context(), o)
-	for end := time.Now().Add(harness.Timeout); apierrors.IsNotFound(err) && time.Now().Before(end); err = env.Admin.Create(f.Context(), o) {
-		time.Sleep(50 * time.Millisecond) // Its namespace is on its way.
-	}
-	if err != nil {
-		f.Fatal(err)
-	}
-}
+func (f *floodBench) create(o client.Object) { createSoon(f.B, env.Admin, o) }
 
 func (f *floodBench) prepare(op *harness.Operator) {
 	f.Helper()

@@ -1,16 +1,12 @@
 package bench
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,32 +21,16 @@ import (
 // makes the operator write: the two policies of its pair and one status per
 // party, whatever else there is.
 func BenchmarkLinks(b *testing.B) {
-	n := 1000
-	if v, err := strconv.Atoi(os.Getenv("N")); err == nil {
-		n = v
-	}
+	n := fromEnv("N", 1000)
 	for range b.N {
 		runLinks(b, n, max(2, n/5))
 	}
 }
 
 func runLinks(b *testing.B, n, portals int) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
-	defer cancel()
-	op, err := env.StartOperator(ctx, harness.OperatorOptions{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = op.Stop() }()
-	create := func(o client.Object) {
-		err := env.Admin.Create(ctx, o)
-		for end := time.Now().Add(harness.Timeout); apierrors.IsNotFound(err) && time.Now().Before(end); err = env.Admin.Create(ctx, o) {
-			time.Sleep(50 * time.Millisecond) // Its namespace is on its way.
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
+	ctx, op, stop := operate(b)
+	defer stop()
+	create := func(o client.Object) { createSoon(b, env.Admin, o) }
 	agency := func(i int) string { return fmt.Sprintf("links%d", i/portalsPerAgency) }
 	portal := func(i int) string { return fmt.Sprintf("p%d", i) }
 	create(harness.Policy("links", "", func(p *v1alpha1.SecurityPolicy) {

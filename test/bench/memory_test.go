@@ -1,16 +1,13 @@
 package bench
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -34,12 +31,8 @@ const headroom = 0.5
 // reckons how many agencies with the default quota's number of each fit below
 // the shipped limit.
 func BenchmarkMemoryAtBound(b *testing.B) {
-	n := 20
-	if v, err := strconv.Atoi(os.Getenv("OBJECTS")); err == nil {
-		n = v
-	}
 	for range b.N {
-		runMemory(b, n)
+		runMemory(b, fromEnv("OBJECTS", 20))
 	}
 }
 
@@ -52,13 +45,8 @@ type bound struct {
 }
 
 func runMemory(b *testing.B, n int) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
-	defer cancel()
-	op, err := env.StartOperator(ctx, harness.OperatorOptions{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = op.Stop() }()
+	ctx, op, stop := operate(b)
+	defer stop()
 	const padder, other = "padded", "others"
 	cfg, err := env.ControlPlane.UserConfig("mallory@"+padder, padder+"-admins", "system:authenticated")
 	if err != nil {
@@ -69,16 +57,7 @@ func runMemory(b *testing.B, n int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	create := func(c client.Client, o client.Object) {
-		b.Helper()
-		err := c.Create(ctx, o)
-		for end := time.Now().Add(harness.Timeout); (apierrors.IsNotFound(err) || apierrors.IsForbidden(err)) && time.Now().Before(end); err = c.Create(ctx, o) {
-			time.Sleep(50 * time.Millisecond) // Its namespace or the right in it is on its way.
-		}
-		if err != nil {
-			b.Fatalf("%.600v", err)
-		}
-	}
+	create := func(c client.Client, o client.Object) { createSoon(b, c, o) }
 	create(env.Admin, harness.Policy("padded", "", func(p *v1alpha1.SecurityPolicy) {
 		p.Spec.Selector.Agencies = []v1alpha1.AgencyName{padder, other}
 		p.Spec.DataSharing = &v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}

@@ -86,10 +86,8 @@ func flowSchemaOf(t *testing.T, as *rest.Config, method, path string, body clien
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Content-Type", map[string]string{http.MethodPatch: "application/merge-patch+json"}[method])
-	if method == http.MethodPost {
-		request.Header.Set("Content-Type", "application/json")
-	}
+	contentTypes := map[string]string{http.MethodPost: "application/json", http.MethodPatch: "application/merge-patch+json"}
+	request.Header.Set("Content-Type", contentTypes[method])
 	response, err := sender.Do(request)
 	if err != nil {
 		t.Fatal(err)
