@@ -88,8 +88,17 @@ POINTS ?= 0
 # CASES=A01,F03 runs only these.
 CASES ?=
 
+.PHONY: flux
+flux: ## Build Flux's kustomize-controller for test/gitops.
+	@hack/scripts/flux.sh
+
+.PHONY: gitops
+gitops: controlplane flux ## Deliver the national sample with Flux's own controller.
+	$(say) "gitops: test/gitops"
+	@go test -count=1 -timeout 20m -v ./test/gitops
+
 .PHONY: threats
-threats: controlplane ## Run the attacks and inputs that broke the platform once, and print what holds (CASES=A01,…).
+threats: controlplane flux ## Run the attacks and inputs that broke the platform once, and print what holds (CASES=A01,…).
 	$(say) "threats: test/cases"
 	@go run ./hack/cases threats $(if $(CASES),-run $(CASES))
 
