@@ -4,10 +4,13 @@ package sharedplatform
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -46,7 +49,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.rivals), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsOfOwner), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), builder.WithPredicates(watches.PortalGate())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced), builder.WithPredicates(referencesChanged())).
 		Complete(guard)
 }
 
@@ -82,11 +85,22 @@ func platformsReferenced(_ context.Context, o client.Object) []ctrl.Request {
 	if !ok {
 		return nil
 	}
-	out := make([]ctrl.Request, len(p.Spec.PlatformRefs))
-	for i, ref := range p.Spec.PlatformRefs {
-		out[i] = ctrl.Request{NamespacedName: client.ObjectKey{Name: string(ref.Name)}}
+	var out []ctrl.Request
+	for _, name := range gather.PlatformNames(p) {
+		out = append(out, ctrl.Request{NamespacedName: client.ObjectKey{Name: name}})
 	}
 	return out
+}
+
+// referencesChanged passes a portal whose platforms are others than before. The
+// last compliant spec names some too, and it is replaced when the portal's status
+// is written, which may be long after the spec changed.
+func referencesChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.AgencyPortal)
+		after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
+		return !ok1 || !ok2 || before.UID != after.UID || !slices.Equal(gather.PlatformNames(before), gather.PlatformNames(after))
+	}}
 }
 
 func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {

@@ -80,7 +80,7 @@ func RegisterIndexes(ctx context.Context, indexer client.FieldIndexer, s setting
 			level, _ := policy.SecurityLevel(&p.Spec, s.SecurityLevels)
 			return []string{LevelKey(level)}
 		}),
-		portal(IndexPortalPlatform, platformNames),
+		portal(IndexPortalPlatform, PlatformNames),
 		registerSharing(ctx, indexer),
 		registerOwners(ctx, indexer),
 		portal(IndexPortalExposure, func(p *v1alpha1.AgencyPortal) []string { return []string{string(p.Spec.Exposure)} }),

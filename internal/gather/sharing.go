@@ -167,9 +167,9 @@ func referenced(ctx context.Context, r client.Reader, p *v1alpha1.SharedPlatform
 	return ref, err
 }
 
-// platformNames are the platforms that a portal, or the spec that keeps running
+// PlatformNames are the platforms that a portal, or the spec that keeps running
 // in its place, references, each once.
-func platformNames(p *v1alpha1.AgencyPortal) []string {
+func PlatformNames(p *v1alpha1.AgencyPortal) []string {
 	refs := p.Spec.PlatformRefs
 	if last := p.Status.LastCompliant; last != nil {
 		refs = slices.Concat(refs, last.PlatformRefs)
@@ -183,9 +183,9 @@ func platformNames(p *v1alpha1.AgencyPortal) []string {
 	return out
 }
 
-// platforms reads the platforms that a portal references; see platformNames.
+// platforms reads the platforms that a portal references; see PlatformNames.
 func platforms(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (map[string]desired.ReferencedPlatform, error) {
-	wanted := platformNames(p)
+	wanted := PlatformNames(p)
 	if len(wanted) == 0 {
 		return nil, nil
 	}

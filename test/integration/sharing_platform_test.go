@@ -34,6 +34,20 @@ func wantFlows(t *testing.T, p *v1alpha1.AgencyPortal, n int) {
 	})
 }
 
+// wantConsumers waits until a platform counts so many portals.
+func wantConsumers(t *testing.T, p *v1alpha1.SharedPlatform, n int32) {
+	t.Helper()
+	harness.Eventually(t, func() error {
+		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(p), p); err != nil {
+			return err
+		}
+		if p.Status.Consumers != n {
+			return fmt.Errorf("platform %s has %d consumers, want %d", p.Name, p.Status.Consumers, n)
+		}
+		return nil
+	})
+}
+
 // TestPlatformReferences: a portal reaches the platforms that it references, and
 // only while they are there for it.
 func TestPlatformReferences(t *testing.T) {
@@ -103,15 +117,24 @@ func TestPlatformReferences(t *testing.T) {
 		wantFlows(t, portal, 3)
 	})
 	t.Run("the platform counts its consumers", func(t *testing.T) {
-		harness.Eventually(t, func() error {
-			if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(identity), identity); err != nil {
-				return err
-			}
-			if identity.Status.Consumers != 1 {
-				return fmt.Errorf("%d consumers", identity.Status.Consumers)
-			}
-			return nil
+		wantConsumers(t, identity, 1)
+	})
+	// Fails when only the portal's spec is an event: the policy lets the newest spec run, and the spec stays.
+	t.Run("the platform counts what runs", func(t *testing.T) {
+		standard := harness.Policy("refs-images", "refs-user", func(s *v1alpha1.SecurityPolicy) {
+			s.Spec.Images = &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"registry.platform.example.gov.vn"}}
 		})
+		env.Create(t, standard)
+		env.WaitReady(t, standard)
+		image := "other.example.gov.vn/portal@sha256:" + strings.Repeat("1", 64)
+		merge(t, portal, `{"spec":{"image":"`+image+`","platformRefs":[{"name":"refs-payment"}]}}`)
+		env.WaitCondition(t, portal, v1alpha1.ConditionPolicyCompliant, metav1.ConditionFalse, v1alpha1.ReasonKeptLastCompliant)
+		time.Sleep(2 * time.Second) // longer than counts are collected
+		wantConsumers(t, identity, 1)
+		merge(t, standard, `{"spec":{"images":{"allowedRegistries":["registry.platform.example.gov.vn","other.example.gov.vn"]}}}`)
+		wantConsumers(t, identity, 0)
+		merge(t, portal, `{"spec":{"image":"`+harness.Image+`","platformRefs":[{"name":"refs-owner-identity"},{"name":"refs-payment"}]}}`)
+		wantConsumers(t, identity, 1)
 	})
 	t.Run("the user is suspended", func(t *testing.T) {
 		merge(t, user, `{"spec":{"suspended":true}}`)
