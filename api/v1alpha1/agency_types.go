@@ -219,6 +219,39 @@ type AgencySpec struct {
 	// +kubebuilder:validation:MaxLength=36
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')",message="adoptNamespace must be the UID of the namespace: kubectl get namespace agency-<name> -o jsonpath={.metadata.uid}"
 	AdoptNamespace string `json:"adoptNamespace,omitempty"`
+	// rightsChange says who asks for the rights that the spec gives, and who
+	// confirms them. An agency with personal data needs both, two different users,
+	// before adminGroups, adminServiceAccounts or viewerGroups give anybody rights
+	// that they do not have yet. What takes rights away waits for nobody.
+	// +optional
+	RightsChange *RightsChange `json:"rightsChange,omitempty"`
+}
+
+// RightsChange is who answers for what a spec adds to the rights in an agency's
+// namespace. The API server accepts only the requesting user for each name.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.confirmedBy) == has(self.confirmedHash)",message="confirmedBy and confirmedHash belong together: a confirmation names who confirms and the hash of what is confirmed (status.pendingRights.hash); leave both to kubectl gov confirm-rights"
+type RightsChange struct {
+	// requestedBy is the user who asks: whoever writes the change.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'[^\pL\pM\pN\pP\pS ]|[\x{34F}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{180B}-\x{180F}\x{2800}\x{3164}\x{FE00}-\x{FE0F}\x{FFA0}\x{FFFC}\x{16FE4}\x{1D159}\x{E0000}-\x{E0FFF}]|^[ \pM]| $|\pM{5}')`,message="must be visible text in one line without spaces at its ends: remove line breaks, tabs, control, zero-width and direction characters (in YAML write a long text with >-)"
+	RequestedBy string `json:"requestedBy,omitempty"`
+	// confirmedBy is the person who looked at the change and wants it too. A
+	// program asks, and never confirms.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('system:')",message="confirmedBy must be a person: a service account asks for rights and never confirms them; let a second person run kubectl gov confirm-rights"
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'[^\pL\pM\pN\pP\pS ]|[\x{34F}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{180B}-\x{180F}\x{2800}\x{3164}\x{FE00}-\x{FE0F}\x{FFA0}\x{FFFC}\x{16FE4}\x{1D159}\x{E0000}-\x{E0FFF}]|^[ \pM]| $|\pM{5}')`,message="must be visible text in one line without spaces at its ends: remove line breaks, tabs, control, zero-width and direction characters (in YAML write a long text with >-)"
+	ConfirmedBy string `json:"confirmedBy,omitempty"`
+	// confirmedHash is the hash of exactly what is confirmed, from
+	// status.pendingRights.hash.
+	// +optional
+	// +kubebuilder:validation:MaxLength=71
+	// +kubebuilder:validation:XValidation:rule="self.matches('^sha256:[0-9a-f]{64}$')",message="confirmedHash must be sha256: and 64 hexadecimal digits, the hash of status.pendingRights; leave it to kubectl gov confirm-rights"
+	ConfirmedHash string `json:"confirmedHash,omitempty"`
 }
 
 // AgencyContents counts what the agency has, and what deletionPolicy DeleteEmpty
@@ -297,6 +330,29 @@ type GrantedRights struct {
 	Since metav1.Time `json:"since"`
 }
 
+// PendingRights are rights that the spec asks for and nobody has yet, because a
+// second person must confirm them. What is confirmed is this, the agency's UID
+// and status.rights, so a confirmation is for one change of what was in force.
+type PendingRights struct {
+	// agencyGeneration is the generation of the Agency at which the operator first
+	// saw that this is asked for: the same change asked for again has another one.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000000000
+	AgencyGeneration int64 `json:"agencyGeneration"`
+	// requestedBy is the user who asks.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	RequestedBy string `json:"requestedBy,omitempty"`
+	// added are the rights that wait. What the spec takes away is taken already.
+	// +required
+	Added AgencyRights `json:"added"`
+	// hash to confirm.
+	// +required
+	// +kubebuilder:validation:MaxLength=71
+	Hash string `json:"hash"`
+}
+
 // AgencyStatus is what the operator observed.
 type AgencyStatus struct {
 	StatusBase `json:",inline"`
@@ -313,6 +369,9 @@ type AgencyStatus struct {
 	// RightsChanged names what changed then.
 	// +optional
 	Rights *GrantedRights `json:"rights,omitempty"`
+	// pendingRights are rights that wait for a confirmation.
+	// +optional
+	PendingRights *PendingRights `json:"pendingRights,omitempty"`
 }
 
 // Agency is one body of government on the platform. The operator gives it a

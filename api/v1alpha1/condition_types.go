@@ -22,6 +22,9 @@ const (
 	// agency's namespace changes. Its time is that of the last change, which its
 	// message names. Ready does not rest on it.
 	ConditionRightsChanged = "RightsChanged"
+	// ConditionRightsConfirmed is true while no right that an agency's spec asks for
+	// waits for a second person.
+	ConditionRightsConfirmed = "RightsConfirmed"
 	// ConditionOffboarding is present while an agency is really being removed; one
 	// whose deletion is refused does not have it.
 	ConditionOffboarding = "Offboarding"
@@ -112,6 +115,14 @@ const (
 	ReasonRightsChanged = "RightsChanged"
 	// ReasonRightsUnchanged: nobody got or lost rights since the operator recorded them.
 	ReasonRightsUnchanged = "RightsUnchanged"
+	// ReasonNoPersonalData: the agency holds no personal data, so nothing that its spec asks for waits.
+	ReasonNoPersonalData = "NoPersonalData"
+	// ReasonNothingWaits: the agency holds personal data, and nothing that its spec asks for waits.
+	ReasonNothingWaits = "NothingWaits"
+	// ReasonConfirmationMissing: rights wait for a second person's confirmation.
+	ReasonConfirmationMissing = "ConfirmationMissing"
+	// ReasonConfirmationStale: rights wait, and what was confirmed is another change.
+	ReasonConfirmationStale = "ConfirmationStale"
 	// ReasonDeletionRefused: the agency is being deleted, and its deletionPolicy does not permit that.
 	ReasonDeletionRefused = "DeletionRefused"
 	// ReasonContentUnknown: what the agency has could not be listed, so nothing of it is removed.

@@ -90,23 +90,21 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesRawSource(source.Kind(r.Foreign, client.Object(&networkingv1.NetworkPolicy{}), watches.MapLater(agencyOfNamespace))).
 		WatchesRawSource(source.Kind(r.Canaries, client.Object(&corev1.ResourceQuota{}), watches.MapLow(r.allAgencies), watches.Changed(desired.Counted))).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
-		Watches(&v1alpha1.DataService{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
-		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalPortal)))).
+		Watches(&v1alpha1.DataService{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalService)))).
+		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalLink)))).
 		Watches(&v1alpha1.DataSharingApproval{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
 		Complete(guard)
 }
 
 func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, error) {
-	in, err := gather.Agency(ctx, r.Client, r.Foreign, r.Canaries, r.Settings, a)
+	in, err := r.gather(ctx, a)
 	if err != nil {
-		status.LookupFailed(a.GetStatusBase(), a.Generation)
-		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
+		return ctrl.Result{}, err
 	}
 	if ns := in.Namespace; ns != nil && ns.DeletionTimestamp != nil && names.OwnerOf("Agency", a).Owns(ns) {
 		return r.endNamespace(ctx, in, ns)
 	}
-	in.Now = metav1.NewTime(r.Now())
 	var refused *desired.Blocker
 	if a.DeletionTimestamp != nil {
 		d, err := r.departure(ctx, a)
@@ -122,6 +120,10 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 			status.LookupFailed(a.GetStatusBase(), a.Generation)
 			return ctrl.Result{}, fmt.Errorf("adopt namespace: %w", err)
 		}
+		// What was taken over decides too, and who had rights in it.
+		if in, err = r.gather(ctx, a); err != nil {
+			return ctrl.Result{}, err
+		}
 	}
 	out := desired.Agency(in)
 	var res apply.Result
@@ -136,4 +138,15 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 		}
 	}
 	return ctrl.Result{RequeueAfter: res.RetryAfter()}, err
+}
+
+// gather reads what decides; when it can't, the status says so.
+func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.Agency) (desired.AgencyInput, error) {
+	in, err := gather.Agency(ctx, r.Client, r.Foreign, r.Canaries, r.Settings, a)
+	if err != nil {
+		status.LookupFailed(a.GetStatusBase(), a.Generation)
+		return in, fmt.Errorf("gather: %w", err)
+	}
+	in.Now = metav1.NewTime(r.Now())
+	return in, nil
 }

@@ -35,3 +35,28 @@ func TestAnnounce(t *testing.T) {
 		}
 	}
 }
+
+// TestAnnounceWhatWaits: rights that wait are told once for each change that is
+// asked for, and not again while it waits for another reason.
+func TestAnnounceWhatWaits(t *testing.T) {
+	waits := func(hash, message string) *v1alpha1.Agency {
+		a := &v1alpha1.Agency{}
+		a.Status.PendingRights = &v1alpha1.PendingRights{Hash: hash}
+		a.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionRightsConfirmed, Reason: v1alpha1.ReasonConfirmationMissing, Message: message}}
+		return a
+	}
+	for name, tt := range map[string]struct {
+		before, after *v1alpha1.Agency
+		want          int
+	}{
+		"asked for":      {&v1alpha1.Agency{}, waits("1", "a"), 1},
+		"another change": {waits("1", "a"), waits("2", "b"), 1},
+		"another reason": {waits("1", "a"), waits("1", "b"), 0},
+		"given":          {waits("1", "a"), &v1alpha1.Agency{}, 0},
+	} {
+		got := announce(tt.before, tt.after)
+		if len(got) != tt.want || tt.want > 0 && (!got[0].Warning || got[0].Reason != "RightsAskedFor" || got[0].Note != tt.after.Status.Conditions[0].Message) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

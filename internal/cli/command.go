@@ -20,7 +20,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	flags := genericclioptions.NewConfigFlags(true)
 	root := &cobra.Command{
 		Use:   "kubectl-gov",
-		Short: "Look at agencies, portals, data links and standards of the government platform, and decide about links",
+		Short: "Look at agencies, portals, data links and standards of the government platform, and decide about links and rights",
 		Long: `kubectl gov shows what the platform's operator reports and what local YAML would become.
 
 Shell completion:
@@ -33,7 +33,7 @@ Shell completion:
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	root.AddCommand(newStatusCommand(streams, flags), newRenderCommand(streams), newReachCommand(streams, flags), newAuditCommand(streams, flags), newRestartCommand(streams, flags))
+	root.AddCommand(newStatusCommand(streams, flags), newRenderCommand(streams), newReachCommand(streams, flags), newAuditCommand(streams, flags), newRestartCommand(streams, flags), newConfirmRightsCommand(streams, flags))
 	root.AddCommand(newImpactCommand(streams, flags), newViolationsCommand(streams, flags))
 	root.AddCommand(newExportCommand(streams, flags), newRestoreCommand(streams, flags), newUninstallCommand(streams, flags))
 	for _, d := range []v1alpha1.Decision{v1alpha1.DecisionApprove, v1alpha1.DecisionReject, v1alpha1.DecisionSuspend} {

@@ -63,6 +63,15 @@ func fill(v reflect.Value) {
 	}
 }
 
+// reread returns a value as it is read. Hashes are of that: bytes that are no text
+// have become characters in it.
+func reread[T any](v T) *T {
+	stored, _ := json.Marshal(v)
+	read := new(T)
+	_ = json.Unmarshal(stored, read)
+	return read
+}
+
 // hostileCountry is a country in which every text that can be is hostile, and
 // what refers to something refers to what is there.
 func hostileCountry() map[string][]any {
@@ -81,7 +90,10 @@ func hostileCountry() map[string][]any {
 	agency := &v1alpha1.Agency{}
 	fill(reflect.ValueOf(agency).Elem())
 	agency.ObjectMeta = meta("", "a")
-	agency.Status.Conditions = conditions("Ready")
+	agency.Status.ObservedGeneration = 1
+	agency.Status.Conditions = conditions("Ready", "RightsConfirmed")
+	agency.Status.Rights, agency.Status.PendingRights = reread(*agency.Status.Rights), reread(*agency.Status.PendingRights)
+	agency.Status.PendingRights.Hash = policyrules.HashRights("uid", *agency.Status.Rights, *agency.Status.PendingRights)
 	portal := &v1alpha1.AgencyPortal{}
 	fill(reflect.ValueOf(portal).Elem())
 	portal.ObjectMeta = meta("agency-a", "p")
@@ -107,10 +119,7 @@ func hostileCountry() map[string][]any {
 	link.Status.ObservedGeneration = 1
 	link.Status.Conditions = conditions("Ready", "ReferencesResolved")
 	link.Status.Scope.Consumer.Agency, link.Status.Scope.ValidUntil = "a", later
-	// The hash is of what is read, in which bytes that are no text have become characters.
-	stored, _ := json.Marshal(link.Status.Scope)
-	link.Status.Scope = &v1alpha1.LinkScope{}
-	_ = json.Unmarshal(stored, link.Status.Scope)
+	link.Status.Scope = reread(*link.Status.Scope)
 	link.Status.SpecHash = policyrules.HashScope(*link.Status.Scope)
 	approval := &v1alpha1.DataSharingApproval{}
 	fill(reflect.ValueOf(approval).Elem())
@@ -292,19 +301,20 @@ func exportFile(t *testing.T) string {
 // invocations are how every command is run; a command without any fails the test.
 func invocations(file, strict, exported string) map[string][][]string {
 	return map[string][][]string{
-		"status":     {{"-A"}, {"-n", "agency-a"}, {"-n", "agency-a", "p"}, {hostile}, {"-o", hostile}},
-		"render":     {{"-f", file}, {"-f", hostile}, {"-f", file, "-o", hostile}},
-		"reach":      {{"a/p", "a/p"}, {"--matrix"}, {"-f", file, "a/p", "a/p"}, {hostile, "a/p"}, {"-o", hostile, "a/p", "a/p"}},
-		"audit":      {{}, {"-v"}, {"-o", hostile}},
-		"approve":    {{"l", "--yes"}, {"l"}, {hostile, "--yes"}, {"l", "--yes", "--as-agency", hostile}},
-		"reject":     {{"l", "--yes", "--reason", hostile}, {"l", "--yes"}},
-		"suspend":    {{"l", "--yes", "--reason", hostile}, {hostile, "--yes", "--reason", "x"}},
-		"restart":    {{"p"}, {hostile}},
-		"impact":     {{"-f", strict}, {"-f", file}, {"-f", hostile}, {"-f", file, "-o", hostile}, {}},
-		"export":     {{}, {"-f", hostile}},
-		"restore":    {{exported, "--dry-run"}, {exported}, {hostile}, {exported, "--on-conflict", hostile}},
-		"uninstall":  {{}, {"--dry-run"}, {"--yes"}, {"--operator-namespace", "agency-a", "--yes"}},
-		"violations": {{}, {"--policy", hostile}, {"--agency", "a"}, {"--agency", hostile}, {"-o", hostile}},
+		"status":         {{"-A"}, {"-n", "agency-a"}, {"-n", "agency-a", "p"}, {hostile}, {"-o", hostile}},
+		"render":         {{"-f", file}, {"-f", hostile}, {"-f", file, "-o", hostile}},
+		"reach":          {{"a/p", "a/p"}, {"--matrix"}, {"-f", file, "a/p", "a/p"}, {hostile, "a/p"}, {"-o", hostile, "a/p", "a/p"}},
+		"audit":          {{}, {"-v"}, {"-o", hostile}},
+		"approve":        {{"l", "--yes"}, {"l"}, {hostile, "--yes"}, {"l", "--yes", "--as-agency", hostile}},
+		"reject":         {{"l", "--yes", "--reason", hostile}, {"l", "--yes"}},
+		"suspend":        {{"l", "--yes", "--reason", hostile}, {hostile, "--yes", "--reason", "x"}},
+		"confirm-rights": {{"a", "--yes"}, {"a"}, {hostile, "--yes"}},
+		"restart":        {{"p"}, {hostile}},
+		"impact":         {{"-f", strict}, {"-f", file}, {"-f", hostile}, {"-f", file, "-o", hostile}, {}},
+		"export":         {{}, {"-f", hostile}},
+		"restore":        {{exported, "--dry-run"}, {exported}, {hostile}, {exported, "--on-conflict", hostile}},
+		"uninstall":      {{}, {"--dry-run"}, {"--yes"}, {"--operator-namespace", "agency-a", "--yes"}},
+		"violations":     {{}, {"--policy", hostile}, {"--agency", "a"}, {"--agency", hostile}, {"-o", hostile}},
 	}
 }
 

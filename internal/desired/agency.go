@@ -41,6 +41,9 @@ type AgencyInput struct {
 	// Bindings are the agency's RoleBindings as observed, which say who has rights
 	// while the status doesn't.
 	Bindings []rbacv1.RoleBinding
+	// PersonalData names one thing that shows that the agency holds personal data
+	// or stricter; empty when nothing does.
+	PersonalData string
 	// Now is when the round began.
 	Now metav1.Time
 }

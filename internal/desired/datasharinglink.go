@@ -108,7 +108,7 @@ func Classification(in LinkInput) v1alpha1.DataClassification {
 // two sides. For personal data, who asks is a side too.
 func separateDuties(in LinkInput, out *LinkOutput, provider, authority []string) {
 	var asks []string
-	if out.Scope != nil && protected(out.Scope.Classification) {
+	if out.Scope != nil && policy.Protected(out.Scope.Classification) {
 		asks = []string{in.Link.Spec.RequestedBy}
 	}
 	same := func(v *policy.Verdict) { v.Approved, v.Reason = false, v1alpha1.ReasonSameApprover }
@@ -122,12 +122,6 @@ func separateDuties(in LinkInput, out *LinkOutput, provider, authority []string)
 	if !policy.Separate(asks, authority) || out.Provider.Approved && !policy.Separate(asks, provider, authority) {
 		same(&out.Authority)
 	}
-}
-
-// protected reports whether data of a class needs a legal basis and a named
-// requester.
-func protected(c v1alpha1.DataClassification) bool {
-	return policy.Strictest(c, v1alpha1.ClassificationPersonal) == c
 }
 
 // authorityConsents: where its approval is not required the authority is silent
@@ -212,10 +206,10 @@ func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
 	if policy.Strictest(class, in.Consumer.Portal.Spec.DataClassification) == v1alpha1.ClassificationStateSecret || viaStateSecret(in) {
 		add(Terminal, v1alpha1.ReasonStateSecret, "spec.provider.service: one of the ends holds state secrets, which are never linked; remove the link.")
 	}
-	if protected(class) && text.Fold(string(spec.LegalBasis)) == "" {
+	if policy.Protected(class) && text.Fold(string(spec.LegalBasis)) == "" {
 		add(Terminal, v1alpha1.ReasonLegalBasisMissing, "spec.legalBasis: service %q shares personal data, which needs a legal basis (the strictest label of the service and its portal counts); name the provision that allows it.", spec.Provider.Service)
 	}
-	if protected(class) && text.Fold(spec.RequestedBy) == "" {
+	if policy.Protected(class) && text.Fold(spec.RequestedBy) == "" {
 		add(Terminal, v1alpha1.ReasonRequesterMissing, "spec.requestedBy: service %q shares personal data, so it must be known who asks (the strictest label of the service and its portal counts); set it to the user who applies the link.", spec.Provider.Service)
 	}
 	out = append(out, routeBlockers(in, floor)...)

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
@@ -23,16 +25,49 @@ type Rights struct {
 	InForce v1alpha1.AgencyRights
 	// Added and Removed are how that differs from what was in force before.
 	Added, Removed v1alpha1.AgencyRights
+	// Record is what is in force, and since when.
+	Record v1alpha1.GrantedRights
+	// Pending is what waits for a confirmation, and Waits why; nil when nothing does.
+	Pending *v1alpha1.PendingRights
+	Waits   *Blocker
+	// Confirmed is true when Added needed a confirmation and has it.
+	Confirmed bool
 }
 
 // Changed tells whether somebody gets or loses rights.
 func (r Rights) Changed() bool { return !NoRights(r.Added) || !NoRights(r.Removed) }
 
+// rights decides who has rights: who had them and is still asked for, and whom
+// the spec adds, as soon as that may be. What it takes away never waits.
 func rights(in AgencyInput) Rights {
-	r := Rights{InForce: askedRights(in.Agency)}
+	asked, held := askedRights(in.Agency), heldRights(in)
+	r := Rights{InForce: without(held, without(held, asked))}
+	r.Record = recordOf(in, r.InForce)
+	added := without(asked, held)
+	if !NoRights(added) {
+		if r.Pending, r.Waits = pendingRights(in, r.Record, added); r.Pending == nil {
+			r.InForce, r.Confirmed = asked, mustConfirm(in, added)
+			r.Record = recordOf(in, r.InForce)
+		}
+	}
 	before := rightsBefore(in)
 	r.Added, r.Removed = without(r.InForce, before), without(before, r.InForce)
 	return r
+}
+
+// recordOf is the record of what is in force. Its time is later than that of the
+// record before, whatever the clock says, so that no two records are alike.
+func recordOf(in AgencyInput, inForce v1alpha1.AgencyRights) v1alpha1.GrantedRights {
+	since := in.Now.Rfc3339Copy()
+	if was := in.Agency.Status.Rights; was != nil {
+		if NoRights(without(inForce, was.AgencyRights)) && NoRights(without(was.AgencyRights, inForce)) {
+			return *was
+		}
+		if !was.Since.Before(&since) {
+			since = metav1.NewTime(was.Since.Add(time.Second))
+		}
+	}
+	return v1alpha1.GrantedRights{AgencyRights: inForce, Since: since}
 }
 
 // askedRights are those of the spec, sorted.
@@ -42,18 +77,24 @@ func askedRights(a *v1alpha1.Agency) v1alpha1.AgencyRights {
 	})
 }
 
-// rightsBefore are those in force: the recorded ones, else, of an agency from
-// before there was a record, what its RoleBindings say. A new agency's bindings
-// can be there before status.namespace is, when the operator died in between;
-// they are as new as the agency, and announced.
+// rightsBefore are those that the changes are told against: the recorded ones,
+// else, of an agency from before there was a record, what its RoleBindings say. A
+// new agency's bindings can be there before status.namespace is, when the
+// operator died in between; they are as new as the agency, and announced.
 func rightsBefore(in AgencyInput) v1alpha1.AgencyRights {
+	if in.Agency.Status.Rights == nil && in.Agency.Status.Namespace == "" {
+		return v1alpha1.AgencyRights{}
+	}
+	return heldRights(in)
+}
+
+// heldRights are the recorded ones, else what the agency's RoleBindings say: a
+// status that is lost takes no rights and gives none.
+func heldRights(in AgencyInput) v1alpha1.AgencyRights {
 	if r := in.Agency.Status.Rights; r != nil {
-		return r.AgencyRights
+		return sortedRights(*r.AgencyRights.DeepCopy())
 	}
 	var out v1alpha1.AgencyRights
-	if in.Agency.Status.Namespace == "" {
-		return out
-	}
 	for i := range in.Bindings {
 		b := &in.Bindings[i]
 		if !names.OwnerOf("Agency", in.Agency).Owns(b) {
@@ -98,6 +139,21 @@ func minus[T comparable](items, others []T) []T {
 // NoRights tells whether some rights name nobody.
 func NoRights(r v1alpha1.AgencyRights) bool {
 	return len(r.AdminGroups)+len(r.AdminServiceAccounts)+len(r.ViewerGroups) == 0
+}
+
+// RightsList lists whom rights name, each with the field of the spec.
+func RightsList(r v1alpha1.AgencyRights) []string {
+	var out []string
+	for _, g := range r.AdminGroups {
+		out = append(out, "adminGroups "+string(g))
+	}
+	for _, a := range accounts(r.AdminServiceAccounts) {
+		out = append(out, "adminServiceAccounts "+a)
+	}
+	for _, g := range r.ViewerGroups {
+		out = append(out, "viewerGroups "+string(g))
+	}
+	return out
 }
 
 // SayRights lists whom rights name, by the field of the spec.

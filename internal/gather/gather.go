@@ -67,6 +67,9 @@ func Agency(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 		}
 		in.Bindings = bindings.Items
 	}
+	if in.PersonalData, err = personalData(ctx, r, a); err != nil {
+		return in, err
+	}
 	in.Contents, err = contents(ctx, r, a, len(in.Portals))
 	return in, err
 }

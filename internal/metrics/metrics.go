@@ -27,6 +27,7 @@ var (
 	portals = prometheus.NewDesc("govplatform_portals", "Portals by security level and exposure.", []string{"level", "exposure"}, nil)
 	held    = prometheus.NewDesc("govplatform_policy_held", "Security policies whose newest spec is held, because it would stop more than its author accepts.", nil, nil)
 	rights  = prometheus.NewDesc("govplatform_agency_rights_changed", "Agencies whose rights of people and service accounts changed within the last 24 hours.", nil, nil)
+	waiting = prometheus.NewDesc("govplatform_agency_rights_waiting", "Agencies whose spec asks for rights that wait for a second person's confirmation.", nil, nil)
 	running = prometheus.NewDesc("govplatform_controller_running", "1 while the workers of a controller have started; all are 0 on a replica without the lease.", []string{"controller"}, nil)
 	leftOut = prometheus.NewDesc("govplatform_unreadable_objects", "Objects that the operator cannot decode, by kind; what rests on them is held or closed.", []string{"kind"}, nil)
 	skewed  = prometheus.NewDesc("govplatform_schema_skew", "Fields in which the installed definition of a kind differs from the operator's: newer has them beyond, older lacks them.", []string{"kind", "direction"}, nil)
@@ -50,6 +51,7 @@ func (c Collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- portals
 	ch <- held
 	ch <- rights
+	ch <- waiting
 	ch <- service
 	ch <- running
 	ch <- leftOut
@@ -69,15 +71,19 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 		ready[key]++
 	}
 	var agencies v1alpha1.AgencyList
-	changed := 0
+	changed, asked := 0, 0
 	if c.Reader.List(ctx, &agencies, client.UnsafeDisableDeepCopy, unreadable.Skip) == nil {
 		for i := range agencies.Items {
 			count("Agency", &agencies.Items[i].Status.StatusBase)
 			if rightsChanged(&agencies.Items[i], time.Now()) {
 				changed++
 			}
+			if meta.IsStatusConditionFalse(agencies.Items[i].Status.Conditions, v1alpha1.ConditionRightsConfirmed) {
+				asked++
+			}
 		}
 		ch <- prometheus.MustNewConstMetric(rights, prometheus.GaugeValue, float64(changed))
+		ch <- prometheus.MustNewConstMetric(waiting, prometheus.GaugeValue, float64(asked))
 	}
 	var policies v1alpha1.SecurityPolicyList
 	if c.Reader.List(ctx, &policies, client.UnsafeDisableDeepCopy, unreadable.Skip) == nil {

@@ -17,18 +17,18 @@ func recordRights(set *conditions.Set, in desired.AgencyInput, out desired.Agenc
 	previous := meta.FindStatusCondition(a.Status.Conditions, c)
 	if desired.Orphaned(a, in.Namespace) || len(out.Objects) == 0 {
 		// Nothing was written into a namespace of the agency's own.
+		a.Status.PendingRights = nil
+		set.Unknown(v1alpha1.ConditionRightsConfirmed, v1alpha1.ReasonPending, "There is no namespace of the agency yet.")
 		if previous != nil {
 			set.Set(*previous)
 		}
 		return
 	}
-	changed := out.Rights.Changed()
-	if changed || a.Status.Rights == nil {
-		a.Status.Rights = &v1alpha1.GrantedRights{AgencyRights: out.Rights.InForce, Since: in.Now.Rfc3339Copy()}
-	}
+	confirmation(set, in, out.Rights)
+	a.Status.Rights, a.Status.PendingRights = &out.Rights.Record, out.Rights.Pending
 	switch {
-	case changed:
-		set.True(c, v1alpha1.ReasonRightsChanged, RightsChange(out.Rights))
+	case out.Rights.Changed():
+		set.True(c, v1alpha1.ReasonRightsChanged, RightsChange(a, out.Rights))
 	case previous != nil:
 		set.Set(*previous)
 	default:
@@ -37,14 +37,31 @@ func recordRights(set *conditions.Set, in desired.AgencyInput, out desired.Agenc
 	set.Since(c, a.Status.Rights.Since)
 }
 
-// RightsChange says who got and who lost rights.
-func RightsChange(r desired.Rights) string {
+// confirmation says whether rights that the spec asks for wait.
+func confirmation(set *conditions.Set, in desired.AgencyInput, r desired.Rights) {
+	const c = v1alpha1.ConditionRightsConfirmed
+	switch {
+	case r.Waits != nil:
+		setBlocker(set, c, r.Waits)
+	case in.PersonalData != "":
+		set.True(c, v1alpha1.ReasonNothingWaits, "No right that the spec asks for waits. The agency holds personal data ("+in.PersonalData+"), so whoever adds one sets spec.rightsChange.requestedBy to the own user name, and a second person confirms it.")
+	default:
+		set.True(c, v1alpha1.ReasonNoPersonalData, "The agency holds no personal data, so changes of rights wait for nobody; they are announced.")
+	}
+}
+
+// RightsChange says who got and who lost rights, and who answers for that where
+// two people must.
+func RightsChange(a *v1alpha1.Agency, r desired.Rights) string {
 	message := "Rights in the agency's namespace changed."
 	if !desired.NoRights(r.Added) {
 		message += " Added: " + desired.SayRights(r.Added) + "."
 	}
 	if !desired.NoRights(r.Removed) {
 		message += " Removed: " + desired.SayRights(r.Removed) + "."
+	}
+	if by := a.Spec.RightsChange; r.Confirmed && by != nil {
+		message += " Asked for by " + by.RequestedBy + ", confirmed by " + by.ConfirmedBy + "."
 	}
 	return message
 }

@@ -3,6 +3,7 @@ package unreadable
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -26,6 +27,16 @@ type skip bool
 
 // ApplyToList implements client.ListOption.
 func (skip) ApplyToList(*client.ListOptions) {}
+
+// Strict is a list option: fail when an object of the kind in the namespace, or
+// anywhere when none is asked for, can't be read. It is for those to whom what is
+// left out would look like nothing.
+const Strict = strict(true)
+
+type strict bool
+
+// ApplyToList implements client.ListOption.
+func (strict) ApplyToList(*client.ListOptions) {}
 
 // Client returns a client whose reads fail when an unreadable object belongs to
 // what they ask for. Approvals that cannot be read suspend. The writer is a
@@ -72,12 +83,19 @@ func (c *tolerantClient) List(ctx context.Context, list client.ObjectList, opts 
 	if err := c.Client.List(ctx, list, opts...); err != nil {
 		return err
 	}
-	for _, o := range opts {
-		if _, ok := o.(skip); ok {
+	o := (&client.ListOptions{}).ApplyOptions(opts)
+	for _, option := range opts {
+		switch option.(type) {
+		case skip:
 			return nil
+		case strict:
+			gvk, err := apiutil.GVKForObject(list, c.Scheme())
+			if err != nil {
+				return err
+			}
+			return first(c.registry.of(strings.TrimSuffix(gvk.Kind, "List")), func(e *entry) bool { return o.Namespace == "" || o.Namespace == e.Key.Namespace })
 		}
 	}
-	o := (&client.ListOptions{}).ApplyOptions(opts)
 	field := ""
 	if o.FieldSelector != nil {
 		for _, r := range o.FieldSelector.Requirements() {

@@ -3,7 +3,9 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -89,8 +91,8 @@ func largestSpec(t *testing.T, c client.Client, sample *unstructured.Unstructure
 func freeText(t *testing.T, kind, path string) bool {
 	for _, v := range schemaAt(t, kind, path).XValidations {
 		if strings.HasPrefix(v.Rule, "!self.matches(r'[") {
-			// Who asks or approves is who sends the request.
-			return path != "spec.approver" && path != "spec.requestedBy"
+			// Who asks, approves or confirms is who sends the request.
+			return !slices.Contains([]string{"spec.approver", "spec.requestedBy", "spec.rightsChange.requestedBy", "spec.rightsChange.confirmedBy"}, path)
 		}
 	}
 	return false
@@ -107,10 +109,13 @@ func growLists(t *testing.T, o *unstructured.Unstructured) {
 		"env": func(i int) any {
 			return map[string]any{"name": fmt.Sprintf("V%0127d", i), "value": "x"}
 		},
-		"platformRefs":      func(i int) any { return map[string]any{"name": fmt.Sprintf("p%062d", i)} },
-		"hostnames":         func(i int) any { return fmt.Sprintf("h%060d", i) + strings.Repeat("."+strings.Repeat("d", 62), 3) },
-		"components":        func(i int) any { return fmt.Sprintf("C%039d", i) },
-		"adminGroups":       func(i int) any { return fmt.Sprintf("a%03d", i) },
+		"platformRefs": func(i int) any { return map[string]any{"name": fmt.Sprintf("p%062d", i)} },
+		"hostnames":    func(i int) any { return fmt.Sprintf("h%060d", i) + strings.Repeat("."+strings.Repeat("d", 62), 3) },
+		"components":   func(i int) any { return fmt.Sprintf("C%039d", i) },
+		"adminGroups":  func(i int) any { return fmt.Sprintf("a%03d", i) },
+		"adminServiceAccounts": func(i int) any {
+			return map[string]any{"namespace": fmt.Sprintf("n%062d", i), "name": fmt.Sprintf("n%0252d", i)}
+		},
 		"viewerGroups":      func(i int) any { return fmt.Sprintf("v%03d", i) },
 		"domains":           func(i int) any { return fmt.Sprintf("d%060d", i) + strings.Repeat("."+strings.Repeat("d", 62), 3) },
 		"providesPlatforms": func(i int) any { return fmt.Sprintf("p%062d", i) },
@@ -204,6 +209,16 @@ func fullestStatus(t *testing.T, o *unstructured.Unstructured) map[string]any {
 	}
 	status := map[string]any{"observedGeneration": int64(1), "conditions": conditions, "inventory": inventory}
 	switch o.GetKind() {
+	case "Agency":
+		rights := map[string]any{}
+		for _, field := range []string{"adminGroups", "adminServiceAccounts", "viewerGroups"} {
+			if items, ok, _ := unstructured.NestedSlice(o.Object, "spec", field); ok {
+				rights[field] = items
+			}
+		}
+		inForce := maps.Clone(rights)
+		inForce["since"] = "2026-01-31T10:00:00Z"
+		status["rights"], status["pendingRights"] = inForce, map[string]any{"agencyGeneration": int64(1), "requestedBy": strings.Repeat("<", 253), "added": rights, "hash": cut(71)}
 	case "AgencyPortal":
 		var findings, policies []any
 		for i := range 64 {

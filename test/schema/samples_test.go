@@ -33,6 +33,7 @@ spec:
   suspended: true
   deletionPolicy: DeletePortals
   adoptNamespace: 11111111-1111-1111-1111-111111111111
+  rightsChange: {requestedBy: govplatform:admin}
 status:
   namespace: agency-full
   portals: 1
@@ -42,6 +43,16 @@ status:
   children: 1
   adopted: {uid: "1", previousOwner: "2", at: "2026-01-31T10:00:00Z"}
   rights: {adminGroups: [tax-admins], adminServiceAccounts: [{namespace: delivery, name: tax}], viewerGroups: [tax-viewers], since: "2026-01-31T10:00:00Z"}
+  pendingRights: {agencyGeneration: 3, requestedBy: mai, added: {adminGroups: [others], adminServiceAccounts: [{namespace: delivery, name: other}], viewerGroups: [readers]}, hash: "sha256:1111111111111111111111111111111111111111111111111111111111111111"}
+---
+kind: Agency
+metadata: {name: confirmed}
+spec:
+  code: G13
+  displayName: Bộ Y tế
+  adminLevel: Central
+  accountableOfficer: {title: Bộ trưởng, email: head@health.example.gov.vn}
+  rightsChange: {confirmedBy: govplatform:admin, confirmedHash: "sha256:1111111111111111111111111111111111111111111111111111111111111111"}
 ---
 kind: SecurityPolicy
 metadata: {name: full}

@@ -1,0 +1,76 @@
+package desired
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/policy"
+)
+
+// mustConfirm reports whether a second person must confirm what a spec adds to
+// the rights. Not while the agency is made and there is nothing in it to look at;
+// otherwise whenever it holds personal data. What waited once goes on waiting: who
+// may relabel the data does not decide with that who may read it.
+func mustConfirm(in AgencyInput, added v1alpha1.AgencyRights) bool {
+	a := in.Agency
+	if a.Status.Rights == nil && a.Status.Namespace == "" && in.Namespace == nil {
+		return false
+	}
+	return in.PersonalData != "" || a.Status.PendingRights != nil && overlap(a.Status.PendingRights.Added, added)
+}
+
+func overlap(r, others v1alpha1.AgencyRights) bool { return !NoRights(without(r, without(r, others))) }
+
+// pendingRights returns what waits and why; nil when what is added is confirmed,
+// or needs no confirmation.
+func pendingRights(in AgencyInput, inForce v1alpha1.GrantedRights, added v1alpha1.AgencyRights) (*v1alpha1.PendingRights, *Blocker) {
+	if !mustConfirm(in, added) {
+		return nil, nil
+	}
+	a := in.Agency
+	var by v1alpha1.RightsChange
+	if a.Spec.RightsChange != nil {
+		by = *a.Spec.RightsChange
+	}
+	p := v1alpha1.PendingRights{AgencyGeneration: a.Generation, RequestedBy: by.RequestedBy, Added: added}
+	if was := a.Status.PendingRights; was != nil {
+		same := p
+		same.AgencyGeneration = was.AgencyGeneration
+		if policy.HashRights(a.UID, inForce, same) == was.Hash {
+			p = same
+		}
+	}
+	p.Hash = policy.HashRights(a.UID, inForce, p)
+	reason, remedy := unconfirmed(a, by, p.Hash)
+	if reason == "" {
+		return nil, nil
+	}
+	return &p, &Blocker{Class: Waiting, Reason: reason, Message: fmt.Sprintf("spec: %s: nobody gets these rights before a second person confirms them, because the agency holds personal data (%s). %s To withdraw the request, take the names out of the spec.",
+		SayRights(added), personalData(in), remedy)}
+}
+
+// unconfirmed says what is missing for a confirmation of a hash; an empty reason
+// when nothing is.
+func unconfirmed(a *v1alpha1.Agency, by v1alpha1.RightsChange, hash string) (reason, remedy string) {
+	confirm := "Another person looks at it and confirms: kubectl gov confirm-rights " + a.Name + "."
+	switch {
+	case by.RequestedBy == "":
+		return v1alpha1.ReasonRequesterMissing, "Nobody is named as asking: take the names out of the spec, and whoever wants them adds them again with spec.rightsChange.requestedBy, set to the own user name."
+	case by.ConfirmedBy == "":
+		return v1alpha1.ReasonConfirmationMissing, fmt.Sprintf("Asked for by %s. %s", by.RequestedBy, confirm)
+	case by.ConfirmedHash != hash:
+		return v1alpha1.ReasonConfirmationStale, fmt.Sprintf("Asked for by %s; spec.rightsChange.confirmedHash is for another change. %s", by.RequestedBy, confirm)
+	case strings.EqualFold(by.RequestedBy, by.ConfirmedBy):
+		return v1alpha1.ReasonSameApprover, fmt.Sprintf("Asked for and confirmed by %s, who is one person. %s", by.RequestedBy, confirm)
+	default:
+		return "", ""
+	}
+}
+
+func personalData(in AgencyInput) string {
+	if in.PersonalData == "" {
+		return "or did when this was asked for"
+	}
+	return in.PersonalData
+}
