@@ -102,7 +102,7 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 		case o.Name == p.Approval.Name:
 			p.Approval, p.exists = o.DeepCopy(), true
 		case string(o.Spec.LinkRef.Namespace) == link.Namespace && string(o.Spec.LinkRef.Name) == link.Name && o.Spec.Decision != v1alpha1.DecisionApprove:
-			p.Scope.Notes = append(p.Scope.Notes, fmt.Sprintf("%s/%s says %s as well, and what closes beats what opens: delete it if it no longer holds", o.Namespace, o.Name, o.Spec.Decision))
+			p.Scope.Notes = append(p.Scope.Notes, fmt.Sprintf("%s/%s says %s as well, and what closes beats what opens: whoever gave it deletes it if it no longer holds", o.Namespace, o.Name, o.Spec.Decision))
 		}
 	}
 	p.Approval.Spec = v1alpha1.DataSharingApprovalSpec{
@@ -242,7 +242,7 @@ func newDecideCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 
 The exact scope is shown first: both ends, operations, validity, rate limit, route, classification, who decided so far and the hash
 that the decision is bound to. What people wrote stands between quotes. The decision is a DataSharingApproval in the provider's namespace or in the authority's, in your name. A later one
-of the same side replaces it; to take it back, delete the object.`,
+of the same side replaces it; to take it back, delete the object, which for a rejection or a suspension only whoever gave it can.`,
 		Example: fmt.Sprintf("  kubectl gov %s residents-for-tax -n agency-finance%s\n\n  # in the name of the authority, from a script\n  kubectl gov %s residents-for-tax -n agency-finance%s --as-agency mic --yes",
 			words[0], reasonExample(decision), words[0], reasonExample(decision)),
 		Args: cobra.ExactArgs(1),

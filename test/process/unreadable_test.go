@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -114,6 +115,7 @@ func TestThreat33_UnreadableLink(t *testing.T) {
 	spoil(t, "datasharinglinks", link, "DataSharingLink", "validUntil", `"2099-01-01t00:00:00z"`)
 	wantLinkPolicies(t, link, 0, 20*time.Second)
 	unreadable(t, "DataSharingLink", link)
+	countsAsPersonal(t, "garbled-giver")
 	op.WaitQuiet(t, 3*time.Second)
 
 	other := openLink(t, "sound", "G2")
@@ -135,6 +137,18 @@ func TestThreat33_UnreadableLink(t *testing.T) {
 			return nil
 		})
 	}
+}
+
+// countsAsPersonal: of what cannot be read nobody knows whether it is about
+// personal data, so whoever adds rights needs a second person. Fails when the
+// object is left out of what the agency looks at.
+func countsAsPersonal(t *testing.T, agency string) {
+	t.Helper()
+	a := &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: agency}}
+	if err := env.Admin.Patch(t.Context(), a, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"example.org/touched":"1"}}}`))); err != nil {
+		t.Fatal(err)
+	}
+	env.WaitCondition(t, a, v1alpha1.ConditionRightsConfirmed, metav1.ConditionTrue, v1alpha1.ReasonNothingWaits)
 }
 
 func suspend(t *testing.T, agency string, l *v1alpha1.DataSharingLink) {
