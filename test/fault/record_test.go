@@ -40,6 +40,8 @@ type recording struct {
 	mu     sync.Mutex
 	events []revision
 	first  objects
+	// podsOnly leaves out Deployments, where they can make no pods.
+	podsOnly bool
 }
 
 func keyOf(o metav1.Object) string { return fmt.Sprintf("%T %s/%s", o, o.GetNamespace(), o.GetName()) }
@@ -154,7 +156,7 @@ func (r *recording) guarded(t *testing.T) {
 	r.replay(func(n uint64, world objects) bool {
 		for _, o := range world {
 			l := podLabels(o)
-			if l[names.LabelPortal] == "" {
+			if _, pod := o.(*corev1.Pod); l[names.LabelPortal] == "" || r.podsOnly && !pod {
 				continue
 			}
 			want := []string{"default-deny", names.Child(l[names.LabelPortal], "deny")}

@@ -212,7 +212,7 @@ func TestEtcdRestarts(t *testing.T) {
 func TestPoisonAmongMany(t *testing.T) {
 	env := start(t)
 	poison := &shim{before: func(r *http.Request) (*http.Response, error, bool) {
-		if isWrite(r) && strings.HasSuffix(r.URL.Path, "/deployments") && strings.Contains(bodyOf(r), `"poison"`) {
+		if isWrite(r) && strings.HasSuffix(r.URL.Path, "/deployments") && strings.Contains(bodyOf(r), "poison") {
 			return statusResponse(r, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "poison"), nil, true
 		}
 		return nil, nil, false
