@@ -85,6 +85,8 @@ func runFlood(b *testing.B, rounds int) {
 			}
 			w := f.write()
 			s := f.suspendAgency()
+			// What the end of the suspension has the operator do is not the link's.
+			time.Sleep(floodRise)
 			l := f.suspendLink()
 			for _, m := range []struct {
 				of *closing

@@ -24,8 +24,17 @@ var env *harness.Env
 
 // TestMain starts a control plane with durable writes and without any other
 // controller that writes: what is measured is the operator and the API server.
+// SEATS is how many requests the API server works on at once, a third of them
+// writes; 600 is what it ships with.
 func TestMain(m *testing.M) {
-	harness.Main(m, &env, controlplane.Options{Fsync: true})
+	o := controlplane.Options{Fsync: true}
+	if seats := fromEnv("SEATS", 0); seats > 0 {
+		o.APIServerArgs = []string{
+			fmt.Sprintf("--max-requests-inflight=%d", seats-seats/3),
+			fmt.Sprintf("--max-mutating-requests-inflight=%d", seats/3),
+		}
+	}
+	harness.Main(m, &env, o)
 }
 
 // fromEnv reads a number from the environment.
