@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -52,6 +53,8 @@ func TestMostSpecificZoneOwns(t *testing.T) {
 		})
 	}
 
+	// Ages are whole seconds, and of two agencies of the same second chance decides.
+	time.Sleep(time.Until(below.CreationTimestamp.Add(time.Second)))
 	twin := newAgency(t, "a21twin", code("A21C", 1), inZones("child.a21.example.gov.vn"))
 	env.WaitCondition(t, twin, v1alpha1.ConditionZonesDelegated, metav1.ConditionFalse, v1alpha1.ReasonZoneTaken)
 	if got := conditionOf(twin, v1alpha1.ConditionZonesDelegated).Message; !strings.Contains(got, `"a21below"`) {
