@@ -37,10 +37,7 @@ func TestKillPoints(t *testing.T) {
 		}
 		t.Errorf("a scenario writes more than %d times", mostWrites)
 	}
-	chosen := *seed
-	if chosen == 0 {
-		chosen = uint64(time.Now().UnixNano())
-	}
+	chosen := chosenSeed()
 	t.Logf("kill points chosen with -seed %d", chosen)
 	random := rand.New(rand.NewPCG(chosen, chosen))
 	for range *points {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,7 +52,7 @@ func play(t *testing.T, s *shim, middle func(*harness.Env)) map[string]string {
 	if s != nil {
 		options.Transport = s.wrap
 	}
-	operator := env.Operator(t, options)
+	operator := kept(t, env, options)
 	phase(t, "act", all, func(t *testing.T, i int) { all[i].act(t, worlds[i]) })
 	if middle != nil {
 		middle(env)
@@ -64,6 +66,54 @@ func play(t *testing.T, s *shim, middle func(*harness.Env)) map[string]string {
 	recorded.guarded(t)
 	recorded.opensOnly(t)
 	return out
+}
+
+// kept starts the operator, and again as a kubelet does when a fault ends its start.
+func kept(t *testing.T, env *harness.Env, o harness.OperatorOptions) *harness.Operator {
+	t.Helper()
+	const starts = 20
+	for n := 1; ; n++ {
+		ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
+		operator, err := env.StartOperator(ctx, o)
+		cancel()
+		if err == nil {
+			t.Cleanup(func() { _ = operator.Stop() })
+			return operator
+		}
+		t.Logf("start %d: %v", n, err)
+		if n == starts {
+			t.Fatalf("the operator did not start in %d attempts", starts)
+		}
+	}
+}
+
+// dice choose which requests a fault meets. The seed repeats the choices; which request gets which depends on how
+// the requests fall.
+type dice struct {
+	mu     sync.Mutex
+	random *rand.Rand
+}
+
+func newDice(t *testing.T) *dice {
+	t.Helper()
+	chosen := chosenSeed()
+	t.Logf("requests chosen with -seed %d", chosen)
+	return &dice{random: rand.New(rand.NewPCG(chosen, chosen))}
+}
+
+// of returns a number below n.
+func (d *dice) of(n int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.random.IntN(n)
+}
+
+// chosenSeed is -seed, or one by the clock.
+func chosenSeed() uint64 {
+	if *seed != 0 {
+		return *seed
+	}
+	return uint64(time.Now().UnixNano())
 }
 
 // atRest returns a fresh control plane with the worlds of all scenarios made, no operator, and the recording of what
@@ -102,8 +152,9 @@ func phase(t *testing.T, name string, all []scenario, step func(t *testing.T, i 
 
 // TestLostResponses loses the answer of every fourth write that the server did.
 func TestLostResponses(t *testing.T) {
+	d := newDice(t)
 	storm(t, &shim{after: func(r *http.Request, res *http.Response) (*http.Response, error) {
-		if isWrite(r) && rand.IntN(4) == 0 {
+		if isWrite(r) && d.of(4) == 0 {
 			_ = res.Body.Close()
 			return nil, errReset
 		}
@@ -113,8 +164,9 @@ func TestLostResponses(t *testing.T) {
 
 // TestConflicts answers half of all updates with a conflict.
 func TestConflicts(t *testing.T) {
+	d := newDice(t)
 	storm(t, &shim{before: func(r *http.Request) (*http.Response, error, bool) {
-		if isWrite(r) && r.Method != http.MethodPost && rand.IntN(2) == 0 {
+		if isWrite(r) && r.Method != http.MethodPost && d.of(2) == 0 {
 			return statusResponse(r, http.StatusConflict, metav1.StatusReasonConflict, "the object has been modified"), nil, true
 		}
 		return nil, nil, false
@@ -123,11 +175,12 @@ func TestConflicts(t *testing.T) {
 
 // TestThrottlingAndErrors answers a fifth of all requests with an error, "too many requests" or nothing in time.
 func TestThrottlingAndErrors(t *testing.T) {
+	d := newDice(t)
 	storm(t, &shim{before: func(r *http.Request) (*http.Response, error, bool) {
-		if isWatch(r) || rand.IntN(5) > 0 {
+		if isWatch(r) || d.of(5) > 0 {
 			return nil, nil, false
 		}
-		switch rand.IntN(3) {
+		switch d.of(3) {
 		case 0:
 			return statusResponse(r, http.StatusInternalServerError, metav1.StatusReasonInternalError, "internal error"), nil, true
 		case 1:
@@ -141,8 +194,9 @@ func TestThrottlingAndErrors(t *testing.T) {
 // TestRepeatedAndExpiredWatches passes every event twice, and ends watches as expired.
 func TestRepeatedAndExpiredWatches(t *testing.T) {
 	expired := []byte(`{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old resource version","reason":"Expired","code":410}}` + "\n")
+	d := newDice(t)
 	storm(t, &shim{event: func(_ string, line []byte) [][]byte {
-		if rand.IntN(20) == 0 {
+		if d.of(20) == 0 {
 			return [][]byte{expired}
 		}
 		return [][]byte{line, line}
@@ -158,12 +212,10 @@ var watched = []string{
 // TestDelayedWatches delays the events of one kind at a time by six seconds. With -points other than 0, some kinds that a
 // seed chooses.
 func TestDelayedWatches(t *testing.T) {
-	kinds := watched
+	kinds := slices.Clone(watched)
 	if *points > 0 {
-		kinds = nil
-		for _, i := range rand.Perm(len(watched))[:min(*points, len(watched))] {
-			kinds = append(kinds, watched[i])
-		}
+		newDice(t).random.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
+		kinds = kinds[:min(*points, len(kinds))]
 	}
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
