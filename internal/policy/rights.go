@@ -1,10 +1,6 @@
 package policy
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -15,17 +11,11 @@ import (
 // does not count.
 func HashRights(agency types.UID, inForce v1alpha1.GrantedRights, change v1alpha1.PendingRights) string {
 	change.Hash = ""
-	// A struct of strings and numbers always marshals, in the order of its fields.
-	data, err := json.Marshal(struct {
+	return hashOf(struct {
 		Agency  types.UID
 		InForce v1alpha1.GrantedRights
 		Change  v1alpha1.PendingRights
 	}{agency, inForce, change})
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // Protected reports whether data of a class is personal or stricter: it needs a

@@ -110,8 +110,13 @@ func HashScope(s v1alpha1.LinkScope) string {
 	slices.SortFunc(s.Operations, func(a, b v1alpha1.Operation) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Method, b.Method), strings.Compare(a.Path, b.Path))
 	})
-	// A struct of strings and numbers always marshals, in the order of its fields.
-	data, err := json.Marshal(s)
+	return hashOf(s)
+}
+
+// hashOf returns "sha256:" and the hash of a struct of strings and numbers, which
+// always marshals, in the order of its fields.
+func hashOf(what any) string {
+	data, err := json.Marshal(what)
 	if err != nil {
 		return ""
 	}
