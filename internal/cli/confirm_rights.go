@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,16 +33,8 @@ type Confirmation struct {
 // PrepareConfirmation reads what waits and who confirms, and writes nothing.
 func PrepareConfirmation(ctx context.Context, c client.Client, name string) (Confirmation, error) {
 	var a v1alpha1.Agency
-	err := c.Get(ctx, client.ObjectKey{Name: name}, &a)
-	switch {
-	case apierrors.IsNotFound(err):
-		return Confirmation{}, fmt.Errorf("there is no Agency %s: kubectl gov status -A lists them", name)
-	case apierrors.IsForbidden(err):
-		return Confirmation{}, fmt.Errorf("you may not read Agency %s: ask the platform team for the ClusterRole govplatform-catalogue-viewer", name)
-	case meta.IsNoMatchError(err):
-		return Confirmation{}, errNotInstalled("agencies")
-	case err != nil:
-		return Confirmation{}, fmt.Errorf("read Agency %s: %w", name, err)
+	if err := c.Get(ctx, client.ObjectKey{Name: name}, &a); err != nil {
+		return Confirmation{}, explainRead(err, "Agency", "agencies", name, "kubectl gov status -A lists them")
 	}
 	p := a.Status.PendingRights
 	switch {
@@ -54,11 +45,8 @@ func PrepareConfirmation(ctx context.Context, c client.Client, name string) (Con
 	case policy.HashRights(a.UID, *a.Status.Rights, *p) != p.Hash:
 		return Confirmation{}, errors.New("the agency's status.pendingRights and status.rights are not what the hash stands for: repeat the command in a moment, and report it if it stays so")
 	}
-	var self authenticationv1.SelfSubjectReview
-	if err := c.Create(ctx, &self); err != nil {
-		return Confirmation{}, fmt.Errorf("ask the API server who you are: %w", err)
-	}
-	return Confirmation{agency: &a, user: self.Status.UserInfo.Username}, nil
+	self, err := whoAmI(ctx, c)
+	return Confirmation{agency: &a, user: self.Username}, err
 }
 
 // Print shows what is in force and what would be added, by whom it is asked for,

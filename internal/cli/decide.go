@@ -76,7 +76,7 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	}
 	var link v1alpha1.DataSharingLink
 	if err := c.Get(ctx, d.Link, &link); err != nil {
-		return Prepared{}, explainLinkRead(err, d.Link)
+		return Prepared{}, explainRead(err, "DataSharingLink", "datasharinglinks", d.Link.String(), "name the consumer's namespace with -n agency-<consumer>")
 	}
 	scope, err := readScope(ctx, c, d, &link)
 	if err != nil {
@@ -86,9 +86,9 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	if err != nil {
 		return Prepared{}, err
 	}
-	var self authenticationv1.SelfSubjectReview
-	if err := c.Create(ctx, &self); err != nil {
-		return Prepared{}, fmt.Errorf("ask the API server who you are: %w", err)
+	self, err := whoAmI(ctx, c)
+	if err != nil {
+		return Prepared{}, err
 	}
 	// Other approvals of the side may outweigh this one.
 	var others v1alpha1.DataSharingApprovalList
@@ -107,7 +107,7 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	}
 	p.Approval.Spec = v1alpha1.DataSharingApprovalSpec{
 		LinkRef:  v1alpha1.LinkReference{Namespace: v1alpha1.ObjectName(link.Namespace), Name: v1alpha1.ObjectName(link.Name)},
-		SpecHash: scope.Hash, Decision: d.Decision, Reason: v1alpha1.Text(texts.Normalise(d.Reason)), Approver: self.Status.UserInfo.Username,
+		SpecHash: scope.Hash, Decision: d.Decision, Reason: v1alpha1.Text(texts.Normalise(d.Reason)), Approver: self.Username,
 	}
 	return p, nil
 }
@@ -130,16 +130,27 @@ func (p Prepared) Write(ctx context.Context, c client.Client) error {
 	return nil
 }
 
-func explainLinkRead(err error, link client.ObjectKey) error {
+// whoAmI asks the API server for whom it takes the caller.
+func whoAmI(ctx context.Context, c client.Client) (authenticationv1.UserInfo, error) {
+	var self authenticationv1.SelfSubjectReview
+	if err := c.Create(ctx, &self); err != nil {
+		return authenticationv1.UserInfo{}, fmt.Errorf("ask the API server who you are: %w", err)
+	}
+	return self.Status.UserInfo, nil
+}
+
+// explainRead says why an object that everybody may read could not be read, and
+// what helps when it is not there.
+func explainRead(err error, kind, resource, name, absent string) error {
 	switch {
 	case apierrors.IsNotFound(err):
-		return fmt.Errorf("there is no DataSharingLink %s: name the consumer's namespace with -n agency-<consumer>", link)
+		return fmt.Errorf("there is no %s %s: %s", kind, name, absent)
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("you may not read DataSharingLink %s: ask the platform team for the ClusterRole govplatform-catalogue-viewer", link)
+		return fmt.Errorf("you may not read %s %s: ask the platform team for the ClusterRole govplatform-catalogue-viewer", kind, name)
 	case meta.IsNoMatchError(err):
-		return errNotInstalled("datasharinglinks")
+		return errNotInstalled(resource)
 	}
-	return fmt.Errorf("read DataSharingLink %s: %w", link, err)
+	return fmt.Errorf("read %s %s: %w", kind, name, err)
 }
 
 // readScope reads what the user will see: the scope of the link's status, whose

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -64,14 +63,14 @@ func Restore(ctx context.Context, c client.Client, e *Export, o RestoreOptions) 
 	if err != nil {
 		return err
 	}
-	var self authenticationv1.SelfSubjectReview
-	if err := c.Create(ctx, &self); err != nil {
-		return fmt.Errorf("ask the API server who you are: %w", err)
+	self, err := whoAmI(ctx, c)
+	if err != nil {
+		return err
 	}
-	if !o.DryRun && !slices.Contains(self.Status.UserInfo.Groups, "system:masters") {
-		return fmt.Errorf("you are %s: a restore writes what other people asked for and the record of what they decided, which only break-glass access (the group system:masters) may; nothing was written, and --dry-run shows what would be", self.Status.UserInfo.Username)
+	if !o.DryRun && !slices.Contains(self.Groups, "system:masters") {
+		return fmt.Errorf("you are %s: a restore writes what other people asked for and the record of what they decided, which only break-glass access (the group system:masters) may; nothing was written, and --dry-run shows what would be", self.Username)
 	}
-	r := &restorer{client: c, options: o, export: e, plan: plan, user: self.Status.UserInfo.Username, table: table{header: []string{"KIND", "OBJECT", "RESULT", "NOTE"}}}
+	r := &restorer{client: c, options: o, export: e, plan: plan, user: self.Username, table: table{header: []string{"KIND", "OBJECT", "RESULT", "NOTE"}}}
 	r.run(ctx)
 	waiting, err := r.waiting(ctx)
 	if err != nil {
