@@ -4,13 +4,11 @@ package sharedplatform
 import (
 	"context"
 	"fmt"
-	"slices"
+	"strings"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -49,7 +47,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.rivals), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsOfOwner), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), builder.WithPredicates(watches.PortalGate())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced), builder.WithPredicates(referencesChanged())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced), builder.WithPredicates(watches.Changed(references))).
 		Complete(guard)
 }
 
@@ -92,15 +90,11 @@ func platformsReferenced(_ context.Context, o client.Object) []ctrl.Request {
 	return out
 }
 
-// referencesChanged passes a portal whose platforms are others than before. The
-// last compliant spec names some too, and it is replaced when the portal's status
-// is written, which may be long after the spec changed.
-func referencesChanged() predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		before, ok1 := e.ObjectOld.(*v1alpha1.AgencyPortal)
-		after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
-		return !ok1 || !ok2 || before.UID != after.UID || !slices.Equal(gather.PlatformNames(before), gather.PlatformNames(after))
-	}}
+// references are a portal and its platforms. The last compliant spec names some
+// too, and it is replaced when the portal's status is written, which may be long
+// after the spec changed.
+func references(p *v1alpha1.AgencyPortal) string {
+	return string(p.UID) + " " + strings.Join(gather.PlatformNames(p), " ")
 }
 
 func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {

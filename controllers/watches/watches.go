@@ -122,7 +122,7 @@ func reports(o client.Object) map[string]string {
 }
 
 // Changed passes updates after which a property of the object is another one.
-func Changed[T client.Object](property func(T) bool) predicate.Predicate {
+func Changed[T client.Object, V comparable](property func(T) V) predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(T)
 		after, ok2 := e.ObjectNew.(T)
