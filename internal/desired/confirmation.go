@@ -17,17 +17,12 @@ func mustConfirm(in AgencyInput, added v1alpha1.AgencyRights) bool {
 	if a.Status.Rights == nil && a.Status.Namespace == "" && in.Namespace == nil {
 		return false
 	}
-	return in.PersonalData != "" || a.Status.PendingRights != nil && overlap(a.Status.PendingRights.Added, added)
+	return in.PersonalData != "" || a.Status.PendingRights != nil && !NoRights(common(a.Status.PendingRights.Added, added))
 }
 
-func overlap(r, others v1alpha1.AgencyRights) bool { return !NoRights(without(r, without(r, others))) }
-
-// pendingRights returns what waits and why; nil when what is added is confirmed,
-// or needs no confirmation.
+// pendingRights returns what waits and why, of what must be confirmed; nil when
+// it is.
 func pendingRights(in AgencyInput, inForce v1alpha1.GrantedRights, added v1alpha1.AgencyRights) (*v1alpha1.PendingRights, *Blocker) {
-	if !mustConfirm(in, added) {
-		return nil, nil
-	}
 	a := in.Agency
 	var by v1alpha1.RightsChange
 	if a.Spec.RightsChange != nil {

@@ -41,15 +41,18 @@ func (r Rights) Changed() bool { return !NoRights(r.Added) || !NoRights(r.Remove
 // the spec adds, as soon as that may be. What it takes away never waits.
 func rights(in AgencyInput) Rights {
 	asked, held := askedRights(in.Agency), heldRights(in)
-	r := Rights{InForce: without(held, without(held, asked))}
-	r.Record = recordOf(in, r.InForce)
+	r := Rights{InForce: common(held, asked)}
 	added := without(asked, held)
 	if !NoRights(added) {
-		if r.Pending, r.Waits = pendingRights(in, r.Record, added); r.Pending == nil {
-			r.InForce, r.Confirmed = asked, mustConfirm(in, added)
-			r.Record = recordOf(in, r.InForce)
+		needed := mustConfirm(in, added)
+		if needed {
+			r.Pending, r.Waits = pendingRights(in, recordOf(in, r.InForce), added)
+		}
+		if r.Pending == nil {
+			r.InForce, r.Confirmed = asked, needed
 		}
 	}
+	r.Record = recordOf(in, r.InForce)
 	before := rightsBefore(in)
 	r.Added, r.Removed = without(r.InForce, before), without(before, r.InForce)
 	return r
@@ -132,6 +135,11 @@ func without(r, others v1alpha1.AgencyRights) v1alpha1.AgencyRights {
 	}
 }
 
+// common returns what of some rights is among others too.
+func common(r, others v1alpha1.AgencyRights) v1alpha1.AgencyRights {
+	return without(r, without(r, others))
+}
+
 func minus[T comparable](items, others []T) []T {
 	return slices.DeleteFunc(slices.Clone(items), func(i T) bool { return slices.Contains(others, i) })
 }
@@ -144,14 +152,10 @@ func NoRights(r v1alpha1.AgencyRights) bool {
 // RightsList lists whom rights name, each with the field of the spec.
 func RightsList(r v1alpha1.AgencyRights) []string {
 	var out []string
-	for _, g := range r.AdminGroups {
-		out = append(out, "adminGroups "+string(g))
-	}
-	for _, a := range accounts(r.AdminServiceAccounts) {
-		out = append(out, "adminServiceAccounts "+a)
-	}
-	for _, g := range r.ViewerGroups {
-		out = append(out, "viewerGroups "+string(g))
+	for _, f := range rightsByField(r) {
+		for _, item := range f.items {
+			out = append(out, f.field+" "+item)
+		}
 	}
 	return out
 }
@@ -159,17 +163,24 @@ func RightsList(r v1alpha1.AgencyRights) []string {
 // SayRights lists whom rights name, by the field of the spec.
 func SayRights(r v1alpha1.AgencyRights) string {
 	var out []string
-	for _, part := range []struct {
-		field string
-		items []string
-	}{
-		{"adminGroups", texts(r.AdminGroups)}, {"adminServiceAccounts", accounts(r.AdminServiceAccounts)}, {"viewerGroups", texts(r.ViewerGroups)},
-	} {
-		if len(part.items) > 0 {
-			out = append(out, part.field+" "+strings.Join(part.items, ", "))
+	for _, f := range rightsByField(r) {
+		if len(f.items) > 0 {
+			out = append(out, f.field+" "+strings.Join(f.items, ", "))
 		}
 	}
 	return strings.Join(out, "; ")
+}
+
+// fieldRights are whom one field of the spec names.
+type fieldRights struct {
+	field string
+	items []string
+}
+
+func rightsByField(r v1alpha1.AgencyRights) []fieldRights {
+	return []fieldRights{
+		{"adminGroups", texts(r.AdminGroups)}, {"adminServiceAccounts", accounts(r.AdminServiceAccounts)}, {"viewerGroups", texts(r.ViewerGroups)},
+	}
 }
 
 func texts(groups []v1alpha1.GroupName) []string {
