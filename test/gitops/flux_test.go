@@ -105,12 +105,7 @@ func (f *flux) applyFile(file string, edit func(*unstructured.Unstructured)) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.applyYAML(string(data), edit)
-}
-
-func (f *flux) applyYAML(data string, edit func(*unstructured.Unstructured)) {
-	f.Helper()
-	for _, doc := range strings.Split(data, "\n---\n") {
+	for doc := range strings.SplitSeq(string(data), "\n---\n") {
 		o := &unstructured.Unstructured{}
 		if err := yaml.Unmarshal([]byte(doc), &o.Object); err != nil {
 			f.Fatal(err)

@@ -1,7 +1,6 @@
 package gitops
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,17 +28,6 @@ func portalsOf(agency string) types.NamespacedName {
 	return types.NamespacedName{Namespace: "gitops-" + agency, Name: "portals"}
 }
 
-func operate(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	op, err := env.StartOperator(ctx, harness.OperatorOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = op.Stop() })
-}
-
 // soon makes Flux try again soon, for the test's sake; everything else stays as the samples have it.
 func soon(o *unstructured.Unstructured) {
 	if o.GetKind() == "Kustomization" {
@@ -65,7 +53,7 @@ func (f *flux) onboard(agency string) {
 // it stores one, so that the portal's refusal, for its namespace that is not there yet, keeps the Agency away for ever. With
 // the stage that the docs name both arrive.
 func TestAgencyAndItsPortalInOneKustomization(t *testing.T) {
-	operate(t)
+	env.Operator(t, harness.OperatorOptions{})
 	own := types.NamespacedName{Namespace: "gitops-platform-team", Name: "both"}
 	both := func(f *flux) string {
 		f.applyFile(layout("platform-team.yaml"), func(o *unstructured.Unstructured) {
@@ -109,7 +97,7 @@ func TestAgencyAndItsPortalInOneKustomization(t *testing.T) {
 // TestNationalSampleByItsLayout delivers the national sample from one repository for each who is responsible, with the
 // rights of the layout and no others.
 func TestNationalSampleByItsLayout(t *testing.T) {
-	operate(t)
+	env.Operator(t, harness.OperatorOptions{})
 	objects, err := harness.Render("config/samples/national")
 	if err != nil {
 		t.Fatal(err)
