@@ -28,6 +28,27 @@ func TestRowsNameTests(t *testing.T) {
 	}
 }
 
+// TestEveryAttackHasARow fails for a test of an attack that the table does not show.
+func TestEveryAttackHasARow(t *testing.T) {
+	const suite = "test/threats"
+	rows, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{"TestMain": true}
+	for _, c := range rows {
+		if c.Suite == suite {
+			name, _, _ := strings.Cut(c.Test, "/")
+			shown[name] = true
+		}
+	}
+	for name := range testsOf(t, filepath.Join("..", "..", filepath.FromSlash(suite))) {
+		if !shown[name] {
+			t.Errorf("%s of %s has no row", name, suite)
+		}
+	}
+}
+
 // testsOf returns the names of the test functions of a folder.
 func testsOf(t *testing.T, folder string) map[string]bool {
 	t.Helper()
