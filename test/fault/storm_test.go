@@ -87,7 +87,7 @@ func kept(t *testing.T, env *harness.Env, o harness.OperatorOptions) *harness.Op
 	}
 }
 
-// dice choose which requests a fault meets. The seed repeats the choices; which request gets which depends on how
+// dice choose which writes and requests a fault meets. The seed repeats the choices; which request gets which depends on how
 // the requests fall.
 type dice struct {
 	mu     sync.Mutex
@@ -96,8 +96,11 @@ type dice struct {
 
 func newDice(t *testing.T) *dice {
 	t.Helper()
-	chosen := chosenSeed()
-	t.Logf("requests chosen with -seed %d", chosen)
+	chosen := *seed
+	if chosen == 0 {
+		chosen = uint64(time.Now().UnixNano())
+	}
+	t.Logf("what the fault meets is chosen with -seed %d", chosen)
 	return &dice{random: rand.New(rand.NewPCG(chosen, chosen))}
 }
 
@@ -106,14 +109,6 @@ func (d *dice) of(n int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.random.IntN(n)
-}
-
-// chosenSeed is -seed, or one by the clock.
-func chosenSeed() uint64 {
-	if *seed != 0 {
-		return *seed
-	}
-	return uint64(time.Now().UnixNano())
 }
 
 // atRest returns a fresh control plane with the worlds of all scenarios made, no operator, and the recording of what
