@@ -295,7 +295,7 @@ func TestImpactOnLinks(t *testing.T) {
 				}
 				return
 			}
-			if got.Links != 1 || len(got.Stops) != 1 || got.Stops[0].Control != tt.control || got.Stops[0].Name != "wants" || got.Consequent != 0 || !NeedsLinks(in) {
+			if got.Links != 1 || len(got.Stops) != 1 || got.Stops[0].Control != tt.control || got.Stops[0].Name != "wants" || got.Consequent != 0 || !NeedsLinks(&in) {
 				t.Errorf("impact is %+v, want %s", got, tt.control)
 			}
 		})

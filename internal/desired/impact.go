@@ -22,6 +22,8 @@ type ImpactInput struct {
 	// Running is the number of portals with a last compliant spec and of open
 	// links, in all.
 	Running int
+	// rendered keeps what was rendered already, see once; nil at first.
+	rendered *renderings
 }
 
 // Impact is what the newest spec of a policy would stop.
@@ -44,14 +46,16 @@ type Stop struct {
 // ImpactOf computes what would stop. A portal stops that runs, complies with the
 // policies in force, and would not if the newest spec were.
 func ImpactOf(in ImpactInput) Impact {
-	return impactOf(in, in.Policies, []v1alpha1.SecurityPolicy{*in.Policy})
+	return impactOf(in, nil, []v1alpha1.SecurityPolicy{*in.Policy})
 }
 
-// impactOf computes what would stop if all the changed policies took effect.
-func impactOf(in ImpactInput, before, changed []v1alpha1.SecurityPolicy) Impact {
+// impactOf computes what would stop if all the changed policies took effect, after
+// those that are taken as accepted.
+func impactOf(in ImpactInput, accepted, changed []v1alpha1.SecurityPolicy) Impact {
 	var stops []Stop
+	before := acceptAll(in.Policies, accepted)
 	after := acceptAll(before, changed)
-	stopped, replaced := stoppedPortals(in, before, changed)
+	stopped, replaced := stoppedPortals(in, accepted, changed)
 	for i := range in.Portals {
 		p := in.Portals[i].Portal
 		f := stopped[portalKey(p)]
@@ -96,7 +100,8 @@ func acceptAll(all, changed []v1alpha1.SecurityPolicy) []v1alpha1.SecurityPolicy
 
 // NeedsLinks reports whether the change, or one that waits beside it, can close
 // links: it changes what a policy demands of them, or stops portals.
-func NeedsLinks(in ImpactInput) bool {
+func NeedsLinks(in *ImpactInput) bool {
+	in.once()
 	changed := append(policy.PendingBeside(in.Policies, in.Policy.Name), *in.Policy)
 	for i := range changed {
 		if changed[i].Spec.DataSharing != nil {
@@ -106,7 +111,7 @@ func NeedsLinks(in ImpactInput) bool {
 			return true
 		}
 	}
-	stopped, _ := stoppedPortals(in, in.Policies, changed)
+	stopped, _ := stoppedPortals(*in, nil, changed)
 	return len(stopped) > 0
 }
 
@@ -116,8 +121,9 @@ func portalKey(p *v1alpha1.AgencyPortal) string { return p.Namespace + "/" + p.N
 // for each whose pods would all be replaced for their isolation: whether a
 // runtime class or a node pool of that name exists shows only then, and until
 // then no pod that is lost comes back.
-func stoppedPortals(in ImpactInput, all, changed []v1alpha1.SecurityPolicy) (stopped, replaced map[string]*v1alpha1.PolicyFinding) {
-	before, then := policy.InForce(all), policy.InForce(acceptAll(all, changed))
+func stoppedPortals(in ImpactInput, accepted, changed []v1alpha1.SecurityPolicy) (stopped, replaced map[string]*v1alpha1.PolicyFinding) {
+	in.once()
+	before, then := in.regime(accepted), in.regime(append(slices.Clone(accepted), changed...))
 	stopped, replaced = map[string]*v1alpha1.PolicyFinding{}, map[string]*v1alpha1.PolicyFinding{}
 	for _, p := range in.Portals {
 		last := p.Portal.Status.LastCompliant
@@ -131,13 +137,13 @@ func stoppedPortals(in ImpactInput, all, changed []v1alpha1.SecurityPolicy) (sto
 			// What does not select a portal demands nothing of it.
 			continue
 		}
-		now, next := render(s, p, last, before), render(s, p, last, then)
-		if len(policy.Blocking(now.findings)) > 0 {
+		now, next := in.rendered.of(s, p, before), in.rendered.of(s, p, then)
+		if len(now.blocking) > 0 {
 			continue
 		}
-		found := policy.Blocking(next.findings)
+		found := next.blocking
 		if len(found) == 0 {
-			if lost := policy.Isolation(next.selected, deploymentOf(now).Spec.Template); len(lost) > 0 {
+			if lost := policy.Isolation(next.isolating, now.pod); len(lost) > 0 {
 				replaced[portalKey(p.Portal)] = &lost[0]
 			}
 			continue

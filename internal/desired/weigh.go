@@ -35,16 +35,17 @@ func (w Weighed) Exceeds(b policy.Bound) bool {
 // round has just put in force, and that is not seen as such yet, is among those
 // that wait, and counts there.
 func Weigh(in ImpactInput, b policy.Bound, now time.Time) Weighed {
+	in.once()
 	w := Weighed{Impact: ImpactOf(in)}
 	others := policy.PendingBeside(in.Policies, in.Policy.Name)
 	stops := w.Stops
 	if len(others) > 0 {
 		// Two permissions that are taken away stop only together what each permits.
-		if on := impactOf(in, acceptAll(in.Policies, others), []v1alpha1.SecurityPolicy{*in.Policy}); on.Portals+on.Links > w.Portals+w.Links {
+		if on := impactOf(in, others, []v1alpha1.SecurityPolicy{*in.Policy}); on.Portals+on.Links > w.Portals+w.Links {
 			w.Impact = on
 		}
 		// Another one may permit what this one forbids, so its own stops count too.
-		together := impactOf(in, in.Policies, append(slices.Clone(others), *in.Policy))
+		together := impactOf(in, nil, append(slices.Clone(others), *in.Policy))
 		stops = unite(stops, together.Stops)
 		for i := range others {
 			w.Pending = append(w.Pending, others[i].Name)

@@ -176,3 +176,29 @@ func TestTwoPermissionsTakenAway(t *testing.T) {
 		}
 	}
 }
+
+// TestRenderedOnce: a round renders a portal once for each set of policies that it
+// asks about. Without the kept ones it is 4 for a policy by itself and 8 beside
+// another that waits.
+func TestRenderedOnce(t *testing.T) {
+	portals := fourEach(2)
+	for _, tt := range []struct {
+		name     string
+		policies []v1alpha1.SecurityPolicy
+		each     int
+	}{
+		{"by itself", []v1alpha1.SecurityPolicy{typo(0)}, 2},
+		{"beside another", []v1alpha1.SecurityPolicy{typo(0), typo(0, func(p *v1alpha1.SecurityPolicy) { p.Name = "other" })}, 4},
+	} {
+		in := ImpactInput{Policy: &tt.policies[0], Policies: tt.policies, Portals: portals, Running: 100}
+		if !NeedsLinks(&in) {
+			t.Errorf("%s: the typo stops nothing", tt.name)
+		}
+		if w := Weigh(in, sharedBound, weighedAt); w.Portals != 4 {
+			t.Errorf("%s: %d portals stop, want 4", tt.name, w.Portals)
+		}
+		if got, want := in.rendered.made, 4*tt.each; got != want {
+			t.Errorf("%s: four portals were rendered %d times, want %d", tt.name, got, want)
+		}
+	}
+}

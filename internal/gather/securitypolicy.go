@@ -75,7 +75,7 @@ func Impact(ctx context.Context, r client.Reader, s settings.Settings, now time.
 	if err := r.List(ctx, &links, client.UnsafeDisableDeepCopy); err != nil {
 		return in, fmt.Errorf("list links: %w", err)
 	}
-	look := desired.NeedsLinks(in)
+	look := desired.NeedsLinks(&in)
 	for i := range links.Items {
 		l := &links.Items[i]
 		if l.DeletionTimestamp != nil || !desired.LinkOpen(l) {
