@@ -57,9 +57,10 @@ type PolicySelector struct {
 type ImageControl struct {
 	// allowedRegistries lists the registries, with an optional path, that images
 	// may come from, matched by whole segments. Of several policies an image
-	// must satisfy each. Leave it out for no bound.
+	// must satisfy each. Leave it out for no bound. It is one value: what two
+	// appliers write is a conflict, and never the sum of both.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	AllowedRegistries []RegistryPrefix `json:"allowedRegistries,omitempty"`
@@ -258,6 +259,12 @@ type SecurityPolicySpec struct {
 	// change; state it anew for the next.
 	// +optional
 	AcceptedImpact *AcceptedImpact `json:"acceptedImpact,omitempty"`
+	// deletionPolicy says whether the policy may be deleted while it is enforced on
+	// portals. DeleteUnused, which holds when it is left out, refuses that;
+	// DeleteInUse permits it: what the policy demands is demanded no more at once.
+	// It is no part of the standard.
+	// +optional
+	DeletionPolicy InUseDeletionPolicy `json:"deletionPolicy,omitempty"`
 }
 
 // AcceptedImpact is what the author of a standard accepts that its change stops.

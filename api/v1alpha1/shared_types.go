@@ -160,3 +160,15 @@ func (p *SecurityPolicy) GetStatusBase() *StatusBase { return &p.Status.StatusBa
 
 // GetStatusBase returns what the status of every kind has.
 func (p *AgencyPortal) GetStatusBase() *StatusBase { return &p.Status.StatusBase }
+
+// InUseDeletionPolicy says whether what others rest on may be deleted in use.
+//
+// +kubebuilder:validation:Enum=DeleteUnused;DeleteInUse
+type InUseDeletionPolicy string
+
+const (
+	// DeleteUnused lets an object go on which nothing rests.
+	DeleteUnused InUseDeletionPolicy = "DeleteUnused"
+	// DeleteInUse lets it go all the same.
+	DeleteInUse InUseDeletionPolicy = "DeleteInUse"
+)

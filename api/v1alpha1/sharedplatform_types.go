@@ -42,9 +42,10 @@ type CIDR string
 
 // ExternalEndpoint is a platform outside the cluster, on the dedicated network.
 type ExternalEndpoint struct {
-	// cidrs are the platform's addresses.
+	// cidrs are the platform's addresses. They are one value: what two appliers
+	// write is a conflict, and never the sum of both.
 	// +required
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	CIDRs []CIDR `json:"cidrs"`
@@ -96,9 +97,10 @@ type SharedPlatformSpec struct {
 	// endpoint is where the platform is.
 	// +required
 	Endpoint PlatformEndpoint `json:"endpoint"`
-	// agencies that may use the platform; left out, every agency may.
+	// agencies that may use the platform; left out, every agency may. They are one
+	// value, like cidrs.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=256
 	Agencies []AgencyName `json:"agencies,omitempty"`
@@ -106,20 +108,27 @@ type SharedPlatformSpec struct {
 	// rests on it. DeleteUnused, which holds when it is left out, refuses that;
 	// DeleteInUse permits it: every way to the platform is shut at once.
 	// +optional
-	DeletionPolicy PlatformDeletionPolicy `json:"deletionPolicy,omitempty"`
+	DeletionPolicy InUseDeletionPolicy `json:"deletionPolicy,omitempty"`
+	// changePolicy says whether the platform may change while something rests on it.
+	// ChangeUnused, which holds when it is left out, refuses another endpoint, type,
+	// capability or scope, and agencies that leave out more than half of those that
+	// might use it. ChangeInUse permits the write that sets it, and no later one:
+	// take it out again. What only takes away agencies or addresses, and leaves at
+	// least half of them, needs no permission.
+	// +optional
+	ChangePolicy PlatformChangePolicy `json:"changePolicy,omitempty"`
 }
 
-// PlatformDeletionPolicy says whether a platform may be deleted in use.
+// PlatformChangePolicy says whether a platform in use may change.
 //
-// +kubebuilder:validation:Enum=DeleteUnused;DeleteInUse
-type PlatformDeletionPolicy string
+// +kubebuilder:validation:Enum=ChangeUnused;ChangeInUse
+type PlatformChangePolicy string
 
 const (
-	// PlatformDeleteUnused lets a platform go that no portal references and that
-	// carries no links.
-	PlatformDeleteUnused PlatformDeletionPolicy = "DeleteUnused"
-	// PlatformDeleteInUse lets it go all the same.
-	PlatformDeleteInUse PlatformDeletionPolicy = "DeleteInUse"
+	// PlatformChangeUnused lets a platform change on which nothing rests.
+	PlatformChangeUnused PlatformChangePolicy = "ChangeUnused"
+	// PlatformChangeInUse lets it change all the same, once.
+	PlatformChangeInUse PlatformChangePolicy = "ChangeInUse"
 )
 
 // AgencyReference names an Agency.

@@ -87,7 +87,7 @@ func SpecInForce(p *v1alpha1.SecurityPolicy) *v1alpha1.SecurityPolicySpec {
 }
 
 // SameStandard reports whether two specs demand the same. What the author
-// accepts to stop is no part of the demand, and an unset mode enforces.
+// accepts to stop, or lets go, is no part of the demand, and an unset mode enforces.
 func SameStandard(a, b *v1alpha1.SecurityPolicySpec) bool {
 	return equality.Semantic.DeepEqual(Standard(a), Standard(b))
 }
@@ -95,7 +95,7 @@ func SameStandard(a, b *v1alpha1.SecurityPolicySpec) bool {
 // Standard returns what a spec demands, as it is kept in status.inForce.
 func Standard(spec *v1alpha1.SecurityPolicySpec) v1alpha1.SecurityPolicySpec {
 	out := *spec
-	out.AcceptedImpact = nil
+	out.AcceptedImpact, out.DeletionPolicy = nil, ""
 	if out.Mode == "" {
 		out.Mode = v1alpha1.ModeEnforce
 	}

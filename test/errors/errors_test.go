@@ -13,6 +13,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,7 +40,9 @@ type mistake struct {
 	answer string
 	// condition is the reason of Ready; empty when the API server answers.
 	condition string
-	object    *unstructured.Unstructured
+	// verb is what is done to an object that is in use; empty for a new one.
+	verb   string
+	object *unstructured.Unstructured
 }
 
 func readMistakes(t *testing.T) []mistake {
@@ -61,6 +64,9 @@ func readMistakes(t *testing.T) []mistake {
 			}
 			if condition, ok := strings.CutPrefix(line, "# condition: "); ok {
 				m.condition = condition
+			}
+			if verb, ok := strings.CutPrefix(line, "# verb: "); ok {
+				m.verb = verb
 			}
 		}
 		if m.answer == "" {
@@ -99,11 +105,16 @@ func TestMistakesAreAnswered(t *testing.T) {
 		}
 	}()
 	applyNational(ctx, t)
+	root := mayDoEverything(ctx, t)
 
 	for _, m := range readMistakes(t) {
 		t.Run(m.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(ctx, harness.Timeout)
 			defer cancel()
+			if m.verb != "" {
+				m.assertKept(ctx, t, root)
+				return
+			}
 			err := apply(ctx, m.object)
 			if m.condition == "" {
 				m.assertRefused(ctx, t, err)
@@ -169,6 +180,55 @@ func (m mistake) assertRefused(ctx context.Context, t *testing.T, err error) {
 	stored := m.object.DeepCopy()
 	if err := env.Admin.Get(ctx, client.ObjectKeyFromObject(stored), stored); !apierrors.IsNotFound(err) {
 		t.Errorf("it was stored although it was refused (%v)", err)
+	}
+}
+
+// mayDoEverything returns a client of a user with every right who is no member of
+// system:masters, for whom no admission policy holds.
+func mayDoEverything(ctx context.Context, t *testing.T) client.Client {
+	t.Helper()
+	binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "root"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "root"}}}
+	if err := env.Admin.Create(ctx, binding); err != nil {
+		t.Fatal(err)
+	}
+	config, err := env.ControlPlane.UserConfig("root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := harness.NewClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for root.List(ctx, &v1alpha1.SharedPlatformList{}) != nil {
+		wait(ctx, t, "the rights of root")
+	}
+	return root
+}
+
+// assertKept tries, without an effect, to change or delete what is there until the
+// answer is the expected one: use is observed some moments after the start.
+func (m mistake) assertKept(ctx context.Context, t *testing.T, root client.Client) {
+	t.Helper()
+	for {
+		o := m.object.DeepCopy()
+		var err error
+		switch m.verb {
+		case "update":
+			err = root.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("test"), client.ForceOwnership, client.DryRunAll)
+		case "delete":
+			err = root.Delete(ctx, o, client.DryRunAll)
+		default:
+			t.Fatalf("the verb %q is not known", m.verb)
+		}
+		if apierrors.IsForbidden(err) && m.matches(err.Error()) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("answer:\n  %v\nexpected in it:\n  %s", err, m.answer)
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
 

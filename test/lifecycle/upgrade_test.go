@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,6 +26,8 @@ func TestUpgrade(t *testing.T) {
 	if err := env.Install(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	root := mayDoEverything(t, env)
+	standardsStay(t, root)
 	op := env.Operator(t, harness.OperatorOptions{})
 	consumer, provider, violator := harness.Portal("asks", "consumer"), harness.Portal("gives", "provider"), harness.Portal("asks", "violator")
 	env.WaitReady(t, harness.Agency("asks", ""), harness.Agency("gives", ""), consumer, provider)
@@ -32,6 +36,7 @@ func TestUpgrade(t *testing.T) {
 	env.WaitCondition(t, halted, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonLinkSuspended)
 	env.WaitCondition(t, open, v1alpha1.ConditionProviderApproved, metav1.ConditionFalse, v1alpha1.ReasonApprovalStale)
 	op.WaitQuiet(t, quiet)
+	standardsStay(t, root)
 	for _, l := range []*v1alpha1.DataSharingLink{open, halted} {
 		if policies, err := env.LinkPolicies(t.Context(), l); err != nil || len(policies) > 0 {
 			t.Errorf("link %s has %d policies (%v), want none", l.Name, len(policies), err)
@@ -47,6 +52,38 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("the upgrade restarts pods (-before +after):\n%s", diff)
 	}
 	decideAnew(t, env, open)
+}
+
+// mayDoEverything returns a client of a user with every right, for whom admission policies hold.
+func mayDoEverything(t *testing.T, env *harness.Env) client.Client {
+	t.Helper()
+	env.Create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "root"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "root"}}})
+	config, err := env.ControlPlane.UserConfig("root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := harness.NewClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, func() error { return root.List(t.Context(), &v1alpha1.SecurityPolicyList{}) })
+	return root
+}
+
+// standardsStay fails unless the standards that the released version enforced are guarded from deletion: before the present
+// operator has looked at them as well as afterwards, without a word in their specs.
+func standardsStay(t *testing.T, root client.Client) {
+	t.Helper()
+	for _, name := range []string{"direct", "registries"} {
+		harness.Eventually(t, func() error {
+			err := root.Delete(t.Context(), &v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}, client.DryRunAll)
+			if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "govplatform-standard-deletion") {
+				return fmt.Errorf("delete policy %s: got %w, want it refused", name, err)
+			}
+			return nil
+		})
+	}
 }
 
 // ofLink reports whether a network policy is one of a link's, which go when its approval no longer covers it.

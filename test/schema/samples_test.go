@@ -69,6 +69,7 @@ spec:
   isolation: {runtimeClassName: gvisor, nodePool: restricted}
   logging: {retentionMonths: 12}
   acceptedImpact: {portals: 1, links: 2}
+  deletionPolicy: DeleteInUse
 status:
   matched: 4
   compliant: 1
@@ -90,6 +91,7 @@ spec:
   endpoint: {portal: {agency: schema, name: identity}}
   agencies: [schema]
   deletionPolicy: DeleteInUse
+  changePolicy: ChangeInUse
 status: {fingerprint: abc, duplicateOf: other, consumers: 1}
 ---
 kind: SharedPlatform

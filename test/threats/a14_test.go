@@ -1,13 +1,11 @@
 package threats
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -94,61 +92,5 @@ func TestSlipInManyPoliciesIsHeld(t *testing.T) {
 		}
 		env.WaitCondition(t, p, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonEnforcing)
 		env.WaitGone(t, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-" + p.Name, Name: "runs"}})
-	}
-}
-
-const byStandardDeletion = "govplatform-standard-deletion"
-
-// TestDeletionOfWhatIsInUse: a platform that a portal references, and a policy with
-// a permission in force, are not deleted before the spec says so. Fails for both
-// without the admission policy standard-deletion.
-func TestDeletionOfWhatIsInUse(t *testing.T) {
-	operate(t)
-	env.Create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "a14-root"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "root-a14"}}})
-	root := as(t, "root-a14", "system:authenticated")
-	harness.Eventually(t, func() error { return root.List(t.Context(), &v1alpha1.SharedPlatformList{}) })
-
-	newAgency(t, "a14use", code("A14U", 1))
-	platform := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "a14use"}, Spec: v1alpha1.SharedPlatformSpec{
-		DisplayName: "a14", Type: v1alpha1.PlatformIdentity, OwnerRef: v1alpha1.AgencyReference{Name: "a14use"}, Capability: "a14",
-		Endpoint: v1alpha1.PlatformEndpoint{External: &v1alpha1.ExternalEndpoint{CIDRs: []v1alpha1.CIDR{"192.0.2.14/32"}, Port: 443}}}}
-	portal := harness.Portal("a14use", "runs", small, func(p *v1alpha1.AgencyPortal) {
-		p.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "a14use"}}
-	})
-	env.Create(t, platform, portal)
-	harness.Eventually(t, func() error {
-		if n := stored(t, platform).Status.Consumers; n != 1 {
-			return fmt.Errorf("%d consumers, want 1", n)
-		}
-		return nil
-	})
-	refused(t, "delete a platform in use", root.Delete(t.Context(), platform), byStandardDeletion)
-	refused(t, "delete all platforms", root.DeleteAllOf(t.Context(), &v1alpha1.SharedPlatform{}), byStandardDeletion)
-	if err := root.Patch(t.Context(), stored(t, platform), mergePatch(`{"spec":{"deletionPolicy":"DeleteInUse"}}`)); err != nil {
-		t.Fatal(err)
-	}
-	if err := root.Delete(t.Context(), platform); err != nil {
-		t.Errorf("delete a platform in use that permits it: %v", err)
-	}
-
-	permits := harness.Policy("a14use", "a14use", func(p *v1alpha1.SecurityPolicy) {
-		yes := true
-		p.Spec.DataSharing = &v1alpha1.DataSharingControl{AllowDirectRoute: &yes}
-	})
-	env.Create(t, permits)
-	env.WaitCondition(t, permits, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonEnforcing)
-	refused(t, "delete a policy that permits", root.Delete(t.Context(), permits), byStandardDeletion)
-	if err := root.Patch(t.Context(), stored(t, permits), mergePatch(`{"spec":{"dataSharing":null}}`)); err != nil {
-		t.Fatal(err)
-	}
-	harness.Eventually(t, func() error {
-		if s := stored(t, permits).Status.InForce; s == nil || s.DataSharing != nil {
-			return errors.New("the permission is in force still")
-		}
-		return nil
-	})
-	if err := root.Delete(t.Context(), permits); err != nil {
-		t.Errorf("delete a policy without a permission: %v", err)
 	}
 }
