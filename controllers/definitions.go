@@ -47,11 +47,15 @@ func newDefinitions(mgr ctrl.Manager) (*definitions, error) {
 }
 
 // check reads all served definitions and returns an error about those that are
-// absent or older.
-func (d *definitions) check(ctx context.Context) error {
+// absent or older. Each read is persisted in.
+func (d *definitions) check(ctx context.Context, persist func(ctx context.Context, step string, attempt func(context.Context) error) error) error {
 	var findings []skew.Finding
 	for _, name := range slices.Sorted(maps.Keys(d.built)) {
-		served, err := d.client.Get(ctx, name, metav1.GetOptions{})
+		var served *apiextensionsv1.CustomResourceDefinition
+		err := persist(ctx, "read CustomResourceDefinition "+name, func(ctx context.Context) (err error) {
+			served, err = d.client.Get(ctx, name, metav1.GetOptions{})
+			return err
+		})
 		if apierrors.IsNotFound(err) {
 			served = nil
 		} else if err != nil {

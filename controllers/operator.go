@@ -23,8 +23,8 @@ import (
 )
 
 const (
-	// defaultStartTimeout bounds the time until all caches are filled.
-	defaultStartTimeout = 2 * time.Minute
+	// DefaultStartTimeout bounds the time from NewManager until all caches are filled.
+	DefaultStartTimeout = 2 * time.Minute
 	// defaultRenewDeadline is how long a renewal of the lease is good for; that of controller-runtime.
 	defaultRenewDeadline = 10 * time.Second
 	// stuckAfter is when a worker counts as stuck. Its round was given up long before.
@@ -35,8 +35,9 @@ const (
 // that knows what of it runs.
 type Operator struct {
 	ctrl.Manager
-	// StartTimeout bounds the time until all caches are filled.
+	// StartTimeout bounds the time from NewManager until all caches are filled.
 	StartTimeout time.Duration
+	began        time.Time
 
 	queues    *queue.Set
 	informers *informers
@@ -70,10 +71,7 @@ func (c ownCache) GetCache() cache.Cache { return c.Cache }
 // prepare asks for all informers, so that a replica that waits for the lease
 // has its caches filled, and adds the checks of what runs.
 func (o *Operator) prepare(ctx context.Context) error {
-	kinds := []client.Object{
-		&v1alpha1.Agency{}, &v1alpha1.AgencyPortal{}, &v1alpha1.SecurityPolicy{}, &v1alpha1.SharedPlatform{},
-		&v1alpha1.DataService{}, &v1alpha1.DataSharingLink{}, &v1alpha1.DataSharingApproval{},
-	}
+	kinds := platformKinds()
 	for child := range o.children {
 		kinds = append(kinds, child)
 	}
@@ -83,6 +81,14 @@ func (o *Operator) prepare(ctx context.Context) error {
 		}
 	}
 	return errors.Join(o.addReadyChecks(), o.AddHealthzCheck("controllers", o.healthy))
+}
+
+// platformKinds returns an empty object of every kind of the platform.
+func platformKinds() []client.Object {
+	return []client.Object{
+		&v1alpha1.Agency{}, &v1alpha1.AgencyPortal{}, &v1alpha1.SecurityPolicy{}, &v1alpha1.SharedPlatform{},
+		&v1alpha1.DataService{}, &v1alpha1.DataSharingLink{}, &v1alpha1.DataSharingApproval{},
+	}
 }
 
 // addReadyChecks adds one check per cache and controller, since the answer of
@@ -169,7 +175,7 @@ func (o *Operator) Start(ctx context.Context) error {
 		defer cancel()
 		done <- o.Manager.Start(running)
 	}()
-	deadline := time.NewTimer(o.StartTimeout)
+	deadline := time.NewTimer(o.startLeft())
 	defer deadline.Stop()
 	poll := time.NewTicker(startPoll)
 	defer poll.Stop()

@@ -3,6 +3,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -55,9 +56,10 @@ func NewScheme() (*runtime.Scheme, error) {
 }
 
 // NewManager returns a manager whose caches hold what the operator needs and no
-// more: of children only its own, of pods only their metadata.
-func NewManager(cfg *rest.Config, opts ctrl.Options) (*Operator, error) {
-	op := &Operator{StartTimeout: defaultStartTimeout, queues: queue.NewSet(), informers: newInformers()}
+// more: of children only its own, of pods only their metadata. The time of the
+// start, DefaultStartTimeout if it is 0, begins here.
+func NewManager(ctx context.Context, cfg *rest.Config, opts ctrl.Options, startTimeout time.Duration) (*Operator, error) {
+	op := &Operator{StartTimeout: cmp.Or(startTimeout, DefaultStartTimeout), began: time.Now(), queues: queue.NewSet(), informers: newInformers()}
 	cfg = op.gated(cfg, &opts)
 	s, err := NewScheme()
 	if err != nil {
@@ -71,7 +73,7 @@ func NewManager(cfg *rest.Config, opts ctrl.Options) (*Operator, error) {
 	pods := &metav1.PartialObjectMetadata{}
 	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
 	yes := true
-	opts.Scheme = s
+	opts.Scheme, opts.MapperProvider = s, op.mapper(ctx)
 	opts.Cache.DefaultTransform = transform()
 	op.unreadable = unreadable.NewRegistry(func(kind string, key types.NamespacedName) {
 		op.queues.Enqueue(strings.ToLower(kind), ctrl.Request{NamespacedName: key})
@@ -133,8 +135,9 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	if err := mgr.Add(clock); err != nil {
 		return fmt.Errorf("add the clock watcher: %w", err)
 	}
-	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}
-	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {
+	live := liveReader{mgr.GetAPIReader()}
+	applier := &apply.Applier{Client: mgr.GetClient(), Live: live}
+	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: live, Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up agency controller: %w", err)
 	}
 	if err := (&securitypolicy.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {

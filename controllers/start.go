@@ -10,23 +10,17 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
-const (
-	// rightsTimeout is how long a refusal may last that a new role or binding lifts: the API server learns of
-	// them a moment after they are stored.
-	rightsTimeout = 5 * time.Second
-	// startRetry is the pause after a failed check.
-	startRetry = 250 * time.Millisecond
-	// checkTimeout bounds one pass of the checks.
-	checkTimeout = 30 * time.Second
-	// triedAgency is the agency of the namespace that the operator tries to create. Nothing is stored.
-	triedAgency = "start-check"
-)
+// triedAgency is the agency of the namespace that the operator tries to create.
+// Nothing is stored.
+const triedAgency = "start-check"
 
 // checkStart ends a start that could do harm or nothing at all: the definitions
 // of the platform must have every field that the operator writes, and the
@@ -41,45 +35,24 @@ func (o *Operator) checkStart(ctx context.Context) error {
 		return fmt.Errorf("create client for the checks of the start: %w", err)
 	}
 	begin := time.Now()
-	for {
-		err := o.checkOnce(ctx, c)
-		if err == nil {
-			ctrl.Log.WithName("govplatform").Info("Checked the definitions and the identity", "took", time.Since(begin).String())
-			return nil
-		}
-		if !passes(err, time.Since(begin), o.StartTimeout) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the operator was stopped during the checks of its start: %w", err)
-		case <-time.After(startRetry):
-		}
-	}
-}
-
-func (o *Operator) checkOnce(ctx context.Context, c client.Client) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	if err := o.definitions.check(ctx); err != nil {
+	if err := o.definitions.check(ctx, o.persist); err != nil {
 		if apierrors.IsForbidden(err) {
 			return missingRight(err, "get, list and watch on the platform's customresourcedefinitions.apiextensions.k8s.io")
 		}
 		return fmt.Errorf("the operator does not start: %w", err)
 	}
-	return checkIdentity(ctx, c)
-}
-
-// passes reports whether a failure of the checks may pass by itself in time.
-func passes(err error, since, timeout time.Duration) bool {
-	switch {
-	case apierrors.IsForbidden(err):
-		return since < min(rightsTimeout, timeout) && !byAdmission(err)
-	case apierrors.IsServerTimeout(err), apierrors.IsTooManyRequests(err), apierrors.IsInternalError(err), apierrors.IsServiceUnavailable(err), apierrors.IsTimeout(err):
-		return since < timeout
-	default:
-		return false
+	if err := o.persist(ctx, "find out whether admission knows it", func(ctx context.Context) error { return checkIdentity(ctx, c) }); err != nil {
+		return err
 	}
+	var kinds []schema.GroupVersionKind
+	for _, kind := range platformKinds() {
+		kinds = append(kinds, v1alpha1.GroupVersion.WithKind(kindOf(kind)))
+	}
+	if err := o.discover(ctx, o.GetRESTMapper(), kinds); err != nil {
+		return err
+	}
+	ctrl.Log.WithName("govplatform").Info("Checked the definitions and the identity", "took", time.Since(begin).String())
+	return nil
 }
 
 // byAdmission reports whether it was an admission policy or a webhook that

@@ -38,7 +38,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&metricsAddress, "metrics-bind-address", ":8443", "Address of the metrics over HTTPS; 0 turns them off.")
 	flag.StringVar(&probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
 	var startTimeout time.Duration
-	flag.DurationVar(&startTimeout, "start-timeout", 2*time.Minute, "How long the caches may take to fill before the operator ends with the names of those that are not.")
+	flag.DurationVar(&startTimeout, "start-timeout", controllers.DefaultStartTimeout, "How long a start may take until all caches are filled; then the operator ends and says what is missing.")
 	flag.BoolVar(&leaderElect, "leader-elect", false, "Run one active replica at a time.")
 	logging := zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder}
 	logging.BindFlags(flag.CommandLine)
@@ -54,7 +54,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find the API server: %w", err)
 	}
-	mgr, err := controllers.NewManager(cfg, ctrl.Options{
+	mgr, err := controllers.NewManager(ctx, cfg, ctrl.Options{
 		Metrics: metricsserver.Options{
 			BindAddress: metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
 			// HTTP/2 is left out: its known denial-of-service weaknesses are not worth it for scrapes.
@@ -66,11 +66,10 @@ func run(ctx context.Context) error {
 		// The process ends when it is no longer the leader, so giving up the
 		// lease early is safe and the other replica takes over at once.
 		LeaderElectionReleaseOnCancel: true,
-	})
+	}, startTimeout)
 	if err != nil {
 		return err
 	}
-	mgr.StartTimeout = startTimeout
 	if err := controllers.SetupAll(ctx, mgr, s, time.Now); err != nil {
 		return err
 	}

@@ -42,22 +42,22 @@ func runOperator(kubeconfig string) int {
 		fmt.Println(err)
 		return 3
 	}
-	report := &shim{after: func(r *http.Request, res *http.Response) (*http.Response, error) {
-		if isWrite(r) && res.StatusCode < 300 {
+	report := &harness.Faults{Answered: func(r *http.Request, res *http.Response) error {
+		if harness.IsWrite(r) && res.StatusCode < 300 {
 			fmt.Println(written + res.Header.Get("Date") + " " + r.Method + " " + r.URL.Path)
 		}
-		return res, nil
+		return nil
 	}}
-	cfg.Wrap(report.wrap)
-	mgr, err := controllers.NewManager(cfg, ctrl.Options{
+	cfg.Wrap(report.Wrap)
+	ctx := ctrl.SetupSignalHandler()
+	mgr, err := controllers.NewManager(ctx, cfg, ctrl.Options{
 		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 		LeaderElection: true, LeaderElectionID: leaseName, LeaderElectionNamespace: harness.OperatorNamespace, LeaderElectionReleaseOnCancel: true,
-	})
+	}, 0)
 	if err != nil {
 		fmt.Println(err)
 		return 3
 	}
-	ctx := ctrl.SetupSignalHandler()
 	if err := controllers.SetupAll(ctx, mgr, settings.Default(), time.Now); err != nil {
 		fmt.Println(err)
 		return 3

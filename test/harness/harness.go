@@ -285,19 +285,16 @@ func (e *Env) StartOperator(ctx context.Context, o OperatorOptions) (*Operator, 
 		cfg.Wrap(o.Transport)
 	}
 	skip := true
-	op.Manager, err = controllers.NewManager(cfg, ctrl.Options{
+	op.Manager, err = controllers.NewManager(ctx, cfg, ctrl.Options{
 		Metrics:                 metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress:  "0",
 		Controller:              config.Controller{SkipNameValidation: &skip},
 		LeaderElection:          o.LeaderElection,
 		LeaderElectionID:        "operator.platform.gov.vn",
 		LeaderElectionNamespace: OperatorNamespace,
-	})
+	}, o.StartTimeout)
 	if err != nil {
 		return nil, err
-	}
-	if o.StartTimeout > 0 {
-		op.Manager.StartTimeout = o.StartTimeout
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -3,9 +3,12 @@ package process
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,6 +67,76 @@ func TestStartHasADeadline(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "LimitRange") || !strings.Contains(err.Error(), "within 3s") {
 		t.Errorf("ended with %v, want the deadline and LimitRange", err)
+	}
+}
+
+// failing fails the first requests for every path, or all of them.
+type failing struct {
+	next  http.RoundTripper
+	times int
+	mu    sync.Mutex
+	seen  map[string]int
+}
+
+func (f *failing) RoundTrip(req *http.Request) (*http.Response, error) {
+	f.mu.Lock()
+	f.seen[req.URL.Path]++
+	n := f.seen[req.URL.Path]
+	f.mu.Unlock()
+	if f.times >= 0 && n > f.times {
+		return f.next.RoundTrip(req)
+	}
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+	if n%2 == 0 {
+		return nil, syscall.ECONNRESET
+	}
+	return &http.Response{
+		StatusCode: http.StatusInternalServerError, Status: "500", Request: req, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"InternalError","message":"out of order","code":500}`)),
+	}, nil
+}
+
+func (f *failing) wrap(next harness.Transport) harness.Transport { f.next = next; return f }
+
+// TestStartOutlivesFailures fails the first three requests for every path: discovery, definitions, rights, caches.
+// Fails when no step of the start is repeated: the start ends at the first failure.
+func TestStartOutlivesFailures(t *testing.T) {
+	f := &failing{times: 3, seen: map[string]int{}}
+	op := env.Operator(t, harness.OperatorOptions{Transport: f.wrap})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, path := range []string{"/api", "/apis", "/apis/authentication.k8s.io/v1/selfsubjectreviews", "/api/v1/namespaces",
+		"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/" + portalDefinition, "/apis/platform.gov.vn/v1alpha1/agencies"} {
+		if f.seen[path] == 0 {
+			t.Errorf("the start does not ask for %s: the test does not reach what it is for", path)
+		}
+	}
+	harness.Eventually(t, func() error {
+		if missing := op.Manager.Ready(); len(missing) > 0 {
+			return errors.New("missing " + strings.Join(missing, ", "))
+		}
+		return nil
+	})
+}
+
+// TestStartWithoutAnswers starts the operator while the API server answers nothing but errors.
+// Fails without the deadline of persist: it tries for ever.
+func TestStartWithoutAnswers(t *testing.T) {
+	f := &failing{times: -1, seen: map[string]int{}}
+	begin := time.Now()
+	_, err := env.StartOperator(t.Context(), harness.OperatorOptions{StartTimeout: 3 * time.Second, Transport: f.wrap})
+	if err == nil {
+		t.Fatal("the operator started")
+	}
+	for _, part := range []string{"did not start", "discover the kinds", "within 3s", "the last attempt"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("ended with %q, which does not name %q", err, part)
+		}
+	}
+	if took := time.Since(begin); took > 6*time.Second {
+		t.Errorf("it took %s to end", took)
 	}
 }
 

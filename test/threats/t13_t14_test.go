@@ -204,13 +204,13 @@ func blindOperator(t *testing.T) *atomic.Value {
 		t.Fatal(err)
 	}
 	kind, skip := &atomic.Value{}, true
-	mgr, err := controllers.NewManager(cfg, ctrl.Options{
+	mgr, err := controllers.NewManager(t.Context(), cfg, ctrl.Options{
 		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0", Controller: config.Controller{SkipNameValidation: &skip},
 		NewClient: func(cfg *rest.Config, o client.Options) (client.Client, error) {
 			c, err := client.New(cfg, o)
 			return blindClient{Client: c, kind: kind}, err
 		},
-	})
+	}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
