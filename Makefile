@@ -85,6 +85,8 @@ e2e: controlplane image ## Test on a real node: real pods and packets (Linux, ro
 
 # How many kill points and kinds "make fault-matrix" tries; 0 for all.
 POINTS ?= 0
+# How long nothing may be written after the end of each of its runs.
+QUIET ?= 60s
 # CASES=A01,F03 runs only these.
 CASES ?=
 
@@ -110,7 +112,7 @@ fault: controlplane ## Run the fault matrix and print what holds (CASES=F01,…)
 .PHONY: fault-matrix
 fault-matrix: controlplane ## Kill the operator at every write, and lose, delay and repeat what it is told (hours; POINTS=2: a sample).
 	$(say) "fault-matrix: test/fault"
-	@go test -count=1 -timeout 12h ./test/fault -points $(POINTS) -v
+	@go test -count=1 -timeout 12h ./test/fault -points $(POINTS) -quiet $(QUIET) -v
 
 .PHONY: bench
 bench: controlplane ## Measure many portals on the control plane; nothing else should run meanwhile.

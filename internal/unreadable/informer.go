@@ -95,7 +95,7 @@ func (t *tolerant) watch(ctx context.Context, opts metav1.ListOptions) (watch.In
 	if err != nil {
 		return nil, err //nolint:wrapcheck // The reflector looks at the error.
 	}
-	return watch.Filter(w, func(e watch.Event) (watch.Event, bool) { return t.event(e), true }), nil
+	return change(w, t.event), nil
 }
 
 // event turns what cannot be read into a deletion: handlers learn that the

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+
+	"github.com/govplatform/govplatform/test/harness"
 )
 
 // deaths kills the operator, as each world sees it, at a world's own n-th write: from then on no request that concerns
@@ -42,7 +44,7 @@ func (d *deaths) diedAt(w *world) string {
 }
 
 func (d *deaths) RoundTrip(req *http.Request) (*http.Response, error) {
-	if isWatch(req) || strings.Contains(req.URL.Path, "/leases") {
+	if harness.IsWatch(req) || strings.Contains(req.URL.Path, "/leases") {
 		return d.next.RoundTrip(req)
 	}
 	w := d.worldOf(req)
@@ -52,10 +54,10 @@ func (d *deaths) RoundTrip(req *http.Request) (*http.Response, error) {
 	d.mu.Lock()
 	state := d.worlds[w]
 	dead := state.at != ""
-	dying := !dead && isWrite(req) && state.writes == d.n
+	dying := !dead && harness.IsWrite(req) && state.writes == d.n
 	if dying {
 		state.at = req.Method + " " + req.URL.Path
-	} else if isWrite(req) {
+	} else if harness.IsWrite(req) {
 		state.writes++
 	}
 	d.mu.Unlock()
@@ -65,7 +67,7 @@ func (d *deaths) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	if dead || dying {
-		return nil, errKilled
+		return nil, harness.ErrKilled
 	}
 	return d.next.RoundTrip(req)
 }

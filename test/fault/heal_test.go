@@ -114,7 +114,7 @@ func TestNamespaceEnds(t *testing.T) {
 	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(ns), ns); err != nil {
 		t.Fatal(err)
 	}
-	recorded := record(t, env, ns.Name)
+	recorded := record(t, env, w)
 	old := ns.UID
 	w.remove(t, ns)
 	harness.Eventually(t, func() error {

@@ -2,11 +2,10 @@ package fault
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/govplatform/govplatform/test/harness"
 )
@@ -14,7 +13,7 @@ import (
 // mostWrites is more than any scenario writes.
 const mostWrites = 40
 
-// rest is how long nothing may be written before the world counts as being at rest.
+// rest is how long nothing may be written before a world counts as made.
 const rest = 4 * time.Second
 
 // TestKillPoints kills the operator before and after a write of every scenario, starts it again, and compares where it
@@ -22,7 +21,7 @@ const rest = 4 * time.Second
 // its guards and nothing is open that is open neither before nor after (O5). Without -points=0 it tries some points that
 // a seed chooses.
 func TestKillPoints(t *testing.T) {
-	want := map[string]string{}
+	want := map[string]end{}
 	t.Run("no fault", func(t *testing.T) { killRun(t, -1, true, want) })
 	if *points == 0 {
 		for n := range mostWrites {
@@ -36,10 +35,12 @@ func TestKillPoints(t *testing.T) {
 		}
 		t.Errorf("a scenario writes more than %d times", mostWrites)
 	}
-	d := newDice(t)
+	chosen := chosenSeed()
+	t.Logf("kill points chosen with -seed %d", chosen)
+	random := rand.New(rand.NewPCG(chosen, chosen))
 	for range *points {
 		// Most scenarios write less than ten times.
-		n, before := d.of(10), d.of(2) == 0
+		n, before := random.IntN(10), random.IntN(2) == 0
 		t.Run(name(n, before), func(t *testing.T) { killRun(t, n, before, want) })
 	}
 }
@@ -53,7 +54,7 @@ func name(n int, before bool) string {
 
 // killRun plays all scenarios beside one another on a fresh control plane, and kills the operator, as each world sees it,
 // at its n-th write. It reports whether any world had as many.
-func killRun(t *testing.T, n int, before bool, want map[string]string) (reached bool) {
+func killRun(t *testing.T, n int, before bool, want map[string]end) (reached bool) {
 	t.Helper()
 	env, all, worlds, recorded := atRest(t)
 	killer := newDeaths(n, before, worlds)
@@ -65,15 +66,16 @@ func killRun(t *testing.T, n int, before bool, want map[string]string) (reached 
 		dying = env.Operator(t, harness.OperatorOptions{})
 	}
 	phase(t, "done", all, func(t *testing.T, i int) { all[i].done(t, worlds[i]) })
-	dying.WaitQuiet(t, rest)
+	dying.WaitQuiet(t, *quiet)
+	revisions := recorded.Revisions(t)
 	for i, sc := range all {
 		at := killer.diedAt(worlds[i])
 		reached = reached || at != ""
-		got := worlds[i].snapshot(t)
+		got := worlds[i].end(t, revisions)
 		if n < 0 {
 			want[sc.name] = got
-		} else if diff := cmp.Diff(want[sc.name], got); diff != "" {
-			t.Errorf("%s, killed at %q: the end differs (-without a fault +got):\n%s", sc.name, at, diff)
+		} else {
+			wantEnd(t, fmt.Sprintf("%s, killed at %q", sc.name, at), want[sc.name], got)
 		}
 	}
 	recorded.guarded(t)

@@ -1,15 +1,10 @@
 package fault
 
 import (
-	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,158 +14,83 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
-// revision is one change of one object.
-type revision struct {
-	number  uint64
-	deleted bool
-	object  metav1.Object
-}
-
-// objects are the pods, Deployments and network policies that exist at a revision.
-type objects map[string]metav1.Object
-
-// recording is every revision of them in some namespaces.
+// recording is every revision of the pods and the children in some worlds.
 type recording struct {
-	mu     sync.Mutex
-	events []revision
-	first  objects
+	*harness.Recording
 	// podsOnly leaves out Deployments, where they can make no pods.
 	podsOnly bool
 }
 
-func keyOf(o metav1.Object) string { return fmt.Sprintf("%T %s/%s", o, o.GetNamespace(), o.GetName()) }
-
-// record watches namespaces until the test ends.
-func record(t *testing.T, env *harness.Env, namespaces ...string) *recording {
+// record watches the worlds until the test ends.
+func record(t *testing.T, env *harness.Env, worlds ...*world) *recording {
 	t.Helper()
-	cfg := env.ControlPlane.AdminConfig()
-	cfg.QPS = -1
-	c, err := kubernetes.NewForConfig(cfg)
-	if err != nil {
-		t.Fatal(err)
+	take := func(o client.Object) bool {
+		return slices.ContainsFunc(worlds, func(w *world) bool { return w.has(o) })
 	}
-	r := &recording{first: objects{}}
-	for _, ns := range namespaces {
-		r.follow(t, c, ns)
-	}
-	return r
+	return &recording{Recording: env.Record(t, take, append(harness.ChildLists(), &corev1.PodList{})...)}
 }
 
-func (r *recording) follow(t *testing.T, c kubernetes.Interface, ns string) {
-	t.Helper()
-	pods, err := c.CoreV1().Pods(ns).List(t.Context(), metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range pods.Items {
-		r.first[keyOf(&pods.Items[i])] = &pods.Items[i]
-	}
-	policies, err := c.NetworkingV1().NetworkPolicies(ns).List(t.Context(), metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range policies.Items {
-		r.first[keyOf(&policies.Items[i])] = &policies.Items[i]
-	}
-	deployments, err := c.AppsV1().Deployments(ns).List(t.Context(), metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range deployments.Items {
-		r.first[keyOf(&deployments.Items[i])] = &deployments.Items[i]
-	}
-	r.watch(t, func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-		return c.CoreV1().Pods(ns).Watch(ctx, o)
-	}, pods.ResourceVersion)
-	r.watch(t, func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-		return c.NetworkingV1().NetworkPolicies(ns).Watch(ctx, o)
-	}, policies.ResourceVersion)
-	r.watch(t, func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-		return c.AppsV1().Deployments(ns).Watch(ctx, o)
-	}, deployments.ResourceVersion)
-}
-
-// watch follows one kind; a watch that the server ends is taken up again where it was.
-func (r *recording) watch(t *testing.T, open func(context.Context, metav1.ListOptions) (watch.Interface, error), version string) {
-	t.Helper()
-	ctx := t.Context()
-	go func() {
-		for ctx.Err() == nil {
-			w, err := open(ctx, metav1.ListOptions{ResourceVersion: version})
-			if err != nil {
-				time.Sleep(100 * time.Millisecond)
-				continue
-			}
-			for e := range w.ResultChan() {
-				o, ok := e.Object.(metav1.Object)
-				if !ok {
-					continue
-				}
-				version = o.GetResourceVersion()
-				r.note(e.Type == watch.Deleted, o)
-			}
-		}
-	}()
-}
-
-func (r *recording) note(deleted bool, o metav1.Object) {
-	n, err := strconv.ParseUint(o.GetResourceVersion(), 10, 64)
-	if err != nil {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.events = append(r.events, revision{n, deleted, o})
-}
-
-// replay visits the world at every revision, the first included, until visit returns false.
-func (r *recording) replay(visit func(n uint64, world objects) bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	slices.SortStableFunc(r.events, func(a, b revision) int { return cmp.Compare(a.number, b.number) })
-	world := maps.Clone(r.first)
-	if !visit(0, world) {
-		return
-	}
-	for _, e := range r.events {
-		if e.deleted {
-			delete(world, keyOf(e.object))
-		} else {
-			world[keyOf(e.object)] = e.object
-		}
-		if !visit(e.number, world) {
-			return
+// turnsOf counts how often each child of a world came and went (O2).
+func turnsOf(revisions []harness.Revision, w *world) map[string]int {
+	out := map[string]int{}
+	for _, e := range revisions {
+		if e.Type != watch.Modified && w.has(e.Object) && ours(e.Object) {
+			out[w.mask(fmt.Sprintf("%s %s", e.Type, harness.ObjectKey(e.Object)))]++
 		}
 	}
+	return out
 }
 
-// guarded fails at the first revision with a workload of a portal that not both guards hold.
+// ours reports whether an object is a child. Pods have the same label.
+func ours(o client.Object) bool {
+	_, pod := o.(*corev1.Pod)
+	return !pod && o.GetLabels()[names.LabelManagedBy] == names.ManagedBy
+}
+
+// since returns the children that changed after a moment, each with its event.
+func (r *recording) since(t *testing.T, moment time.Time) []string {
+	t.Helper()
+	var out []string
+	for _, e := range r.Revisions(t) {
+		if ours(e.Object) && e.Seen.After(moment) {
+			out = append(out, fmt.Sprintf("%s %s", e.Type, harness.ObjectKey(e.Object)))
+		}
+	}
+	return out
+}
+
+// guarded fails at the first revision with a workload of a portal that not both guards hold (O5).
 func (r *recording) guarded(t *testing.T) {
 	t.Helper()
-	r.replay(func(n uint64, world objects) bool {
+	workloads := 0
+	r.Replay(t, func(n uint64, world harness.Objects) bool {
 		for _, o := range world {
 			l := podLabels(o)
 			if _, pod := o.(*corev1.Pod); l[names.LabelPortal] == "" || r.podsOnly && !pod {
 				continue
 			}
+			workloads++
 			want := []string{"default-deny", names.Child(l[names.LabelPortal], "deny")}
 			slices.Sort(want)
 			if holding := guardsOf(world, o.GetNamespace(), l); !slices.Equal(holding, want) {
-				t.Errorf("revision %d: %s (terminating: %v) is held by %v, want %v", n, keyOf(o), o.GetDeletionTimestamp() != nil, holding, want)
+				t.Errorf("revision %d: %s (terminating: %v) is held by %v, want %v", n, harness.ObjectKey(o), o.GetDeletionTimestamp() != nil, holding, want)
 				return false
 			}
 		}
 		return true
 	})
+	if workloads == 0 {
+		t.Error("the recording has no workload of a portal: the test does not reach what it is for")
+	}
 }
 
-func podLabels(o metav1.Object) map[string]string {
+func podLabels(o client.Object) map[string]string {
 	switch o := o.(type) {
 	case *corev1.Pod:
 		return o.Labels
@@ -182,7 +102,7 @@ func podLabels(o metav1.Object) map[string]string {
 }
 
 // guardsOf names the policies that deny everything to pods with these labels, sorted.
-func guardsOf(world objects, namespace string, l map[string]string) []string {
+func guardsOf(world harness.Objects, namespace string, l map[string]string) []string {
 	var out []string
 	for _, o := range world {
 		p, ok := o.(*networkingv1.NetworkPolicy)
@@ -198,7 +118,7 @@ func guardsOf(world objects, namespace string, l map[string]string) []string {
 }
 
 // flows are what is open: from portal to portal where both halves exist, and every half to or from anything else.
-func flows(world objects) map[string]bool {
+func flows(world harness.Objects) map[string]bool {
 	egress, ingress, out := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, o := range world {
 		p, ok := o.(*networkingv1.NetworkPolicy)
@@ -269,14 +189,14 @@ func peerName(p networkingv1.NetworkPolicyPeer) string {
 func (r *recording) opensOnly(t *testing.T) {
 	t.Helper()
 	var before, after map[string]bool
-	r.replay(func(n uint64, world objects) bool {
+	r.Replay(t, func(n uint64, world harness.Objects) bool {
 		after = flows(world)
 		if n == 0 {
 			before = after
 		}
 		return true
 	})
-	r.replay(func(n uint64, world objects) bool {
+	r.Replay(t, func(n uint64, world harness.Objects) bool {
 		for f := range flows(world) {
 			if !before[f] && !after[f] {
 				t.Errorf("revision %d: open, and neither before nor after: %s", n, f)

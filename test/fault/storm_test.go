@@ -11,32 +11,28 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
 // storm plays all scenarios at once on a control plane while a fault goes on, and compares where each ends with a run
 // without a fault. The middle runs between the acts and the end.
-func storm(t *testing.T, s *shim, middle func(*harness.Env)) {
+func storm(t *testing.T, s *harness.Faults, middle func(*harness.Env)) {
 	t.Helper()
 	want := calm(t)
 	got := play(t, s, middle)
 	for name, end := range want {
-		if diff := cmp.Diff(end, got[name]); diff != "" {
-			t.Errorf("%s: the end differs (-without a fault +got):\n%s", name, diff)
-		}
+		wantEnd(t, name, end, got[name])
 	}
 }
 
 // ends are where the scenarios end without a fault; played once for all storms.
-var ends map[string]string
+var ends map[string]end
 
-func calm(t *testing.T) map[string]string {
+func calm(t *testing.T) map[string]end {
 	t.Helper()
 	if ends == nil {
 		ends = play(t, nil, nil)
@@ -45,49 +41,30 @@ func calm(t *testing.T) map[string]string {
 }
 
 // play builds the worlds without a fault, and acts and ends under it.
-func play(t *testing.T, s *shim, middle func(*harness.Env)) map[string]string {
+func play(t *testing.T, s *harness.Faults, middle func(*harness.Env)) map[string]end {
 	t.Helper()
 	env, all, worlds, recorded := atRest(t)
 	options := harness.OperatorOptions{}
 	if s != nil {
-		options.Transport = s.wrap
+		options.Transport = s.Wrap
 	}
-	operator := kept(t, env, options)
+	operator := env.Operator(t, options)
 	phase(t, "act", all, func(t *testing.T, i int) { all[i].act(t, worlds[i]) })
 	if middle != nil {
 		middle(env)
 	}
 	phase(t, "done", all, func(t *testing.T, i int) { all[i].done(t, worlds[i]) })
-	operator.WaitQuiet(t, rest)
-	out := map[string]string{}
+	operator.WaitQuiet(t, *quiet)
+	out, revisions := map[string]end{}, recorded.Revisions(t)
 	for i, sc := range all {
-		out[sc.name] = worlds[i].snapshot(t)
+		out[sc.name] = worlds[i].end(t, revisions)
 	}
 	recorded.guarded(t)
 	recorded.opensOnly(t)
 	return out
 }
 
-// kept starts the operator, and again as a kubelet does when a fault ends its start.
-func kept(t *testing.T, env *harness.Env, o harness.OperatorOptions) *harness.Operator {
-	t.Helper()
-	const starts = 20
-	for n := 1; ; n++ {
-		ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
-		operator, err := env.StartOperator(ctx, o)
-		cancel()
-		if err == nil {
-			t.Cleanup(func() { _ = operator.Stop() })
-			return operator
-		}
-		t.Logf("start %d: %v", n, err)
-		if n == starts {
-			t.Fatalf("the operator did not start in %d attempts", starts)
-		}
-	}
-}
-
-// dice choose which writes and requests a fault meets. The seed repeats the choices; which request gets which depends on how
+// dice choose which requests a fault meets. The seed repeats the choices; which request gets which depends on how
 // the requests fall.
 type dice struct {
 	mu     sync.Mutex
@@ -96,11 +73,8 @@ type dice struct {
 
 func newDice(t *testing.T) *dice {
 	t.Helper()
-	chosen := *seed
-	if chosen == 0 {
-		chosen = uint64(time.Now().UnixNano())
-	}
-	t.Logf("what the fault meets is chosen with -seed %d", chosen)
+	chosen := chosenSeed()
+	t.Logf("requests chosen with -seed %d", chosen)
 	return &dice{random: rand.New(rand.NewPCG(chosen, chosen))}
 }
 
@@ -111,22 +85,28 @@ func (d *dice) of(n int) int {
 	return d.random.IntN(n)
 }
 
+// chosenSeed is -seed, or one by the clock.
+func chosenSeed() uint64 {
+	if *seed != 0 {
+		return *seed
+	}
+	return uint64(time.Now().UnixNano())
+}
+
 // atRest returns a fresh control plane with the worlds of all scenarios made, no operator, and the recording of what
 // follows.
 func atRest(t *testing.T) (env *harness.Env, all []scenario, worlds []*world, recorded *recording) {
 	t.Helper()
 	env, all = start(t), scenarios()
 	worlds = make([]*world, len(all))
-	var namespaces []string
 	for i := range all {
 		worlds[i] = newWorld(env, i)
-		namespaces = append(namespaces, names.Namespace(worlds[i].a), names.Namespace(worlds[i].b))
 	}
 	operator := env.Operator(t, harness.OperatorOptions{})
 	phase(t, "make", all, func(t *testing.T, i int) { all[i].make(t, worlds[i]) })
 	operator.WaitQuiet(t, rest)
 	stop(t, operator)
-	return env, all, worlds, record(t, env, namespaces...)
+	return env, all, worlds, record(t, env, worlds...)
 }
 
 // phase runs a step of all scenarios beside one another.
@@ -148,51 +128,57 @@ func phase(t *testing.T, name string, all []scenario, step func(t *testing.T, i 
 // TestLostResponses loses the answer of every fourth write that the server did.
 func TestLostResponses(t *testing.T) {
 	d := newDice(t)
-	storm(t, &shim{after: func(r *http.Request, res *http.Response) (*http.Response, error) {
-		if isWrite(r) && d.of(4) == 0 {
-			_ = res.Body.Close()
-			return nil, errReset
+	storm(t, &harness.Faults{Answered: func(r *http.Request, _ *http.Response) error {
+		if harness.IsWrite(r) && d.of(4) == 0 {
+			return harness.ErrReset
 		}
-		return res, nil
+		return nil
 	}}, nil)
 }
 
 // TestConflicts answers half of all updates with a conflict.
 func TestConflicts(t *testing.T) {
 	d := newDice(t)
-	storm(t, &shim{before: func(r *http.Request) (*http.Response, error, bool) {
-		if isWrite(r) && r.Method != http.MethodPost && d.of(2) == 0 {
-			return statusResponse(r, http.StatusConflict, metav1.StatusReasonConflict, "the object has been modified"), nil, true
+	storm(t, &harness.Faults{Answer: func(r *http.Request) *metav1.Status {
+		if harness.IsWrite(r) && r.Method != http.MethodPost && d.of(2) == 0 {
+			return harness.Conflict()
 		}
-		return nil, nil, false
+		return nil
 	}}, nil)
 }
 
 // TestThrottlingAndErrors answers a fifth of all requests with an error, "too many requests" or nothing in time.
 func TestThrottlingAndErrors(t *testing.T) {
 	d := newDice(t)
-	storm(t, &shim{before: func(r *http.Request) (*http.Response, error, bool) {
-		if isWatch(r) || d.of(5) > 0 {
-			return nil, nil, false
-		}
-		switch d.of(3) {
-		case 0:
-			return statusResponse(r, http.StatusInternalServerError, metav1.StatusReasonInternalError, "internal error"), nil, true
-		case 1:
-			return statusResponse(r, http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests, "too many requests"), nil, true
-		default:
-			return nil, context.DeadlineExceeded, true
-		}
-	}}, nil)
+	storm(t, &harness.Faults{
+		Fail: func(r *http.Request) error {
+			if !harness.IsWatch(r) && d.of(15) == 0 {
+				return context.DeadlineExceeded
+			}
+			return nil
+		},
+		Answer: func(r *http.Request) *metav1.Status {
+			if harness.IsWatch(r) {
+				return nil
+			}
+			switch d.of(14) {
+			case 0:
+				return harness.Failure(http.StatusInternalServerError, metav1.StatusReasonInternalError, "internal error")
+			case 1:
+				return harness.Failure(http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests, "too many requests")
+			default:
+				return nil
+			}
+		},
+	}, nil)
 }
 
 // TestRepeatedAndExpiredWatches passes every event twice, and ends watches as expired.
 func TestRepeatedAndExpiredWatches(t *testing.T) {
-	expired := []byte(`{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old resource version","reason":"Expired","code":410}}` + "\n")
 	d := newDice(t)
-	storm(t, &shim{event: func(_ string, line []byte) [][]byte {
+	storm(t, &harness.Faults{Events: func(_ string, line []byte) [][]byte {
 		if d.of(20) == 0 {
-			return [][]byte{expired}
+			return [][]byte{harness.Expired}
 		}
 		return [][]byte{line, line}
 	}}, nil)
@@ -214,7 +200,7 @@ func TestDelayedWatches(t *testing.T) {
 	}
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
-			storm(t, &shim{delay: func(path string) time.Duration {
+			storm(t, &harness.Faults{Late: func(path string) time.Duration {
 				if strings.HasSuffix(path, "/"+kind) {
 					return 6 * time.Second
 				}
@@ -258,13 +244,13 @@ func TestEtcdRestarts(t *testing.T) {
 // TestPoisonAmongMany has one portal that cannot be written among others: the others are Ready, and it says why.
 func TestPoisonAmongMany(t *testing.T) {
 	env := start(t)
-	poison := &shim{before: func(r *http.Request) (*http.Response, error, bool) {
-		if isWrite(r) && strings.HasSuffix(r.URL.Path, "/deployments") && strings.Contains(bodyOf(r), "poison") {
-			return statusResponse(r, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "poison"), nil, true
+	poison := &harness.Faults{Answer: func(r *http.Request) *metav1.Status {
+		if harness.IsWrite(r) && strings.HasSuffix(r.URL.Path, "/deployments") && strings.Contains(bodyOf(r), "poison") {
+			return harness.Invalid("spec", "poison")
 		}
-		return nil, nil, false
+		return nil
 	}}
-	env.Operator(t, harness.OperatorOptions{Transport: poison.wrap})
+	env.Operator(t, harness.OperatorOptions{Transport: poison.Wrap})
 	w := newWorld(env, 0)
 	w.makeAgency(t)
 	bad := harness.Portal(w.a, "poison", small)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -215,18 +216,50 @@ var (
 	revisions = regexp.MustCompile(`(generation|revision|resourceVersion): "?[0-9]+"?`)
 )
 
-// snapshot is the end state of the world, without what differs from world to world and from run to run.
-func (w *world) snapshot(t *testing.T) string {
+// has reports whether an object is part of the world.
+func (w *world) has(o client.Object) bool {
+	for _, name := range []string{o.GetName(), o.GetNamespace()} {
+		if strings.Contains(name, w.a) || strings.Contains(name, w.b) {
+			return true
+		}
+	}
+	return false
+}
+
+// mask takes out of a text what differs from world to world and from run to run.
+func (w *world) mask(text string) string {
+	text = strings.NewReplacer(w.a, "AAA", w.b, "BBB", strings.ToUpper(w.a), "AAA", fmt.Sprintf("Z91A%02d", w.n), "CODE-A", fmt.Sprintf("Z91B%02d", w.n), "CODE-B").Replace(text)
+	text = instants.ReplaceAllString(text, "TIME")
+	text = revisions.ReplaceAllString(text, "$1: N")
+	return nameHash.ReplaceAllString(text, "-HASH-")
+}
+
+// end is where a scenario ends, and how often each child came and went on the way.
+type end struct {
+	state string
+	turns map[string]int
+}
+
+// end of the world, to be compared with that of another run.
+func (w *world) end(t *testing.T, recorded []harness.Revision) end {
 	t.Helper()
-	got, err := w.env.Snapshot(t.Context(), func(o client.Object) bool {
+	state, err := w.env.Snapshot(t.Context(), func(o client.Object) bool {
 		agency := o.GetLabels()[names.LabelAgency]
 		return agency == w.a || agency == w.b || strings.HasSuffix(o.GetName(), w.a)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got = strings.NewReplacer(w.a, "AAA", w.b, "BBB", strings.ToUpper(w.a), "AAA", fmt.Sprintf("Z91A%02d", w.n), "CODE-A", fmt.Sprintf("Z91B%02d", w.n), "CODE-B").Replace(got)
-	got = instants.ReplaceAllString(got, "TIME")
-	got = revisions.ReplaceAllString(got, "$1: N")
-	return nameHash.ReplaceAllString(got, "-HASH-")
+	return end{w.mask(state), turnsOf(recorded, w)}
+}
+
+// wantEnd fails where a scenario's end, or what came and went on the way, differs from a run without a fault (O1, O2).
+func wantEnd(t *testing.T, what string, want, got end) {
+	t.Helper()
+	if diff := cmp.Diff(want.state, got.state); diff != "" {
+		t.Errorf("%s: the end differs (-without a fault +got):\n%s", what, diff)
+	}
+	if diff := cmp.Diff(want.turns, got.turns); diff != "" {
+		t.Errorf("%s: children came and went more or less often (-without a fault +got):\n%s", what, diff)
+	}
 }

@@ -176,7 +176,7 @@ func (e *Env) Namespace(t *testing.T, name string) *corev1.Namespace {
 // WaitQuiet waits until the operator has sent no write for the given time.
 func (o *Operator) WaitQuiet(t *testing.T, quiet time.Duration) {
 	t.Helper()
-	deadline := time.Now().Add(Timeout)
+	deadline := time.Now().Add(Timeout + quiet)
 	for last, since := len(o.Requests.Writes()), time.Now(); time.Since(since) < quiet; {
 		time.Sleep(50 * time.Millisecond)
 		if n := len(o.Requests.Writes()); n != last {
