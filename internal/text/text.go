@@ -151,3 +151,25 @@ func Few(names []string, n int) string {
 	}
 	return joined
 }
+
+// maxQuote is how many bytes of a text stand in a message; the text itself
+// stands in a field of its own.
+const maxQuote = 512
+
+// quotes are the double quotation marks and what looks like one.
+const quotes = "\"\u02ba\u02dd\u02ee\u02f6\u05f2\u05f4\u201c\u201d\u201e\u201f\u2033\u2036\u275d\u275e\u301d\u301e\u301f\uff02"
+
+// Quote returns a text that people wrote, such as a name, a group or a reason,
+// for a message of ours: in one line, printable, bounded, and between quotation
+// marks that nothing inside of it ends. Whatever it says, a reader sees that it
+// is what somebody said.
+func Quote(s string) string {
+	var b strings.Builder
+	for _, r := range Line(s) {
+		if r == '\\' || strings.ContainsRune(quotes, r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return `"` + Clip(b.String(), maxQuote) + `"`
+}

@@ -137,6 +137,29 @@ func FuzzText(f *testing.F) {
 	})
 }
 
+func TestQuote(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"", `""`},
+		{"Vi phạm", `"Vi phạm"`},
+		{" two\n lines ", `"two lines"`},
+		{`x" by "director`, `"x\" by \"director"`},
+		{"x\u201d. Approved", "\"x\\\u201d. Approved\""},
+		{`x\`, `"x\\"`},
+		{"a\u200bb", `"a\\u{200B}b"`},
+		{strings.Repeat("ế", maxQuote), `"` + strings.Repeat("ế", (maxQuote-len(ellipsis))/3) + `..."`},
+		{strings.Repeat("a", maxQuote-4) + `""""`, `"` + strings.Repeat("a", maxQuote-4) + `\..."`},
+	} {
+		if got := Quote(tt.in); got != tt.want {
+			t.Errorf("Quote(%q) = %s, want %s", tt.in, got, tt.want)
+		}
+	}
+	for _, r := range quotes {
+		if got := Quote("a" + string(r)); got != `"a\`+string(r)+`"` {
+			t.Errorf("%U ends the quotation: %s", r, got)
+		}
+	}
+}
+
 func TestFew(t *testing.T) {
 	for _, tt := range []struct {
 		names []string
