@@ -372,6 +372,13 @@ type AgencyStatus struct {
 	// pendingRights are rights that wait for a confirmation.
 	// +optional
 	PendingRights *PendingRights `json:"pendingRights,omitempty"`
+	// catalogue has the agency's published data services whose visibility is
+	// Catalogue, by name; the first 100 of them.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	Catalogue []CatalogueEntry `json:"catalogue,omitempty"`
 }
 
 // Agency is one body of government on the platform. The operator gives it a

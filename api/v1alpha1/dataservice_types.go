@@ -29,6 +29,40 @@ type ShareMode string
 // +kubebuilder:validation:Enum=Catalogue;Restricted
 type Visibility string
 
+const (
+	// VisibilityCatalogue shows the service, once it is published, to whoever may
+	// read agencies: in status.catalogue of its Agency.
+	VisibilityCatalogue Visibility = "Catalogue"
+	// VisibilityRestricted shows it to its own agency, the authority and the
+	// platform team. Whoever shall use it is told its name and operations by the
+	// agency.
+	VisibilityRestricted Visibility = "Restricted"
+)
+
+// CatalogueEntry is a published service as everybody on the platform sees it:
+// what a link needs to name, and not who uses the service.
+type CatalogueEntry struct {
+	// name of the DataService.
+	Name ObjectName `json:"name"`
+	// identifier of the service.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Identifier string `json:"identifier,omitempty"`
+	// dataset that the service owns.
+	Dataset ObjectName `json:"dataset"`
+	// classification that the service gives to the data.
+	Classification DataClassification `json:"classification"`
+	// shareMode says how the data is shared.
+	// +optional
+	ShareMode ShareMode `json:"shareMode,omitempty"`
+	// operations that a link may ask for, by name.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=63
+	Operations []string `json:"operations,omitempty"`
+}
+
 // Operation is one operation of a data service.
 type Operation struct {
 	// name of the operation, e.g. getResident.
@@ -83,7 +117,9 @@ type DataServiceSpec struct {
 	// +optional
 	// +kubebuilder:default=Online
 	ShareMode ShareMode `json:"shareMode,omitempty"`
-	// visibility says who sees the service in the catalogue.
+	// visibility says who sees the service: with Catalogue everybody who may read
+	// agencies, in status.catalogue of the Agency; with Restricted only the agency
+	// itself, the authority and the platform team.
 	// +optional
 	// +kubebuilder:default=Catalogue
 	Visibility Visibility `json:"visibility,omitempty"`
@@ -117,6 +153,13 @@ type DataServiceStatus struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=1024
 	Consumers []string `json:"consumers,omitempty"`
+	// links are the links (namespace/name) that ask for the service, open or not.
+	// The agency's people may read them.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=1024
+	// +kubebuilder:validation:items:MaxLength=127
+	Links []string `json:"links,omitempty"`
 }
 
 // DataService is an entry of the catalogue of shared data.

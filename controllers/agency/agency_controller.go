@@ -72,6 +72,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Run:       r.run,
 		Events:    r.Events,
 		Announce:  announce,
+		Shrink: append([]func(*v1alpha1.Agency){func(a *v1alpha1.Agency) { a.Status.Catalogue = nil }},
+			reconcile.ShrinkBase[*v1alpha1.Agency]()...),
 	}
 	byOwner := watches.ByOwnerLabel("Agency")
 	guard := unreadable.Guard{Client: r.Client, Kind: "Agency", Next: loop}
@@ -91,7 +93,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesRawSource(source.Kind(r.Canaries, client.Object(&corev1.ResourceQuota{}), watches.MapLow(r.allAgencies), watches.Changed(desired.Counted))).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalPortal)))).
-		Watches(&v1alpha1.DataService{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalService)))).
+		Watches(&v1alpha1.DataService{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.GateChanged(v1alpha1.ConditionPublished), watches.Changed(gather.PersonalService)))).
 		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalLink)))).
 		Watches(&v1alpha1.DataSharingApproval{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
 		Complete(guard)

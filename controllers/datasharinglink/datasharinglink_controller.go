@@ -6,13 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -49,6 +52,7 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=datasharinglinks/finalizers,verbs=update
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies;agencyportals;dataservices;datasharingapprovals;securitypolicies;sharedplatforms,verbs=get;list;watch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch;create;update;delete
 
 // lookAgain bounds the wait for the end of a term: a timer counts by a clock of
 // its own, which may run slower than the wall clock.
@@ -80,10 +84,13 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.DataSharingLink{}).
 		Watches(&v1alpha1.DataSharingLink{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&networkingv1.NetworkPolicy{}, watches.ByOwnerLabel("DataSharingLink")).
+		Watches(&rbacv1.RoleBinding{}, watches.ByOwnerLabel("DataSharingLink")).
+		Watches(&rbacv1.Role{}, watches.ByOwnerLabel("DataSharingLink")).
 		Watches(&v1alpha1.DataSharingApproval{}, watches.Map(linkOfApproval), spec).
 		Watches(&v1alpha1.DataService{}, watches.Map(r.linksOfService), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionDatasetOwned))).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.linksOfPortal), gate).
-		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionOffboarding))).
+		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), builder.WithPredicates(predicate.Or(watches.GateChanged(v1alpha1.ConditionOffboarding), watches.Changed(desired.SayRightsInForce)))).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.linksOfAuthority), builder.WithPredicates(watches.Changed(desired.SayRightsInForce))).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.linksOfPolicy), builder.WithPredicates(watches.StandardChanged())).
 		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.linksOverPlatform), spec)
 	if r.ClockJumps != nil {
@@ -115,7 +122,7 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 		return ctrl.Result{}, errors.Join(orphansErr, fmt.Errorf("gather: %w", err))
 	}
 	out := desired.DataSharingLink(in)
-	res, err := r.Applier.Apply(ctx, owner, l.Status.Inventory, out.Objects)
+	res, err := r.Applier.Apply(ctx, owner, l.Status.Inventory, slices.Concat(out.Objects, out.Readers))
 	status.DataSharingLink(in, out, res, err)
 	// The end of the term is no event, so it is waited for, to the second.
 	left := max(0, min(l.Spec.ValidUntil.Sub(now), lookAgain))

@@ -97,9 +97,18 @@ func (r *Reconciler) linksOfPortal(ctx context.Context, o client.Object) []ctrl.
 	return out
 }
 
+// linksOfAgency maps an agency to the links of which it is an end.
 func (r *Reconciler) linksOfAgency(ctx context.Context, o client.Object) []ctrl.Request {
 	return append(r.list(ctx, client.InNamespace(names.Namespace(o.GetName()))),
 		r.list(ctx, client.MatchingFields{gather.IndexLinkProviderAgency: o.GetName()})...)
+}
+
+// linksOfAuthority maps the authority's agency to all links: its people read each.
+func (r *Reconciler) linksOfAuthority(ctx context.Context, o client.Object) []ctrl.Request {
+	if o.GetName() != r.Settings.AuthorityAgency {
+		return nil
+	}
+	return r.list(ctx)
 }
 
 // linksOfPolicy maps a policy to the links of the portals that it selected

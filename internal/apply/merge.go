@@ -41,6 +41,8 @@ func merge(want, live desired.Object) (merged desired.Object, equal bool, err er
 	case *rbacv1.RoleBinding:
 		m := merged.(*rbacv1.RoleBinding)
 		m.RoleRef, m.Subjects = w.RoleRef, w.DeepCopy().Subjects
+	case *rbacv1.Role:
+		merged.(*rbacv1.Role).Rules = w.DeepCopy().Rules
 	case *policyv1.PodDisruptionBudget:
 		merged.(*policyv1.PodDisruptionBudget).Spec = *w.Spec.DeepCopy()
 	case *autoscalingv2.HorizontalPodAutoscaler:

@@ -162,6 +162,8 @@ func TestMergeSpec(t *testing.T) {
 			b.Subjects = append(b.Subjects, rbacv1.Subject{Kind: "User", Name: "evil"})
 		}, nil},
 		{"bound role", emittedAs[*rbacv1.RoleBinding](), func(o desired.Object) { o.(*rbacv1.RoleBinding).RoleRef.Name = "cluster-admin" }, nil},
+		{"read role", &rbacv1.Role{Rules: []rbacv1.PolicyRule{{Resources: []string{"datasharinglinks"}, ResourceNames: []string{"one"}, Verbs: []string{"get"}}}},
+			func(o desired.Object) { o.(*rbacv1.Role).Rules[0].ResourceNames = nil }, nil},
 		{"budget", emittedAs[*policyv1.PodDisruptionBudget](), func(o desired.Object) { o.(*policyv1.PodDisruptionBudget).Spec.MaxUnavailable = nil }, nil},
 		{"autoscaler", emittedAs[*autoscalingv2.HorizontalPodAutoscaler](), func(o desired.Object) { o.(*autoscalingv2.HorizontalPodAutoscaler).Spec.MaxReplicas = 500 }, nil},
 		{"token", emittedAs[*corev1.ServiceAccount](), func(o desired.Object) {

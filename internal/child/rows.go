@@ -42,31 +42,35 @@ var rows = []Row{
 		New: func() Object { return &corev1.ServiceAccount{} }, NewList: func() List { return &corev1.ServiceAccountList{} },
 	},
 	{
-		GVK: rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), Removal: 5, Stage: StageSupport, Owners: []string{Agency}, Grants: true, Fixed: fixedOfRoleBinding, Revoke: true,
+		GVK: rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), Removal: 5, Stage: StageSupport, Owners: []string{Agency, DataSharingLink}, Grants: true, Fixed: fixedOfRoleBinding, Revoke: true,
 		New: func() Object { return &rbacv1.RoleBinding{} }, NewList: func() List { return &rbacv1.RoleBindingList{} },
 	},
 	{
-		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"), Removal: 6, Stage: StageSupport, Owners: []string{SecurityPolicy},
+		GVK: rbacv1.SchemeGroupVersion.WithKind("Role"), Removal: 6, Stage: StageSupport, Owners: []string{DataSharingLink}, Grants: true,
+		New: func() Object { return &rbacv1.Role{} }, NewList: func() List { return &rbacv1.RoleList{} },
+	},
+	{
+		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"), Removal: 7, Stage: StageSupport, Owners: []string{SecurityPolicy},
 		New: func() Object { return &admissionv1.ValidatingAdmissionPolicyBinding{} }, NewList: func() List { return &admissionv1.ValidatingAdmissionPolicyBindingList{} },
 	},
 	{
-		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"), Removal: 7, Stage: StageGuard, Owners: []string{SecurityPolicy},
+		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"), Removal: 8, Stage: StageGuard, Owners: []string{SecurityPolicy},
 		New: func() Object { return &admissionv1.ValidatingAdmissionPolicy{} }, NewList: func() List { return &admissionv1.ValidatingAdmissionPolicyList{} },
 	},
 	{
-		GVK: corev1.SchemeGroupVersion.WithKind("LimitRange"), Removal: 8, Stage: StageGuard, Owners: []string{Agency},
+		GVK: corev1.SchemeGroupVersion.WithKind("LimitRange"), Removal: 9, Stage: StageGuard, Owners: []string{Agency},
 		New: func() Object { return &corev1.LimitRange{} }, NewList: func() List { return &corev1.LimitRangeList{} },
 	},
 	{
-		GVK: corev1.SchemeGroupVersion.WithKind("ResourceQuota"), Removal: 9, Stage: StageGuard, Owners: []string{Agency}, Fixed: fixedOfResourceQuota,
+		GVK: corev1.SchemeGroupVersion.WithKind("ResourceQuota"), Removal: 10, Stage: StageGuard, Owners: []string{Agency}, Fixed: fixedOfResourceQuota,
 		New: func() Object { return &corev1.ResourceQuota{} }, NewList: func() List { return &corev1.ResourceQuotaList{} },
 	},
 	{
-		GVK: networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), Removal: 10, Stage: StageGuard, Owners: []string{Agency, AgencyPortal, DataSharingLink},
+		GVK: networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), Removal: 11, Stage: StageGuard, Owners: []string{Agency, AgencyPortal, DataSharingLink},
 		New: func() Object { return &networkingv1.NetworkPolicy{} }, NewList: func() List { return &networkingv1.NetworkPolicyList{} },
 	},
 	{
-		GVK: corev1.SchemeGroupVersion.WithKind("Namespace"), Removal: 11, Stage: StageNamespace, Owners: []string{Agency},
+		GVK: corev1.SchemeGroupVersion.WithKind("Namespace"), Removal: 12, Stage: StageNamespace, Owners: []string{Agency},
 		New: func() Object { return &corev1.Namespace{} }, NewList: func() List { return &corev1.NamespaceList{} },
 	},
 }

@@ -34,7 +34,7 @@ type Confirmation struct {
 func PrepareConfirmation(ctx context.Context, c client.Client, name string) (Confirmation, error) {
 	var a v1alpha1.Agency
 	if err := c.Get(ctx, client.ObjectKey{Name: name}, &a); err != nil {
-		return Confirmation{}, explainRead(err, "Agency", "agencies", name, "kubectl gov status -A lists them")
+		return Confirmation{}, explainRead(err, "Agency", name)
 	}
 	p := a.Status.PendingRights
 	switch {

@@ -76,7 +76,7 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	}
 	var link v1alpha1.DataSharingLink
 	if err := c.Get(ctx, d.Link, &link); err != nil {
-		return Prepared{}, explainRead(err, "DataSharingLink", "datasharinglinks", d.Link.String(), "name the consumer's namespace with -n agency-<consumer>")
+		return Prepared{}, explainRead(err, "DataSharingLink", d.Link.String())
 	}
 	scope, err := readScope(ctx, c, d, &link)
 	if err != nil {
@@ -139,16 +139,36 @@ func whoAmI(ctx context.Context, c client.Client) (authenticationv1.UserInfo, er
 	return self.Status.UserInfo, nil
 }
 
-// explainRead says why an object that everybody may read could not be read, and
-// what helps when it is not there.
-func explainRead(err error, kind, resource, name, absent string) error {
+// readHelp is what helps when an object of a kind cannot be read.
+type readHelp struct {
+	resource string
+	// absent is said when it is not there, forbidden when the user may not read it.
+	absent, forbidden string
+}
+
+// readHelps by kind. Links are read by those whom they concern, agencies by
+// everybody (docs/decisions/0609-who-reads-what.md).
+var readHelps = map[string]readHelp{
+	"Agency": {
+		resource: "agencies", absent: "kubectl gov status -A lists them",
+		forbidden: "ask the platform team for the ClusterRole govplatform-catalogue-viewer",
+	},
+	"DataSharingLink": {
+		resource: "datasharinglinks", absent: "name the consumer's namespace with -n agency-<consumer>",
+		forbidden: "who administers or views the consumer's, the provider's or the authority's agency may, from a moment after the request on, and so may the ClusterRoles govplatform-authority and govplatform-platform-team; ask the consumer whether the name is right",
+	},
+}
+
+// explainRead says why an object could not be read, and what helps.
+func explainRead(err error, kind, name string) error {
+	help := readHelps[kind]
 	switch {
 	case apierrors.IsNotFound(err):
-		return fmt.Errorf("there is no %s %s: %s", kind, name, absent)
+		return fmt.Errorf("there is no %s %s: %s", kind, name, help.absent)
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("you may not read %s %s: ask the platform team for the ClusterRole govplatform-catalogue-viewer", kind, name)
+		return fmt.Errorf("you may not read %s %s: %s", kind, name, help.forbidden)
 	case meta.IsNoMatchError(err):
-		return errNotInstalled(resource)
+		return errNotInstalled(help.resource)
 	}
 	return fmt.Errorf("read %s %s: %w", kind, name, err)
 }

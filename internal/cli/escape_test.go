@@ -314,6 +314,7 @@ func invocations(file, strict, exported string) map[string][][]string {
 		"export":         {{}, {"-f", hostile}},
 		"restore":        {{exported, "--dry-run"}, {exported}, {hostile}, {exported, "--on-conflict", hostile}},
 		"uninstall":      {{}, {"--dry-run"}, {"--yes"}, {"--operator-namespace", "agency-a", "--yes"}},
+		"catalogue":      {{}, {"a"}, {hostile}, {"-o", hostile}},
 		"violations":     {{}, {"--policy", hostile}, {"--agency", "a"}, {"--agency", hostile}, {"-o", hostile}},
 	}
 }

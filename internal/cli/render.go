@@ -244,6 +244,8 @@ func (s *localSet) renderAgency(config settings.Settings, a *v1alpha1.Agency, r 
 			r.block(where, *b)
 		}
 	}
+	// The operator records it, and who reads the agency's links follows the record.
+	a.Status.Rights = &out.Rights.Record
 	return out.Objects
 }
 
@@ -316,7 +318,7 @@ func cutLast(s, separator string) (before, after string, found bool) {
 // rank orders kinds so that what guards comes before what it guards.
 func rank(kind string) int {
 	order := []string{"Namespace", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "NetworkPolicy",
-		"ResourceQuota", "LimitRange", "RoleBinding", "ServiceAccount", "PodDisruptionBudget", "Service", "Deployment"}
+		"ResourceQuota", "LimitRange", "Role", "RoleBinding", "ServiceAccount", "PodDisruptionBudget", "Service", "Deployment"}
 	if i := slices.Index(order, kind); i >= 0 {
 		return i
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -121,8 +122,8 @@ func (s *localSet) portalInput(ctx context.Context, c *platformState, p *v1alpha
 	return in, err
 }
 
-// renderSharing builds the policies of the links that are open, and says what
-// is wrong with platforms, services and links.
+// renderSharing builds the policies of the links that are open, and what lets
+// people read links, and says what is wrong with platforms, services and links.
 func (s *localSet) renderSharing(ctx context.Context, c *platformState, input RenderInput, r *Rendering) ([]desired.Object, error) {
 	for i, p := range s.sharing.platforms {
 		where := s.where("SharedPlatform", p)
@@ -199,7 +200,7 @@ func (s *localSet) renderLink(ctx context.Context, c *platformState, l *v1alpha1
 		}
 		r.note("%s: nothing passes before %s approve it (kubectl gov approve); approvals can't be told offline", where, who)
 	}
-	return out.Objects, nil
+	return slices.Concat(out.Objects, out.Readers), nil
 }
 
 // observe takes the objects as they would be in the cluster, with one pod for

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -58,7 +60,8 @@ func TestRenderJSONIsOneList(t *testing.T) {
 }
 
 // TestRenderNationalSample: the shipped sample is accepted offline as well, and
-// exactly its two violators are refused.
+// exactly its two violators are refused. What lets the provider read a link is
+// shown.
 func TestRenderNationalSample(t *testing.T) {
 	r, err := Render(context.Background(), nil, RenderInput{Paths: []string{"../../config/samples/national"}, Settings: settings.Default()})
 	if err != nil {
@@ -70,6 +73,13 @@ func TestRenderNationalSample(t *testing.T) {
 	for _, o := range r.Objects {
 		if ns := o.GetNamespace(); o.GetKind() == "Deployment" && slices.Contains([]string{"agency-health/appointment-booking", "agency-social-insurance/benefit-claims"}, ns+"/"+o.GetName()) {
 			t.Errorf("a violator got a Deployment in %s", ns)
+		}
+	}
+	for _, kind := range []string{"Role", "RoleBinding"} {
+		if !slices.ContainsFunc(r.Objects, func(o *unstructured.Unstructured) bool {
+			return o.GetKind() == kind && o.GetNamespace() == "agency-finance" && o.GetName() == names.Link("agency-finance", "residents-for-tax")
+		}) {
+			t.Errorf("no %s for who reads the link residents-for-tax", kind)
 		}
 	}
 }

@@ -149,8 +149,7 @@ func ReadSummary(ctx context.Context, reader client.Reader, namespace string) (S
 		switch {
 		case apierrors.IsForbidden(err):
 			if r.kind == "datasharinglinks" && namespace != "" {
-				// The links of others to this agency are theirs to show; its own are here.
-				if err := reader.List(ctx, &links, client.InNamespace(namespace)); err == nil {
+				if links.Items, err = linksOf(ctx, reader, namespace, services.Items); err == nil {
 					continue
 				}
 			}
@@ -167,6 +166,32 @@ func ReadSummary(ctx context.Context, reader client.Reader, namespace string) (S
 	s.fill(namespace, agencies.Items, portals.Items, policies.Items)
 	s.fillSharing(namespace, platforms.Items, services.Items, links.Items)
 	return s, nil
+}
+
+// linksOf reads the links of one agency for its own people: those in its
+// namespace, and one by one those of others that ask for its services, each of
+// which they may read.
+func linksOf(ctx context.Context, reader client.Reader, namespace string, services []v1alpha1.DataService) ([]v1alpha1.DataSharingLink, error) {
+	var own v1alpha1.DataSharingLinkList
+	if err := reader.List(ctx, &own, client.InNamespace(namespace)); err != nil {
+		return nil, err
+	}
+	out := own.Items
+	for i := range services {
+		for _, asks := range services[i].Status.Links {
+			key := client.ObjectKey{}
+			if key.Namespace, key.Name, _ = strings.Cut(asks, "/"); key.Namespace == namespace {
+				continue
+			}
+			var l v1alpha1.DataSharingLink
+			if err := reader.Get(ctx, key, &l); err == nil {
+				out = append(out, l)
+			} else if !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err) {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
 }
 
 func (s *Summary) fill(namespace string, agencies []v1alpha1.Agency, portals []v1alpha1.AgencyPortal, policies []v1alpha1.SecurityPolicy) {

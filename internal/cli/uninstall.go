@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -113,7 +114,7 @@ func (r *Removal) look(ctx context.Context, c client.Reader) error {
 		}
 		stays(kind, len(objects), "its definition and its status stay with it")
 		for i := range objects {
-			if inventory, _, _ := unstructured.NestedSlice(objects[i].Object, "status", "inventory"); kind == "DataSharingLink" && len(inventory) > 0 {
+			if kind == "DataSharingLink" && hasPolicies(&objects[i]) {
 				open++
 			}
 		}
@@ -137,6 +138,16 @@ func (r *Removal) look(ctx context.Context, c client.Reader) error {
 		r.notes = append(r.notes, fmt.Sprintf("%d links are open and stay open beyond their terms: suspend those that must not, while the operator runs", open))
 	}
 	return nil
+}
+
+// hasPolicies reports whether network policies of an object exist. Who may read a
+// link is in its inventory too, and lets nothing pass.
+func hasPolicies(u *unstructured.Unstructured) bool {
+	inventory, _, _ := unstructured.NestedSlice(u.Object, "status", "inventory")
+	return slices.ContainsFunc(inventory, func(e any) bool {
+		entry, _ := e.(map[string]any)
+		return entry["kind"] == "NetworkPolicy"
+	})
 }
 
 // Print shows what goes and what stays.

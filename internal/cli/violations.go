@@ -114,11 +114,7 @@ reported, with Held it will block when the authority accepts a standard that is 
 		return completePolicies(flags, prefix), cobra.ShellCompDirectiveNoFileComp
 	})
 	_ = command.RegisterFlagCompletionFunc("agency", func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-		var out []string
-		for _, ns := range completeNamespaces(flags, names.Namespace(prefix)) {
-			out = append(out, strings.TrimPrefix(ns, names.Namespace("")))
-		}
-		return out, cobra.ShellCompDirectiveNoFileComp
+		return completeAgencies(flags, prefix), cobra.ShellCompDirectiveNoFileComp
 	})
 	return command
 }

@@ -26,8 +26,10 @@ type AgencyInput struct {
 	// ZonesTaken are the agency's zones that an older agency has too, ZonesNear the
 	// zones of others that are, or lie above or below, the agency's.
 	ZonesTaken, ZonesNear []Zone
-	// Contents counts what the agency has.
-	Contents v1alpha1.AgencyContents
+	// Contents counts what the agency has, and Catalogue is what of its services
+	// everybody may see.
+	Contents  v1alpha1.AgencyContents
+	Catalogue []v1alpha1.CatalogueEntry
 	// Portals are the names of the portals in the agency's namespace, sorted.
 	Portals []string
 	// ForeignPolicies are the names of the network policies in the namespace that

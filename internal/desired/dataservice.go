@@ -29,8 +29,9 @@ type ServiceInput struct {
 	// OpenPlatform is the shared platform that the portal is, if others reach it
 	// without a link.
 	OpenPlatform string
-	// Consumers are the portals (namespace/name) with an open link, sorted.
-	Consumers []string
+	// Consumers are the portals (namespace/name) with an open link, and Links all
+	// links (namespace/name) that ask for the service, both sorted.
+	Consumers, Links []string
 }
 
 // ServiceOutput is what is found about a data service. It has no children: it
@@ -107,4 +108,26 @@ func datasetBlocker(in ServiceInput) *Blocker {
 func platformPortalBlocker(field, portal, platform string) *Blocker {
 	return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPortalIsPlatform,
 		Message: fmt.Sprintf("%s: portal %q is the SharedPlatform %q, which other agencies reach without any approval; provide the data from another portal, or have the platform's spec.agencies name its own agency only.", field, portal, platform)}
+}
+
+// maxCatalogue is how many entries the schema lets an agency's catalogue have.
+const maxCatalogue = 100
+
+// Catalogue returns what everybody may know of an agency's services, sorted by
+// name. A service that is restricted or goes is out of it whatever its status
+// still says.
+func Catalogue(services []v1alpha1.DataService) []v1alpha1.CatalogueEntry {
+	var out []v1alpha1.CatalogueEntry
+	for i := range services {
+		s := &services[i]
+		if s.Spec.Visibility != v1alpha1.VisibilityCatalogue || s.DeletionTimestamp != nil || !meta.IsStatusConditionTrue(s.Status.Conditions, v1alpha1.ConditionPublished) {
+			continue
+		}
+		out = append(out, v1alpha1.CatalogueEntry{
+			Name: v1alpha1.ObjectName(s.Name), Identifier: s.Status.Identifier, Dataset: s.Spec.Dataset, Classification: s.Spec.Classification,
+			ShareMode: s.Spec.ShareMode, Operations: operationNames(s.Spec.Operations),
+		})
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.CatalogueEntry) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	return out[:min(len(out), maxCatalogue)]
 }

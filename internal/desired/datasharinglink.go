@@ -33,6 +33,11 @@ type LinkInput struct {
 	Consumer PortalWithAgency
 	Service  *v1alpha1.DataService
 	Provider PortalWithAgency
+	// Asked is the agency that the link names as its provider, whether it has the
+	// service or not; nil when it does not exist.
+	Asked *v1alpha1.Agency
+	// Authority is the coordinating authority's agency; nil when it does not exist.
+	Authority *v1alpha1.Agency
 	// SiblingLabels are the classes of the other services of the provider's portal,
 	// and of those of its agency with the same dataset: the same data under other
 	// labels.
@@ -66,6 +71,8 @@ type LinkOutput struct {
 	Open bool
 	// Objects that should exist: all halves of the policy pairs, or none.
 	Objects []Object
+	// Readers let the provider and the authority read the link, whether it is open or not.
+	Readers []Object
 }
 
 // DataSharingLink builds the policy pair of a link, if and only if both ends
@@ -88,6 +95,7 @@ func DataSharingLink(in LinkInput) LinkOutput {
 	if out.Open {
 		out.Objects = linkPolicies(in)
 	}
+	out.Readers = linkReaders(in)
 	return out
 }
 
@@ -162,7 +170,8 @@ func sharingFloor(in LinkInput) policy.SharingFloor {
 // LinkOpen reports whether a link is open with its present spec: policies of it
 // exist. It is no more than that even while one of them can't be written.
 func LinkOpen(l *v1alpha1.DataSharingLink) bool {
-	return len(l.Status.Inventory) > 0 && l.Status.ObservedGeneration == l.Generation
+	return l.Status.ObservedGeneration == l.Generation &&
+		slices.ContainsFunc(l.Status.Inventory, func(e v1alpha1.InventoryEntry) bool { return e.Kind == "NetworkPolicy" })
 }
 
 func selecting(in LinkInput, p PortalWithAgency, policies []v1alpha1.SecurityPolicy) []v1alpha1.SecurityPolicy {

@@ -73,6 +73,18 @@ func recordOf(in AgencyInput, inForce v1alpha1.AgencyRights) v1alpha1.GrantedRig
 	return v1alpha1.GrantedRights{AgencyRights: inForce, Since: since}
 }
 
+// RightsInForce are those that an agency's status records and its spec still asks
+// for: what is added counts once it is recorded, what is taken away at once.
+func RightsInForce(a *v1alpha1.Agency) v1alpha1.AgencyRights {
+	if a.Status.Rights == nil {
+		return v1alpha1.AgencyRights{}
+	}
+	return common(sortedRights(*a.Status.Rights.AgencyRights.DeepCopy()), askedRights(a))
+}
+
+// SayRightsInForce lists whom the rights in force name.
+func SayRightsInForce(a *v1alpha1.Agency) string { return SayRights(RightsInForce(a)) }
+
 // askedRights are those of the spec, sorted.
 func askedRights(a *v1alpha1.Agency) v1alpha1.AgencyRights {
 	return sortedRights(v1alpha1.AgencyRights{

@@ -13,25 +13,35 @@ import (
 // roleBinding binds groups and service accounts to a shipped ClusterRole; nil
 // without any, so that an emptied list takes the rights away.
 func roleBinding(s scope, name, clusterRole string, groups []v1alpha1.GroupName, accounts ...v1alpha1.ServiceAccountReference) *rbacv1.RoleBinding {
-	if len(groups)+len(accounts) == 0 {
+	return bind(s, name, "ClusterRole", clusterRole, subjects(groups, accounts))
+}
+
+// bind binds subjects to a role; nil without any.
+func bind(s scope, name, kind, role string, to []rbacv1.Subject) *rbacv1.RoleBinding {
+	if len(to) == 0 {
 		return nil
 	}
-	sorted := slices.Sorted(slices.Values(groups))
-	subjects := make([]rbacv1.Subject, len(sorted))
+	return &rbacv1.RoleBinding{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "RoleBinding"},
+		ObjectMeta: s.meta(name),
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: kind, Name: role},
+		Subjects:   to,
+	}
+}
+
+// subjects of a binding, sorted and each once.
+func subjects(groups []v1alpha1.GroupName, accounts []v1alpha1.ServiceAccountReference) []rbacv1.Subject {
+	sorted := slices.Compact(slices.Sorted(slices.Values(groups)))
+	out := make([]rbacv1.Subject, len(sorted), len(sorted)+len(accounts))
 	for i, g := range sorted {
-		subjects[i] = rbacv1.Subject{Kind: rbacv1.GroupKind, APIGroup: rbacv1.GroupName, Name: string(g)}
+		out[i] = rbacv1.Subject{Kind: rbacv1.GroupKind, APIGroup: rbacv1.GroupName, Name: string(g)}
 	}
 	accounts = slices.Clone(accounts)
 	slices.SortFunc(accounts, func(x, y v1alpha1.ServiceAccountReference) int {
 		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
 	})
-	for _, a := range accounts {
-		subjects = append(subjects, rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: a.Namespace, Name: a.Name})
+	for _, a := range slices.Compact(accounts) {
+		out = append(out, rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: a.Namespace, Name: a.Name})
 	}
-	return &rbacv1.RoleBinding{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "RoleBinding"},
-		ObjectMeta: s.meta(name),
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole},
-		Subjects:   subjects,
-	}
+	return out
 }

@@ -129,6 +129,97 @@ func TestLinkGolden(t *testing.T) {
 	}
 }
 
+// TestLinkReaders: the people of the agency that is asked read this link and no
+// other, whatever becomes of it.
+// Fails without resourceNames in the Role, and with the rights of the spec: who
+// waits for a confirmation reads.
+func TestLinkReaders(t *testing.T) {
+	inForce := func(name string, r v1alpha1.AgencyRights) *v1alpha1.Agency {
+		return &v1alpha1.Agency{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec:       v1alpha1.AgencySpec{AdminGroups: r.AdminGroups, ViewerGroups: r.ViewerGroups, AdminServiceAccounts: r.AdminServiceAccounts},
+			Status:     v1alpha1.AgencyStatus{Rights: &v1alpha1.GrantedRights{AgencyRights: r}},
+		}
+	}
+	asked := func(in *LinkInput) {
+		in.Asked = inForce("giver", v1alpha1.AgencyRights{
+			AdminGroups: []v1alpha1.GroupName{"b", "a"}, ViewerGroups: []v1alpha1.GroupName{"a", "c"},
+			AdminServiceAccounts: []v1alpha1.ServiceAccountReference{{Namespace: "gitops", Name: "giver"}},
+		})
+		in.Asked.Spec.AdminGroups = append(in.Asked.Spec.AdminGroups, "waits")
+		in.Asked.Status.Rights.ViewerGroups = append(in.Asked.Status.Rights.ViewerGroups, "taken-away")
+	}
+	authority := func(in *LinkInput) {
+		in.Authority = inForce("mic", v1alpha1.AgencyRights{AdminGroups: []v1alpha1.GroupName{"d", "a"}})
+	}
+	golden(t, "link-readers", DataSharingLink(linkInput(asked, authority)).Readers)
+	for name, tt := range map[string]struct {
+		in   LinkInput
+		want int
+	}{
+		"open":                                    {approvedLink(asked), 2},
+		"without such a service":                  {linkInput(asked, func(in *LinkInput) { in.Service = nil }), 2},
+		"the agency does not exist":               {linkInput(), 0},
+		"the agency has nobody":                   {linkInput(func(in *LinkInput) { in.Asked = &v1alpha1.Agency{} }), 0},
+		"it asks itself, and the authority reads": {linkInput(asked, authority, func(in *LinkInput) { in.Asked.Name = "asker" }), 2},
+		"it asks itself":                          {linkInput(asked, func(in *LinkInput) { in.Asked.Name = "asker" }), 0},
+		"in no agency's namespace":                {linkInput(asked, func(in *LinkInput) { in.Link.Namespace = "default" }), 0},
+		"the link goes":                           {linkInput(asked, func(in *LinkInput) { in.Link.DeletionTimestamp = &metav1.Time{Time: noon} }), 0},
+	} {
+		if got := DataSharingLink(tt.in).Readers; len(got) != tt.want {
+			t.Errorf("%s: %d objects, want %d", name, len(got), tt.want)
+		}
+	}
+}
+
+// TestLinkOpen: who may read a link does not make it open.
+// Fails when everything of a link counts as its policies.
+func TestLinkOpen(t *testing.T) {
+	l := &v1alpha1.DataSharingLink{}
+	l.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Role"}, {Kind: "RoleBinding"}}
+	if LinkOpen(l) {
+		t.Error("a link with readers alone counts as open")
+	}
+	l.Status.Inventory = append(l.Status.Inventory, v1alpha1.InventoryEntry{Kind: "NetworkPolicy"})
+	if !LinkOpen(l) {
+		t.Error("a link with a policy does not count as open")
+	}
+}
+
+// TestCatalogue: what is restricted, goes or is not published is not in it.
+// Fails without each of the three questions, and without a bound.
+func TestCatalogue(t *testing.T) {
+	service := func(name string, modify func(*v1alpha1.DataService)) v1alpha1.DataService {
+		s := *linkInput().Service.DeepCopy()
+		s.Name, s.Spec.Visibility, s.Status.Consumers = name, v1alpha1.VisibilityCatalogue, []string{"agency-asker/asks"}
+		s.Status.Identifier = "VN/GOV/G01/serves/" + name
+		s.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPublished, Status: metav1.ConditionTrue}}
+		modify(&s)
+		return s
+	}
+	same := func(*v1alpha1.DataService) {}
+	got := Catalogue([]v1alpha1.DataService{
+		service("z", same), service("a", same),
+		service("restricted", func(s *v1alpha1.DataService) { s.Spec.Visibility = v1alpha1.VisibilityRestricted }),
+		service("goes", func(s *v1alpha1.DataService) { s.DeletionTimestamp = &metav1.Time{Time: noon} }),
+		service("unpublished", func(s *v1alpha1.DataService) { s.Status.Conditions[0].Status = metav1.ConditionFalse }),
+		service("unseen", func(s *v1alpha1.DataService) { s.Status.Conditions = nil }),
+	})
+	entry := func(name v1alpha1.ObjectName) v1alpha1.CatalogueEntry {
+		return v1alpha1.CatalogueEntry{Name: name, Identifier: "VN/GOV/G01/serves/" + string(name), Dataset: "d", Classification: v1alpha1.ClassificationInternal, Operations: []string{"list", "read"}}
+	}
+	if diff := gocmp.Diff([]v1alpha1.CatalogueEntry{entry("a"), entry("z")}, got); diff != "" {
+		t.Errorf("the catalogue differs (-want +got):\n%s", diff)
+	}
+	var many []v1alpha1.DataService
+	for i := range maxCatalogue + 3 {
+		many = append(many, service(fmt.Sprintf("s%03d", i), same))
+	}
+	if n := len(Catalogue(many)); n != maxCatalogue {
+		t.Errorf("%d entries", n)
+	}
+}
+
 // TestLinkDecision: what opens a link and what shuts it. Every case starts from
 // a link that is open.
 func TestLinkDecision(t *testing.T) {

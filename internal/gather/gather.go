@@ -70,8 +70,20 @@ func Agency(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 	if in.PersonalData, err = personalData(ctx, r, a); err != nil {
 		return in, err
 	}
+	if in.Catalogue, err = catalogue(ctx, r, a); err != nil {
+		return in, err
+	}
 	in.Contents, err = contents(ctx, r, a, len(in.Portals))
 	return in, err
+}
+
+// catalogue reads what of an agency's services everybody may see.
+func catalogue(ctx context.Context, r client.Reader, a *v1alpha1.Agency) ([]v1alpha1.CatalogueEntry, error) {
+	var list v1alpha1.DataServiceList
+	if err := r.List(ctx, &list, client.InNamespace(names.Namespace(a.Name)), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list data services: %w", err)
+	}
+	return desired.Catalogue(list.Items), nil
 }
 
 // contents counts what an agency has.

@@ -39,7 +39,7 @@ func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc 
 	if in.OpenPlatform, err = openPlatform(ctx, r, in.Provider.Portal); err != nil {
 		return in, err
 	}
-	in.Consumers, err = consumers(ctx, r, svc)
+	in.Consumers, in.Links, err = consumers(ctx, r, svc)
 	return in, err
 }
 
@@ -110,21 +110,23 @@ func openPlatform(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal
 	return open[0], nil
 }
 
-// consumers lists the portals with an open link to a service.
-func consumers(ctx context.Context, r client.Reader, svc *v1alpha1.DataService) ([]string, error) {
+// consumers lists the portals with an open link to a service, and all links that
+// ask for it.
+func consumers(ctx context.Context, r client.Reader, svc *v1alpha1.DataService) (portals, asking []string, err error) {
 	var links v1alpha1.DataSharingLinkList
-	if err := r.List(ctx, &links, client.MatchingFields{IndexLinkService: svc.Namespace + "/" + svc.Name}); err != nil {
-		return nil, fmt.Errorf("list links of the service: %w", err)
+	if err := r.List(ctx, &links, client.MatchingFields{IndexLinkService: svc.Namespace + "/" + svc.Name}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, fmt.Errorf("list links of the service: %w", err)
 	}
-	var out []string
 	for i := range links.Items {
 		l := &links.Items[i]
+		asking = append(asking, l.Namespace+"/"+l.Name)
 		if meta.IsStatusConditionTrue(l.Status.Conditions, v1alpha1.ConditionPolicyPaired) {
-			out = append(out, l.Namespace+"/"+string(l.Spec.Consumer.PortalRef.Name))
+			portals = append(portals, l.Namespace+"/"+string(l.Spec.Consumer.PortalRef.Name))
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
+	slices.Sort(portals)
+	slices.Sort(asking)
+	return slices.Compact(portals), asking, nil
 }
 
 // SharedPlatform reads what decides about a shared platform.
@@ -211,6 +213,12 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 	var err error
 	if in.Consumer, err = portalWithAgency(ctx, r, l.Namespace, string(l.Spec.Consumer.PortalRef.Name)); err != nil {
 		return in, err
+	}
+	if in.Asked, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: string(l.Spec.Provider.Agency)}); err != nil && !unreadable.IsUnreadable(err) {
+		return in, fmt.Errorf("read provider: %w", err)
+	}
+	if in.Authority, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: s.AuthorityAgency}); err != nil && !unreadable.IsUnreadable(err) {
+		return in, fmt.Errorf("read authority: %w", err)
 	}
 	provider := names.Namespace(string(l.Spec.Provider.Agency))
 	if in.Service, err = get[v1alpha1.DataService](ctx, r, client.ObjectKey{Namespace: provider, Name: string(l.Spec.Provider.Service)}); err != nil && !unreadable.IsUnreadable(err) {

@@ -28,7 +28,7 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 		set.True(v1alpha1.ConditionParentResolved, v1alpha1.ReasonParentResolved, fmt.Sprintf("Agency %q holds code %s.", in.Parent.Name, in.Parent.Spec.Code))
 	}
 	a.Status.Inventory = res.Inventory
-	a.Status.AgencyContents = in.Contents
+	a.Status.AgencyContents, a.Status.Catalogue = in.Contents, in.Catalogue
 	switch {
 	case out.Code != nil:
 		setBlocker(set, v1alpha1.ConditionNamespaceReady, out.Code)

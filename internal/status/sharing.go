@@ -10,7 +10,8 @@ import (
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
-// maxConsumers is how many consumers the schema lets a status list.
+// maxConsumers is how many consumers, and how many links, the schema lets a
+// status list.
 const maxConsumers = 1024
 
 // DataService writes the status of a data service.
@@ -18,6 +19,7 @@ func DataService(in desired.ServiceInput, out desired.ServiceOutput) {
 	s := in.Service
 	set := conditions.New(s.Status.Conditions, s.Generation)
 	s.Status.Identifier, s.Status.Consumers = out.Identifier, in.Consumers[:min(len(in.Consumers), maxConsumers)]
+	s.Status.Links = in.Links[:min(len(in.Links), maxConsumers)]
 	s.Status.Claim = claimOf(in, out)
 	how := moving
 	if out.Dataset != nil {
@@ -111,8 +113,9 @@ func DataSharingLink(in desired.LinkInput, out desired.LinkOutput, res apply.Res
 	} else {
 		set.True(v1alpha1.ConditionWithinValidity, v1alpha1.ReasonValid, "Valid until "+in.Settings.Show(l.Spec.ValidUntil.Time)+".")
 	}
+	written := networkApplied(set, v1alpha1.ConditionPolicyPaired, res, err)
 	switch {
-	case !applied(set, v1alpha1.ConditionPolicyPaired, res, err):
+	case !written:
 	case out.Open:
 		set.True(v1alpha1.ConditionPolicyPaired, v1alpha1.ReasonPaired, "Both halves of every policy pair exist.")
 	default:
@@ -120,6 +123,10 @@ func DataSharingLink(in desired.LinkInput, out desired.LinkOutput, res apply.Res
 	}
 	set.Summarise(v1alpha1.ConditionReferencesResolved, v1alpha1.ConditionWithinValidity, v1alpha1.ConditionProviderApproved,
 		v1alpha1.ConditionAuthorityApproved, v1alpha1.ConditionPolicyPaired)
+	if written {
+		// Who cannot read a link cannot decide about it, but what is open is open.
+		restApplied(set, v1alpha1.ConditionReady, res, err)
+	}
 	l.Status.Phase = phaseOf(out, set)
 	finish(&l.Status.StatusBase, set, linkProgress(out, res))
 }

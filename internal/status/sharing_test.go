@@ -60,6 +60,7 @@ func TestDataSharingLink(t *testing.T) {
 		}
 	}
 	foreign := apply.Result{Conflicts: []apply.Conflict{{Kind: "NetworkPolicy", Namespace: "agency-b", Name: "link-x"}}}
+	unread := &apply.Failure{Kind: "Role", Namespace: "agency-a", Name: "link-x", Doing: "apply", Err: errors.New("timeout")}
 	withdrawn := "False Withdrawn"
 	tests := []struct {
 		name  string
@@ -103,6 +104,10 @@ func TestDataSharingLink(t *testing.T) {
 			summary{good(conditions{"PolicyPaired": "False Conflict", "Ready": "False Conflict", "Stalled": "True Conflict"}), kstatus.FailedStatus}, []string{"NetworkPolicy agency-b/link-x exists"}},
 		{"write failed", openLink(), apply.Result{}, errors.New("timeout"), "Opening",
 			summary{good(conditions{"PolicyPaired": "False ApplyFailed", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, nil},
+		{"nobody else may read it yet", openLink(), apply.Result{Failures: []*apply.Failure{unread}}, unread, "Open",
+			summary{good(conditions{"Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, []string{"A write to the API server failed"}},
+		{"who reads it is in the way", openLink(), apply.Result{Conflicts: []apply.Conflict{{Kind: "RoleBinding", Namespace: "agency-a", Name: "link-x"}}}, nil, "Open",
+			summary{good(conditions{"Ready": "False Conflict", "Stalled": "True Conflict"}), kstatus.FailedStatus}, []string{"RoleBinding agency-a/link-x exists"}},
 		{"withdrawal failed", openLink(shut, provider(v1alpha1.ReasonLinkSuspended)), apply.Result{}, errors.New("timeout"), "Suspended",
 			summary{good(conditions{"ProviderApproved": "False LinkSuspended", "PolicyPaired": "False ApplyFailed", "Ready": "False LinkSuspended"}), kstatus.InProgressStatus}, nil},
 	}

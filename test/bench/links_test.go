@@ -17,7 +17,8 @@ import (
 )
 
 // BenchmarkLinks creates N direct links (default 1000, N in the environment)
-// over N/5 portals, approves all but one, and then counts what the last approval
+// over N/5 portals, each of which costs one Role and one RoleBinding once for who
+// reads it, approves all but one, and then counts what the last approval
 // makes the operator write: the two policies of its pair, one status per party,
 // three Events and the agency's new count of decisions, whatever else there is.
 // The count is what the admission policy agency-deletion asks, and is gathered: a
@@ -51,12 +52,14 @@ func runLinks(b *testing.B, n, portals int) {
 	}
 	waitQuiet(op, 3*time.Second)
 
+	op.Requests.Reset()
 	start := time.Now()
 	for i := range n {
 		from, to := i%portals, (i+1+i/portals)%portals
 		create(harness.Link(agency(from), fmt.Sprintf("l%d", i), portal(from), agency(to), portal(to)))
 	}
 	requested := waitQuiet(op, 3*time.Second).Sub(start)
+	asked := op.Requests.Writes()
 	var links v1alpha1.DataSharingLinkList
 	if err := env.Admin.List(ctx, &links); err != nil {
 		b.Fatal(err)
@@ -65,6 +68,7 @@ func runLinks(b *testing.B, n, portals int) {
 	if len(ours) != n {
 		b.Fatalf("%d links, want %d", len(ours), n)
 	}
+	perRequest := requestWrites(b, asked, ours)
 	op.Requests.Reset()
 	start = time.Now()
 	for i := range ours[1:] {
@@ -73,7 +77,7 @@ func runLinks(b *testing.B, n, portals int) {
 	opened := waitQuiet(op, 3*time.Second).Sub(start)
 	burst := op.Requests.Writes()
 	perLink := float64(len(burst)) / float64(n-1)
-	counts := len(slices.DeleteFunc(slices.Clone(burst), func(r harness.Request) bool { return !strings.Contains(r.Path, "/agencies/") }))
+	counts := len(matching(burst, "/agencies/"))
 	agencies := (portals + portalsPerAgency - 1) / portalsPerAgency
 	if most := 2 * agencies * int(opened.Seconds()+2); counts > most {
 		b.Errorf("%d approvals wrote %d counts of %d agencies in %s, want at most two a second, %d", n-1, counts, agencies, opened, most)
@@ -106,7 +110,7 @@ func runLinks(b *testing.B, n, portals int) {
 			others = append(others, r)
 		}
 	}
-	fmt.Printf("links %d over %d portals  requested in %.1fs  opened in %.1fs  writes per approval %.2f  counts of %d agencies written %d\n", n, portals, requested.Seconds(), opened.Seconds(), perLink, agencies, counts)
+	fmt.Printf("links %d over %d portals  requested in %.1fs  writes per request %.2f  opened in %.1fs  writes per approval %.2f  counts of %d agencies written %d\n", n, portals, requested.Seconds(), perRequest, opened.Seconds(), perLink, agencies, counts)
 	fmt.Printf("the last approval: open after %dms  policies written %d  statuses and events written %d  reads past the cache %d%s\n",
 		open.Milliseconds(), len(policies), len(others), len(op.Requests.Reads()), harness.String(append(policies, others...)))
 	provider := names.Namespace(string(last.Spec.Provider.Agency))
@@ -129,6 +133,30 @@ func runLinks(b *testing.B, n, portals int) {
 			b.Errorf("one approval wrote %s %s once too often, want three Events and one status each of the link, the approval, the service and the provider's agency", r.Method, r.Path)
 		}
 	}
+	b.ReportMetric(perRequest, "writes/request")
 	b.ReportMetric(perLink, "writes/approval")
 	b.ReportMetric(float64(open.Milliseconds()), "ms/approval")
+}
+
+// requestWrites returns how many writes a request for a link cost. Two of them,
+// for a link to another agency, are the Role and the RoleBinding of those who read
+// it.
+func requestWrites(b *testing.B, writes []harness.Request, links []v1alpha1.DataSharingLink) float64 {
+	b.Helper()
+	abroad := 0
+	for i := range links {
+		if links[i].Namespace != names.Namespace(string(links[i].Spec.Provider.Agency)) {
+			abroad++
+		}
+	}
+	if roles, bindings := len(matching(writes, "/roles")), len(matching(writes, "/rolebindings")); roles != abroad || bindings != abroad {
+		b.Errorf("%d requests, %d of them to another agency, wrote %d Roles and %d RoleBindings", len(links), abroad, roles, bindings)
+	}
+	fmt.Printf("%d of %d links ask another agency\n", abroad, len(links))
+	return float64(len(writes)) / float64(len(links))
+}
+
+// matching returns the requests whose path has a part.
+func matching(requests []harness.Request, part string) []harness.Request {
+	return slices.DeleteFunc(slices.Clone(requests), func(r harness.Request) bool { return !strings.Contains(r.Path, part) })
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -84,7 +85,10 @@ func (e *Env) As(o client.Object) client.Client {
 
 // LinkPolicies returns the network policies that exist for a link, wherever.
 func (e *Env) LinkPolicies(ctx context.Context, l *v1alpha1.DataSharingLink) ([]client.Object, error) {
-	out, err := e.Children(ctx, func(o client.Object) bool { return o.GetLabels()[names.LabelOwnerUID] == string(l.UID) })
+	out, err := e.Children(ctx, func(o client.Object) bool {
+		_, policy := o.(*networkingv1.NetworkPolicy)
+		return policy && o.GetLabels()[names.LabelOwnerUID] == string(l.UID)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list policies of the link: %w", err)
 	}

@@ -43,6 +43,7 @@ status:
   children: 1
   adopted: {uid: "1", previousOwner: "2", at: "2026-01-31T10:00:00Z"}
   rights: {adminGroups: [tax-admins], adminServiceAccounts: [{namespace: delivery, name: tax}], viewerGroups: [tax-viewers], since: "2026-01-31T10:00:00Z"}
+  catalogue: [{name: residents, identifier: VN/G12/full/residents, dataset: residents, classification: Personal, shareMode: Online, operations: [getResident]}]
   pendingRights: {agencyGeneration: 3, requestedBy: mai, added: {adminGroups: [others], adminServiceAccounts: [{namespace: delivery, name: other}], viewerGroups: [readers]}, hash: "sha256:1111111111111111111111111111111111111111111111111111111111111111"}
 ---
 kind: Agency
@@ -149,7 +150,7 @@ spec:
   operations: [{name: getResident, method: GET, path: /v1/residents/*}]
   shareMode: Online
   visibility: Restricted
-status: {claim: {dataset: residents, heldSince: "2026-11-26T08:00:00Z"}, identifier: VN/G12/full/residents, consumers: [agency-a/b]}
+status: {claim: {dataset: residents, heldSince: "2026-11-26T08:00:00Z"}, identifier: VN/G12/full/residents, consumers: [agency-a/b], links: [agency-a/link]}
 ---
 kind: DataSharingLink
 metadata: {name: full}

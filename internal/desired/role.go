@@ -1,0 +1,48 @@
+package desired
+
+import (
+	"slices"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// linkReaders let the people of the agency that a link asks, and of the
+// authority, read this link, and no other in the consumer's namespace: they decide
+// about what they can see. They are there from the request on and whatever becomes
+// of it, and open no traffic.
+func linkReaders(in LinkInput) []Object {
+	l := in.Link
+	consumer, ok := names.AgencyOf(l.Namespace)
+	if !ok || l.DeletionTimestamp != nil {
+		return nil
+	}
+	var groups []v1alpha1.GroupName
+	var accounts []v1alpha1.ServiceAccountReference
+	for _, a := range []*v1alpha1.Agency{in.Asked, in.Authority} {
+		if a == nil || a.Name == consumer {
+			continue
+		}
+		// Whoever waits for a confirmation reads nothing.
+		r := RightsInForce(a)
+		groups = slices.Concat(groups, r.AdminGroups, r.ViewerGroups)
+		accounts = slices.Concat(accounts, r.AdminServiceAccounts)
+	}
+	s := scope{owner: names.OwnerOf("DataSharingLink", l), agency: consumer, namespace: l.Namespace, reference: true}
+	id := names.Link(l.Namespace, l.Name)
+	b := bind(s, id, "Role", id, subjects(groups, accounts))
+	if b == nil {
+		return nil
+	}
+	return []Object{b, &rbacv1.Role{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "Role"},
+		ObjectMeta: s.meta(id),
+		Rules: []rbacv1.PolicyRule{{
+			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"datasharinglinks"}, ResourceNames: []string{l.Name},
+			Verbs: []string{"get", "list", "watch"},
+		}},
+	}}
+}
