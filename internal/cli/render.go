@@ -218,7 +218,7 @@ func (s *localSet) render(ctx context.Context, input RenderInput, r *Rendering) 
 
 func (s *localSet) renderAgency(config settings.Settings, a *v1alpha1.Agency, r *Rendering) []desired.Object {
 	where := s.where("Agency", a)
-	in := desired.AgencyInput{Settings: config, Agency: a, Counts: true}
+	in := desired.AgencyInput{Settings: config, Agency: a, Counts: true, Administered: true}
 	for _, p := range s.portals {
 		if p.Namespace == names.Namespace(a.Name) {
 			in.Portals = append(in.Portals, p.Name)

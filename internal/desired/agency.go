@@ -40,6 +40,8 @@ type AgencyInput struct {
 	Counts bool
 	// Quota is the namespace's quota as it is; nil when there is none.
 	Quota *corev1.ResourceQuota
+	// Administered reports whether the agency's AdminBinding stands.
+	Administered bool
 	// Bindings are the agency's RoleBindings as observed, which say who has rights
 	// while the status doesn't.
 	Bindings []rbacv1.RoleBinding
@@ -55,6 +57,11 @@ type AgencyInput struct {
 func (in AgencyInput) Uncounted() bool {
 	return in.Counts && (in.Quota == nil || !Counted(in.Quota))
 }
+
+// AdminsWait reports whether nobody may write in the namespace yet, because
+// nothing bounds how many objects. A binding that stands goes on: who works is not
+// shut out when a count is lost.
+func (in AgencyInput) AdminsWait() bool { return in.Uncounted() && !in.Administered }
 
 // AgencyOutput is what should exist for an agency.
 type AgencyOutput struct {
@@ -90,7 +97,7 @@ func Agency(in AgencyInput) AgencyOutput {
 		limitRange(s),
 	)
 	r := out.Rights.InForce
-	if b := roleBinding(s, adminBinding, names.ClusterRoleAgencyAdmin, r.AdminGroups, r.AdminServiceAccounts...); b != nil {
+	if b := roleBinding(s, AdminBinding, names.ClusterRoleAgencyAdmin, r.AdminGroups, r.AdminServiceAccounts...); b != nil && !in.AdminsWait() {
 		out.Objects = append(out.Objects, b)
 	}
 	if b := roleBinding(s, viewerBinding, names.ClusterRoleAgencyViewer, r.ViewerGroups); b != nil {

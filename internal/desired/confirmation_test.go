@@ -128,7 +128,7 @@ func givenTakenAsked(in AgencyInput) {
 // status that is lost is no way around.
 func TestRightsThatWaitForNobody(t *testing.T) {
 	bound := rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: adminBinding, Namespace: names.Namespace("health"), Labels: map[string]string{names.LabelOwnerUID: "a-1"}},
+		ObjectMeta: metav1.ObjectMeta{Name: AdminBinding, Namespace: names.Namespace("health"), Labels: map[string]string{names.LabelOwnerUID: "a-1"}},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.GroupKind, Name: "b"}},
 	}
 	for name, tt := range map[string]struct {

@@ -101,7 +101,7 @@ func (w world) build() outcome {
 }
 
 func (w world) agencyInput(a *v1alpha1.Agency) AgencyInput {
-	in := AgencyInput{Settings: settings.Default(), Agency: a, Counts: true}
+	in := AgencyInput{Settings: settings.Default(), Agency: a, Counts: true, Administered: true}
 	for _, other := range w.agencies {
 		if ref := a.Spec.ParentRef; ref != nil && string(ref.Name) == other.Name {
 			in.Parent = other

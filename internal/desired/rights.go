@@ -13,11 +13,11 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 )
 
-// The RoleBindings in an agency's namespace.
-const (
-	adminBinding  = "agency-admins"
-	viewerBinding = "agency-viewers"
-)
+// AdminBinding is the RoleBinding of who writes in an agency's namespace.
+const AdminBinding = "agency-admins"
+
+// viewerBinding is the one of who reads there.
+const viewerBinding = "agency-viewers"
 
 // Rights are who shall have rights in an agency's namespace.
 type Rights struct {
@@ -117,9 +117,9 @@ func heldRights(in AgencyInput) v1alpha1.AgencyRights {
 		}
 		for _, s := range b.Subjects {
 			switch {
-			case b.Name == adminBinding && s.Kind == rbacv1.GroupKind:
+			case b.Name == AdminBinding && s.Kind == rbacv1.GroupKind:
 				out.AdminGroups = append(out.AdminGroups, v1alpha1.GroupName(s.Name))
-			case b.Name == adminBinding && s.Kind == rbacv1.ServiceAccountKind:
+			case b.Name == AdminBinding && s.Kind == rbacv1.ServiceAccountKind:
 				out.AdminServiceAccounts = append(out.AdminServiceAccounts, v1alpha1.ServiceAccountReference{Namespace: s.Namespace, Name: s.Name})
 			case b.Name == viewerBinding && s.Kind == rbacv1.GroupKind:
 				out.ViewerGroups = append(out.ViewerGroups, v1alpha1.GroupName(s.Name))

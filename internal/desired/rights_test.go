@@ -4,11 +4,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/settings"
 )
 
 // TestRightsBefore fails when what a dead operator had bound for a new agency
@@ -22,7 +25,7 @@ func TestRightsBefore(t *testing.T) {
 	recorded := observed
 	recorded.Rights = &v1alpha1.GrantedRights{AgencyRights: v1alpha1.AgencyRights{AdminGroups: []v1alpha1.GroupName{"recorded"}}}
 	bound := rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: adminBinding, Namespace: names.Namespace("health")},
+		ObjectMeta: metav1.ObjectMeta{Name: AdminBinding, Namespace: names.Namespace("health")},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.GroupKind, Name: "bound"}},
 	}
 	foreign := *bound.DeepCopy()
@@ -39,6 +42,43 @@ func TestRightsBefore(t *testing.T) {
 		got := rightsBefore(AgencyInput{Agency: agency(tt.status), Bindings: []rbacv1.RoleBinding{foreign, bound}})
 		if diff := cmp.Diff(tt.want, got.AdminGroups); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestAdminsWaitForCounts: nobody gets the right to write before the quota counts,
+// and nobody loses it because a count is lost.
+// Fails without AdminsWait, and when it does not ask what stands.
+func TestAdminsWaitForCounts(t *testing.T) {
+	counted := &corev1.ResourceQuota{Status: corev1.ResourceQuotaStatus{Used: corev1.ResourceList{}}}
+	for _, b := range bounds {
+		counted.Status.Used[b.resource] = resource.MustParse("0")
+	}
+	for name, tt := range map[string]struct {
+		in   AgencyInput
+		want bool
+	}{
+		"no quota yet":                   {AgencyInput{Counts: true}, false},
+		"a quota without a status":       {AgencyInput{Counts: true, Quota: &corev1.ResourceQuota{}}, false},
+		"a quota that counts":            {AgencyInput{Counts: true, Quota: counted}, true},
+		"a count is lost":                {AgencyInput{Counts: true, Quota: &corev1.ResourceQuota{}, Administered: true}, true},
+		"the quota is lost":              {AgencyInput{Counts: true, Administered: true}, true},
+		"nothing counts in this cluster": {AgencyInput{}, true},
+	} {
+		tt.in.Settings = settings.Default()
+		tt.in.Agency = &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "health", UID: "a-1"}, Spec: v1alpha1.AgencySpec{Code: "G13", AdminGroups: []v1alpha1.GroupName{"admins"}, ViewerGroups: []v1alpha1.GroupName{"viewers"}}}
+		bound := map[string]bool{}
+		out := Agency(tt.in)
+		for _, o := range out.Objects {
+			if b, ok := o.(*rbacv1.RoleBinding); ok {
+				bound[b.Name] = true
+			}
+		}
+		if bound[AdminBinding] != tt.want || !bound[viewerBinding] {
+			t.Errorf("%s: bound are %v, want administrators %t", name, bound, tt.want)
+		}
+		if len(out.Rights.Record.AdminGroups) != 1 {
+			t.Errorf("%s: the record forgets who waits: %+v", name, out.Rights.Record)
 		}
 	}
 }

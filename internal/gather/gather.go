@@ -54,6 +54,11 @@ func Agency(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 	if in.Namespace, err = get[corev1.Namespace](ctx, r, client.ObjectKey{Name: names.Namespace(a.Name)}); err != nil {
 		return in, fmt.Errorf("read namespace: %w", err)
 	}
+	admins, err := get[rbacv1.RoleBinding](ctx, r, client.ObjectKey{Namespace: names.Namespace(a.Name), Name: desired.AdminBinding})
+	if err != nil {
+		return in, fmt.Errorf("read binding of the administrators: %w", err)
+	}
+	in.Administered = admins != nil && names.OwnerOf("Agency", a).Owns(admins)
 	if in.Portals, err = PortalNames(ctx, r, names.Namespace(a.Name)); err != nil {
 		return in, err
 	}

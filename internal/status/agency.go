@@ -40,7 +40,7 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 	case applied(set, v1alpha1.ConditionNamespaceReady, res, err):
 		a.Status.Namespace = names.Namespace(a.Name)
 		if in.Uncounted() {
-			set.False(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonProgressing, "Kubernetes has not counted what is in namespace "+a.Status.Namespace+" yet; until then its quota bounds no numbers of objects. If this stays, look whether kube-controller-manager runs.")
+			set.False(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonProgressing, "Kubernetes has not counted what is in namespace "+a.Status.Namespace+" yet; until then its quota bounds no numbers of objects"+waitingAdmins(in)+". If this stays, look whether kube-controller-manager runs.")
 			break
 		}
 		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist."+unbounded(in))
@@ -62,6 +62,14 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 		how = stalled
 	}
 	finish(&a.Status.StatusBase, set, how)
+}
+
+// waitingAdmins says that administrators wait for the counts.
+func waitingAdmins(in desired.AgencyInput) string {
+	if !in.AdminsWait() {
+		return ""
+	}
+	return ", and who administers the agency gets no rights in it"
 }
 
 // unbounded says that an agency may make any number of objects, which is so

@@ -2,12 +2,21 @@ package threats
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -89,4 +98,82 @@ func TestThreat42_BoundsOutliveTheCanary(t *testing.T) {
 	if !strings.Contains(ready.Message, "not bounded") || !strings.Contains(ready.Message, names.LabelQuotaCanary) {
 		t.Errorf("an agency whose objects nobody counts says %q", ready.Message)
 	}
+}
+
+// TestThreat42_AdminsWaitForCounts compares when an agency's administrators get
+// their rights with when Kubernetes has counted its namespace, and takes the count
+// away later.
+func TestThreat42_AdminsWaitForCounts(t *testing.T) {
+	operate(t)
+	counted, bound := revisionsOf(t, "w42")
+	newAgency(t, "w42")
+	binding := stored(t, &rbacv1.RoleBinding{ObjectMeta: in("w42", desired.AdminBinding)})
+	harness.Eventually(t, func() error {
+		if c, b := counted(), bound(); c == 0 || b == 0 {
+			return fmt.Errorf("the quota is counted at revision %d, the administrators are bound at %d", c, b)
+		}
+		return nil
+	})
+	if c, b := counted(), bound(); b < c {
+		t.Errorf("the administrators have rights from revision %d on, and the quota counts from %d on", b, c)
+	}
+	quota := &corev1.ResourceQuota{ObjectMeta: in("w42", desired.QuotaName)}
+	for range 10 {
+		if err := env.Admin.Status().Patch(t.Context(), quota.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"status":{"hard":null,"used":null}}`))); err != nil {
+			t.Fatal(err)
+		}
+		harness.Eventually(t, func() error {
+			if !desired.Counted(stored(t, quota.DeepCopy())) {
+				return errors.New("the quota is not counted again")
+			}
+			return nil
+		})
+	}
+	env.WaitReady(t, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "w42"}})
+	if now := stored(t, &rbacv1.RoleBinding{ObjectMeta: in("w42", desired.AdminBinding)}); now.UID != binding.UID {
+		t.Error("the administrators lost their rights while the quota was counted anew")
+	}
+}
+
+// revisionsOf watches an agency's namespace, and returns at which revision its
+// quota was counted first and its administrators were bound first; 0 for not yet.
+func revisionsOf(t *testing.T, agency string) (counted, bound func() uint64) {
+	t.Helper()
+	c, err := kubernetes.NewForConfig(env.ControlPlane.AdminConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns := names.Namespace(agency)
+	quotas, err := c.CoreV1().ResourceQuotas(ns).Watch(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bindings, err := c.RbacV1().RoleBindings(ns).Watch(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return firstRevision(quotas, func(o runtime.Object) bool {
+			q, ok := o.(*corev1.ResourceQuota)
+			return ok && desired.Counted(q)
+		}), firstRevision(bindings, func(o runtime.Object) bool {
+			b, ok := o.(*rbacv1.RoleBinding)
+			return ok && b.Name == desired.AdminBinding
+		})
+}
+
+// firstRevision returns the revision of the first object of a watch that is so.
+func firstRevision(w watch.Interface, is func(runtime.Object) bool) func() uint64 {
+	var first atomic.Uint64
+	go func() {
+		for e := range w.ResultChan() {
+			if !is(e.Object) || first.Load() != 0 {
+				continue
+			}
+			if o, ok := e.Object.(metav1.Object); ok {
+				n, _ := strconv.ParseUint(o.GetResourceVersion(), 10, 64)
+				first.Store(n)
+			}
+		}
+	}()
+	return first.Load
 }
