@@ -112,7 +112,12 @@ fault: controlplane ## Run the fault matrix and print what holds (CASES=F01,…)
 .PHONY: fault-matrix
 fault-matrix: controlplane ## Kill the operator at every write, and lose, delay and repeat what it is told (hours; POINTS=2: a sample).
 	$(say) "fault-matrix: test/fault"
-	@go test -count=1 -timeout 12h ./test/fault -points $(POINTS) -quiet $(QUIET) -v
+	@go test -count=1 -timeout 12h ./test/fault -points $(POINTS) -quiet $(QUIET) -many 200 -v
+
+.PHONY: fault-sample
+fault-sample: controlplane ## Kill the operator at one write, chosen by a seed, and fail what its start and its rivals meet.
+	$(say) "fault-sample: a part of test/fault"
+	@go test -count=1 -timeout 20m ./test/fault -points 1 -run '^(TestKillPoints|TestRivalManager|TestRepairSoon|TestUpgradeInAStorm)$$'
 
 .PHONY: bench
 bench: controlplane ## Measure many portals on the control plane; nothing else should run meanwhile.

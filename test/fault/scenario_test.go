@@ -123,7 +123,7 @@ func sharingScenarios() []scenario {
 		{name: "suspend-link", make: makeLink(true), act: func(t *testing.T, w *world) { w.decide(t, "stop", v1alpha1.DecisionSuspend) }, done: shut(v1alpha1.ReasonLinkSuspended)},
 		{name: "change-link", make: makeLink(true), act: func(t *testing.T, w *world) { w.patch(t, w.link, `{"spec":{"operations":["read","list"]}}`) }, done: shut(v1alpha1.ReasonApprovalStale)},
 		{name: "expire", make: makeLink(true), act: func(t *testing.T, w *world) {
-			w.patch(t, w.link, `{"spec":{"validUntil":"`+time.Now().Add(time.Second).UTC().Format(time.RFC3339)+`"}}`)
+			w.patch(t, w.link, `{"spec":{"validUntil":"`+w.now().Add(time.Second).UTC().Format(time.RFC3339)+`"}}`)
 		}, done: shut(v1alpha1.ReasonExpired)},
 		{name: "delete-link", make: makeLink(true), act: func(t *testing.T, w *world) { w.remove(t, w.link) }, done: func(t *testing.T, w *world) {
 			w.env.WaitGone(t, w.link)

@@ -1,8 +1,8 @@
 package fault
 
 import (
+	"bytes"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -12,46 +12,65 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
+// fault is what goes wrong in a storm; the zero value is nothing.
+type fault struct {
+	requests *harness.Faults
+	// now is the operator's clock; the real one when nil.
+	now func() time.Time
+	// middle runs between the acts and the end; may be nil.
+	middle func(*testing.T, *harness.Env)
+	// apiServer are further flags of the API server.
+	apiServer []string
+}
+
 // storm plays all scenarios at once on a control plane while a fault goes on, and compares where each ends with a run
-// without a fault. The middle runs between the acts and the end.
-func storm(t *testing.T, s *harness.Faults, middle func(*harness.Env)) {
+// without a fault.
+func storm(t *testing.T, f fault) {
 	t.Helper()
 	want := calm(t)
-	got := play(t, s, middle)
+	got := play(t, f)
 	for name, end := range want {
 		wantEnd(t, name, end, got[name])
 	}
 }
 
 // ends are where the scenarios end without a fault; played once for all storms.
-var ends map[string]end
+var (
+	ends map[string]end
+	// watched are the resources that the operator watches.
+	watched []string
+)
 
 func calm(t *testing.T) map[string]end {
 	t.Helper()
 	if ends == nil {
-		ends = play(t, nil, nil)
+		ends = play(t, fault{})
 	}
 	return ends
 }
 
 // play builds the worlds without a fault, and acts and ends under it.
-func play(t *testing.T, s *harness.Faults, middle func(*harness.Env)) map[string]end {
+func play(t *testing.T, f fault) map[string]end {
 	t.Helper()
-	env, all, worlds, recorded := atRest(t)
-	options := harness.OperatorOptions{}
-	if s != nil {
-		options.Transport = s.Wrap
+	env, all, worlds, recorded := atRest(t, f.apiServer...)
+	options := harness.OperatorOptions{Now: f.now}
+	if f.requests != nil {
+		options.Transport = f.requests.Wrap
 	}
 	operator := env.Operator(t, options)
+	for _, w := range worlds {
+		if f.now != nil {
+			w.now = f.now
+		}
+	}
 	phase(t, "act", all, func(t *testing.T, i int) { all[i].act(t, worlds[i]) })
-	if middle != nil {
-		middle(env)
+	if f.middle != nil {
+		f.middle(t, env)
 	}
 	phase(t, "done", all, func(t *testing.T, i int) { all[i].done(t, worlds[i]) })
 	operator.WaitQuiet(t, *quiet)
@@ -61,6 +80,7 @@ func play(t *testing.T, s *harness.Faults, middle func(*harness.Env)) map[string
 	}
 	recorded.guarded(t)
 	recorded.opensOnly(t)
+	watched = operator.Requests.Watched()
 	return out
 }
 
@@ -95,9 +115,9 @@ func chosenSeed() uint64 {
 
 // atRest returns a fresh control plane with the worlds of all scenarios made, no operator, and the recording of what
 // follows.
-func atRest(t *testing.T) (env *harness.Env, all []scenario, worlds []*world, recorded *recording) {
+func atRest(t *testing.T, apiServer ...string) (env *harness.Env, all []scenario, worlds []*world, recorded *recording) {
 	t.Helper()
-	env, all = start(t), scenarios()
+	env, all = start(t, apiServer...), scenarios()
 	worlds = make([]*world, len(all))
 	for i := range all {
 		worlds[i] = newWorld(env, i)
@@ -128,29 +148,29 @@ func phase(t *testing.T, name string, all []scenario, step func(t *testing.T, i 
 // TestLostResponses loses the answer of every fourth write that the server did.
 func TestLostResponses(t *testing.T) {
 	d := newDice(t)
-	storm(t, &harness.Faults{Answered: func(r *http.Request, _ *http.Response) error {
+	storm(t, fault{requests: &harness.Faults{Answered: func(r *http.Request, _ *http.Response) error {
 		if harness.IsWrite(r) && d.of(4) == 0 {
 			return harness.ErrReset
 		}
 		return nil
-	}}, nil)
+	}}})
 }
 
 // TestConflicts answers half of all updates with a conflict.
 func TestConflicts(t *testing.T) {
 	d := newDice(t)
-	storm(t, &harness.Faults{Answer: func(r *http.Request) *metav1.Status {
+	storm(t, fault{requests: &harness.Faults{Answer: func(r *http.Request) *metav1.Status {
 		if harness.IsWrite(r) && r.Method != http.MethodPost && d.of(2) == 0 {
 			return harness.Conflict()
 		}
 		return nil
-	}}, nil)
+	}}})
 }
 
 // TestThrottlingAndErrors answers a fifth of all requests with an error, "too many requests" or nothing in time.
 func TestThrottlingAndErrors(t *testing.T) {
 	d := newDice(t)
-	storm(t, &harness.Faults{
+	storm(t, fault{requests: &harness.Faults{
 		Fail: func(r *http.Request) error {
 			if !harness.IsWatch(r) && d.of(15) == 0 {
 				return context.DeadlineExceeded
@@ -170,42 +190,75 @@ func TestThrottlingAndErrors(t *testing.T) {
 				return nil
 			}
 		},
-	}, nil)
+	}})
 }
 
 // TestRepeatedAndExpiredWatches passes every event twice, and ends watches as expired.
 func TestRepeatedAndExpiredWatches(t *testing.T) {
 	d := newDice(t)
-	storm(t, &harness.Faults{Events: func(_ string, line []byte) [][]byte {
+	storm(t, fault{requests: &harness.Faults{Events: func(_ string, line []byte) [][]byte {
 		if d.of(20) == 0 {
 			return [][]byte{harness.Expired}
 		}
 		return [][]byte{line, line}
-	}}, nil)
+	}}})
 }
 
-// watched are the kinds whose watch is delayed, one at a time.
-var watched = []string{
-	"pods", "deployments", "networkpolicies", "namespaces", "services",
-	"agencies", "agencyportals", "securitypolicies", "dataservices", "datasharinglinks", "datasharingapprovals", "sharedplatforms",
-}
-
-// TestDelayedWatches delays the events of one kind at a time by six seconds. With -points other than 0, some kinds that a
-// seed chooses.
-func TestDelayedWatches(t *testing.T) {
-	kinds := slices.Clone(watched)
-	if *points > 0 {
-		newDice(t).random.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
-		kinds = kinds[:min(*points, len(kinds))]
+// kinds returns the resources that the operator watches, or with -points other than 0 some that a seed chooses.
+func kinds(t *testing.T) []string {
+	t.Helper()
+	calm(t)
+	out := slices.Clone(watched)
+	if len(out) < 15 {
+		t.Fatalf("the operator watches only %v", out)
 	}
-	for _, kind := range kinds {
+	if *points > 0 {
+		newDice(t).random.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+		out = out[:min(*points, len(out))]
+	}
+	return out
+}
+
+// TestDelayedWatches delays the events of one kind at a time.
+func TestDelayedWatches(t *testing.T) {
+	for _, kind := range kinds(t) {
+		t.Run(kind, func(t *testing.T) { storm(t, fault{requests: &harness.Faults{Late: lateOf(kind, *late)}}) })
+	}
+}
+
+func lateOf(kind string, d time.Duration) func(string) time.Duration {
+	return func(path string) time.Duration {
+		if strings.HasSuffix(path, "/"+kind) {
+			return d
+		}
+		return 0
+	}
+}
+
+// TestDroppedEvents swallows, of one kind at a time, each fourth change and what comes in the three seconds after it; then
+// the watch ends as expired, and the operator has to list.
+func TestDroppedEvents(t *testing.T) {
+	for _, kind := range kinds(t) {
 		t.Run(kind, func(t *testing.T) {
-			storm(t, &harness.Faults{Late: func(path string) time.Duration {
-				if strings.HasSuffix(path, "/"+kind) {
-					return 6 * time.Second
-				}
-				return 0
-			}}, nil)
+			d := newDice(t)
+			storm(t, fault{requests: &harness.Faults{
+				Late: lateOf(kind, 3*time.Second),
+				Events: func(path string, line []byte) [][]byte {
+					if strings.HasSuffix(path, "/"+kind) && !bytes.HasPrefix(line, []byte(`{"type":"ADDED"`)) && !bytes.HasPrefix(line, []byte(`{"type":"BOOKMARK"`)) && d.of(4) == 0 {
+						return [][]byte{harness.Expired}
+					}
+					return [][]byte{line}
+				},
+			}})
+		})
+	}
+}
+
+// TestWrongClock sets the operator's clock an hour ahead, and back.
+func TestWrongClock(t *testing.T) {
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
+		t.Run(by.String(), func(t *testing.T) {
+			storm(t, fault{now: func() time.Time { return time.Now().Add(by) }})
 		})
 	}
 }
@@ -218,7 +271,7 @@ func TestAPIServerAway(t *testing.T) {
 	}
 	for _, outage := range outages {
 		t.Run(outage.String(), func(t *testing.T) {
-			storm(t, nil, func(env *harness.Env) {
+			storm(t, fault{middle: func(t *testing.T, env *harness.Env) {
 				if err := env.ControlPlane.StopAPIServer(); err != nil {
 					t.Fatal(err)
 				}
@@ -226,49 +279,28 @@ func TestAPIServerAway(t *testing.T) {
 				if err := env.ControlPlane.StartAPIServer(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-			})
+			}})
 		})
 	}
 }
 
+// TestCompaction has etcd forget what is older than some seconds, and starts the API server again while all watches are
+// open: none can be taken up where it was.
+func TestCompaction(t *testing.T) {
+	storm(t, fault{apiServer: []string{"--etcd-compaction-interval=1s"}, middle: func(t *testing.T, env *harness.Env) {
+		time.Sleep(3 * time.Second)
+		if err := env.ControlPlane.RestartAPIServer(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}})
+}
+
 // TestEtcdRestarts kills etcd in the middle and starts it again.
 func TestEtcdRestarts(t *testing.T) {
-	storm(t, nil, func(env *harness.Env) {
+	storm(t, fault{middle: func(t *testing.T, env *harness.Env) {
 		if err := env.ControlPlane.RestartEtcd(t.Context(), 3*time.Second); err != nil {
 			t.Fatal(err)
 		}
 		harness.Eventually(t, func() error { return env.Admin.List(t.Context(), &v1alpha1.AgencyList{}) })
-	})
-}
-
-// TestPoisonAmongMany has one portal that cannot be written among others: the others are Ready, and it says why.
-func TestPoisonAmongMany(t *testing.T) {
-	env := start(t)
-	poison := &harness.Faults{Answer: func(r *http.Request) *metav1.Status {
-		if harness.IsWrite(r) && strings.HasSuffix(r.URL.Path, "/deployments") && strings.Contains(bodyOf(r), "poison") {
-			return harness.Invalid("spec", "poison")
-		}
-		return nil
-	}}
-	env.Operator(t, harness.OperatorOptions{Transport: poison.Wrap})
-	w := newWorld(env, 0)
-	w.makeAgency(t)
-	bad := harness.Portal(w.a, "poison", small)
-	w.create(t, bad)
-	var good []*v1alpha1.AgencyPortal
-	for i := range 15 {
-		p := harness.Portal(w.a, fmt.Sprintf("good-%d", i), small)
-		w.create(t, p)
-		good = append(good, p)
-	}
-	for _, p := range good {
-		env.WaitReady(t, p)
-	}
-	env.WaitCondition(t, bad, v1alpha1.ConditionReady, metav1.ConditionFalse, "")
-	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(bad), bad); err != nil {
-		t.Fatal(err)
-	}
-	if got := conditionOf(bad, v1alpha1.ConditionReady); !strings.Contains(got, "poison") {
-		t.Errorf("the portal that cannot be written says %q, want the cause", got)
-	}
+	}})
 }

@@ -29,6 +29,7 @@ type world struct {
 	env    *harness.Env
 	a, b   string
 	n      int
+	now    func() time.Time
 	agency *v1alpha1.Agency
 	portal *v1alpha1.AgencyPortal
 	policy *v1alpha1.SecurityPolicy
@@ -36,7 +37,7 @@ type world struct {
 }
 
 func newWorld(env *harness.Env, n int) *world {
-	return &world{env: env, n: n, a: fmt.Sprintf("qa%02dz", n), b: fmt.Sprintf("qb%02dz", n)}
+	return &world{env: env, n: n, now: time.Now, a: fmt.Sprintf("qa%02dz", n), b: fmt.Sprintf("qb%02dz", n)}
 }
 
 // create makes an object that stays when the test ends, as the control plane does not.
@@ -119,7 +120,7 @@ func makeLink(approved bool) func(*testing.T, *world) {
 		w.create(t, service)
 		w.env.WaitReady(t, service)
 		w.link = harness.Link(w.a, "link", "web", w.b, "svc", func(l *v1alpha1.DataSharingLink) {
-			l.Spec.ValidUntil = metav1.NewTime(time.Now().Add(time.Hour).Truncate(time.Second))
+			l.Spec.ValidUntil = metav1.NewTime(time.Now().Add(24 * time.Hour).Truncate(time.Second))
 		})
 		w.create(t, w.link)
 		harness.Eventually(t, func() error {

@@ -3,6 +3,7 @@ package harness
 import (
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -87,6 +88,16 @@ func (c *Counter) Reads() []Request {
 	return c.all(func(r Request) bool {
 		return r.Method == http.MethodGet && !r.Watch && strings.Count(strings.Trim(r.Path, "/"), "/") > 2
 	})
+}
+
+// Watched returns the resources that are watched, as in the paths of requests, sorted.
+func (c *Counter) Watched() []string {
+	var out []string
+	for _, r := range c.all(func(r Request) bool { return r.Watch }) {
+		out = append(out, path.Base(r.Path))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // String lists requests, most frequent last digits untouched, for messages.
