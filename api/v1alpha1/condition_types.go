@@ -31,6 +31,9 @@ const (
 
 	// ConditionEnforced is true when a policy's controls are in force, false in Audit mode.
 	ConditionEnforced = "Enforced"
+	// ConditionAgenciesResolved is true when every agency that a policy or a shared
+	// platform names exists. Ready does not rest on it: both come before agencies.
+	ConditionAgenciesResolved = "AgenciesResolved"
 
 	// ConditionPolicyCompliant is true when a portal meets every enforced policy that selects it.
 	ConditionPolicyCompliant = "PolicyCompliant"
@@ -53,7 +56,8 @@ const (
 	// ConditionDatasetOwned is true for the one service that owns its dataset.
 	ConditionDatasetOwned = "DatasetOwned"
 
-	// ConditionAvailable is true while the platform's endpoint is there.
+	// ConditionAvailable is true while the platform's endpoint is there. Ready does not
+	// wait for it: platforms come before the agencies that provide them.
 	ConditionAvailable = "Available"
 	// ConditionUnique is true unless an older platform has the same capability and scope.
 	ConditionUnique = "Unique"
@@ -147,6 +151,8 @@ const (
 	ReasonAuditing = "Auditing"
 	// ReasonImpactHeld: the newest spec would stop more that runs than its author accepts; the former one stays in force.
 	ReasonImpactHeld = "ImpactHeld"
+	// ReasonAgenciesResolved: every agency that the spec names exists.
+	ReasonAgenciesResolved = "AgenciesResolved"
 )
 
 // Reasons of AgencyPortal.
@@ -161,7 +167,7 @@ const (
 	ReasonViolation = "PolicyViolation"
 	// ReasonKeptLastCompliant: the spec violates a policy; the last compliant spec stays in force.
 	ReasonKeptLastCompliant = "KeptLastCompliant"
-	// ReasonAgencyNotFound: the namespace belongs to no agency.
+	// ReasonAgencyNotFound: an agency that is named, or that a namespace belongs to, does not exist (yet).
 	ReasonAgencyNotFound = "AgencyNotFound"
 	// ReasonAgencyNotReady: the agency's namespace is not guarded yet.
 	ReasonAgencyNotReady = "AgencyNotReady"
@@ -201,6 +207,8 @@ const (
 const (
 	// ReasonPlatformNotFound: the platform does not exist (yet).
 	ReasonPlatformNotFound = "PlatformNotFound"
+	// ReasonCatalogued: the platform is in the catalogue, and what it needs to be used may come later.
+	ReasonCatalogued = "Catalogued"
 	// ReasonPlatformUnavailable: the platform's endpoint is not there.
 	ReasonPlatformUnavailable = "PlatformUnavailable"
 	// ReasonOwnerConsentMissing: the portal's agency has not agreed to be the platform.

@@ -61,6 +61,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&admissionv1.ValidatingAdmissionPolicy{}, byOwner, builder.WithPredicates(watches.NotStatus())).
 		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, byOwner).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(r.policiesOfPortal), builder.WithPredicates(countsChanged())).
+		Watches(&v1alpha1.Agency{}, watches.MapLater(r.policiesNaming), builder.WithPredicates(watches.CreatedOrDeleted())).
 		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(r.heldPolicies), builder.WithPredicates(openChanged())).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLater(r.heldPolicies), builder.WithPredicates(shareChanged())).
 		Complete(guard)

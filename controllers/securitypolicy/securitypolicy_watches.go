@@ -2,6 +2,7 @@ package securitypolicy
 
 import (
 	"context"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -31,6 +32,19 @@ func (r *Reconciler) policiesOfPortal(ctx context.Context, o client.Object) []ct
 
 // heldPolicies returns the policies whose newest spec waits for acceptance.
 func (r *Reconciler) heldPolicies(ctx context.Context, _ client.Object) []ctrl.Request {
+	return r.policiesThat(ctx, policy.IsHeld)
+}
+
+// policiesNaming maps an agency to the policies that name it.
+func (r *Reconciler) policiesNaming(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.policiesThat(ctx, func(p *v1alpha1.SecurityPolicy) bool {
+		return slices.ContainsFunc(policy.AgenciesOfPolicy(&p.Spec), func(n policy.NamedAgencies) bool {
+			return slices.Contains(n.Agencies, v1alpha1.AgencyName(o.GetName()))
+		})
+	})
+}
+
+func (r *Reconciler) policiesThat(ctx context.Context, is func(*v1alpha1.SecurityPolicy) bool) []ctrl.Request {
 	var list v1alpha1.SecurityPolicyList
 	if err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		log.FromContext(ctx).Error(err, "Could not list policies for an event")
@@ -38,7 +52,7 @@ func (r *Reconciler) heldPolicies(ctx context.Context, _ client.Object) []ctrl.R
 	}
 	var out []ctrl.Request
 	for i := range list.Items {
-		if policy.IsHeld(&list.Items[i]) {
+		if is(&list.Items[i]) {
 			out = append(out, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 		}
 	}

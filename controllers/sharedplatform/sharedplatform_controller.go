@@ -45,7 +45,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.SharedPlatform{}).
 		Watches(&v1alpha1.SharedPlatform{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.rivals), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsOfOwner), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsNaming), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), builder.WithPredicates(watches.PortalGate())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced), builder.WithPredicates(watches.Changed(references))).
 		Complete(guard)
@@ -70,8 +70,8 @@ func (r *Reconciler) rivals(ctx context.Context, o client.Object) []ctrl.Request
 	return r.list(ctx, client.MatchingFields{gather.IndexPlatformFingerprint: policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)})
 }
 
-func (r *Reconciler) platformsOfOwner(ctx context.Context, o client.Object) []ctrl.Request {
-	return r.list(ctx, client.MatchingFields{gather.IndexPlatformOwner: o.GetName()})
+func (r *Reconciler) platformsNaming(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.list(ctx, client.MatchingFields{gather.IndexPlatformAgency: o.GetName()})
 }
 
 func (r *Reconciler) platformsOfPortal(ctx context.Context, o client.Object) []ctrl.Request {

@@ -139,6 +139,9 @@ func (s *localSet) renderSharing(ctx context.Context, c *platformState, input Re
 		if b := desired.SharedPlatform(in).Available; b != nil {
 			r.note("%s: %s: %s", where, b.Reason, b.Message)
 		}
+		if absent := policy.AbsentMessage(in.AbsentAgencies); absent != "" {
+			r.note("%s: %s: %s", where, v1alpha1.ReasonAgencyNotFound, absent)
+		}
 	}
 	for i, d := range s.sharing.services {
 		where := s.where("DataService", d)

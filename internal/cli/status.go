@@ -35,7 +35,7 @@ type Ready struct {
 	Status metav1.ConditionStatus `json:"ready"`
 	// Reason is the reason of the condition Ready.
 	Reason string `json:"reason"`
-	// Message says what is wrong and what helps; empty when ready.
+	// Message says what is wrong and what helps; empty when nothing is.
 	Message string `json:"message,omitempty"`
 }
 
@@ -224,10 +224,12 @@ func (s *Summary) fill(namespace string, agencies []v1alpha1.Agency, portals []v
 	}
 	for i := range policies {
 		p := &policies[i]
-		s.Policies = append(s.Policies, PolicyStatus{
+		row := PolicyStatus{
 			Name: p.Name, Mode: string(p.Spec.Mode), Matched: p.Status.Matched, Compliant: p.Status.Compliant, Violating: p.Status.Violating,
 			Ready: readyOf(p, p.Status.StatusBase),
-		})
+		}
+		row.mention(p.Status.StatusBase, v1alpha1.ConditionAgenciesResolved)
+		s.Policies = append(s.Policies, row)
 	}
 	// By code, a child stands below its parent.
 	slices.SortFunc(s.Agencies, func(a, b AgencyStatus) int {
@@ -244,10 +246,13 @@ func (s *Summary) fillSharing(namespace string, platforms []v1alpha1.SharedPlatf
 	s.Platforms, s.Services, s.Links = []PlatformStatus{}, []ServiceStatus{}, []LinkStatus{}
 	for i := range platforms {
 		p := &platforms[i]
-		s.Platforms = append(s.Platforms, PlatformStatus{
+		row := PlatformStatus{
 			Name: p.Name, Type: string(p.Spec.Type), Owner: string(p.Spec.OwnerRef.Name), Consumers: p.Status.Consumers,
 			Ready: readyOf(p, p.Status.StatusBase),
-		})
+		}
+		row.mention(p.Status.StatusBase, v1alpha1.ConditionAvailable)
+		row.mention(p.Status.StatusBase, v1alpha1.ConditionAgenciesResolved)
+		s.Platforms = append(s.Platforms, row)
 	}
 	for i := range services {
 		d := &services[i]
@@ -294,6 +299,13 @@ func readyOf(object client.Object, status v1alpha1.StatusBase) Ready {
 		r.Message = ready.Message
 	}
 	return r
+}
+
+// mention shows what a condition on which Ready does not rest finds wrong.
+func (r *Ready) mention(status v1alpha1.StatusBase, condition string) {
+	if c := meta.FindStatusCondition(status.Conditions, condition); c != nil && c.Status == metav1.ConditionFalse && r.Message == "" {
+		r.Message = c.Message
+	}
 }
 
 func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {

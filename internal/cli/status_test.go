@@ -22,10 +22,11 @@ import (
 // fixedReader answers lists from its fields, or with the error for the kind.
 type fixedReader struct {
 	client.Reader
-	agencies []v1alpha1.Agency
-	portals  []v1alpha1.AgencyPortal
-	policies []v1alpha1.SecurityPolicy
-	errs     map[string]error
+	agencies  []v1alpha1.Agency
+	portals   []v1alpha1.AgencyPortal
+	policies  []v1alpha1.SecurityPolicy
+	platforms []v1alpha1.SharedPlatform
+	errs      map[string]error
 }
 
 func (r fixedReader) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
@@ -38,6 +39,8 @@ func (r fixedReader) List(_ context.Context, list client.ObjectList, options ...
 	case *v1alpha1.SecurityPolicyList:
 		l.Items = r.policies
 		return r.errs["securitypolicies"]
+	case *v1alpha1.SharedPlatformList:
+		l.Items = r.platforms
 	case *v1alpha1.AgencyPortalList:
 		for i := range r.portals {
 			if o.Namespace == "" || r.portals[i].Namespace == o.Namespace {
@@ -102,6 +105,33 @@ func TestStatusGolden(t *testing.T) {
 			}
 			assertGolden(t, "testdata/status/"+test.name+".golden", out.String())
 		})
+	}
+}
+
+// TestStatusMentions: what a ready standard or platform lacks is shown. Fails without
+// mention.
+func TestStatusMentions(t *testing.T) {
+	lacks := func(reason string, conditions ...string) v1alpha1.StatusBase {
+		base := observed(metav1.ConditionTrue, reason, "")
+		for _, c := range conditions {
+			base.Conditions = append(base.Conditions, metav1.Condition{Type: c, Status: metav1.ConditionFalse, Message: c + " is false."})
+		}
+		return base
+	}
+	s, err := ReadSummary(context.Background(), fixedReader{
+		policies: []v1alpha1.SecurityPolicy{{ObjectMeta: metav1.ObjectMeta{Name: "p", Generation: 1},
+			Status: v1alpha1.SecurityPolicyStatus{StatusBase: lacks(v1alpha1.ReasonEnforcing, v1alpha1.ConditionAgenciesResolved)}}},
+		platforms: []v1alpha1.SharedPlatform{
+			{ObjectMeta: metav1.ObjectMeta{Name: "a", Generation: 1}, Status: v1alpha1.SharedPlatformStatus{StatusBase: lacks(v1alpha1.ReasonCatalogued, v1alpha1.ConditionAgenciesResolved, v1alpha1.ConditionAvailable)}},
+			{ObjectMeta: metav1.ObjectMeta{Name: "b", Generation: 1}, Status: v1alpha1.SharedPlatformStatus{StatusBase: lacks(v1alpha1.ReasonReady, v1alpha1.ConditionAgenciesResolved)}},
+		},
+	}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{s.Policies[0].Message, s.Platforms[0].Message, s.Platforms[1].Message}
+	if diff := cmp.Diff([]string{"AgenciesResolved is false.", "Available is false.", "AgenciesResolved is false."}, got); diff != "" {
+		t.Errorf("messages differ (-want +got):\n%s", diff)
 	}
 }
 

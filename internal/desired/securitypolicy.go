@@ -18,6 +18,8 @@ type PolicyInput struct {
 	Policy *v1alpha1.SecurityPolicy
 	// Portals that have the policy among their status.policies, or would.
 	Portals []v1alpha1.AgencyPortal
+	// AbsentAgencies are those that the newest spec names and that do not exist.
+	AbsentAgencies []policy.NamedAgencies
 	// Running is what runs; nil unless the newest spec is not in force yet.
 	Running *ImpactInput
 	// Bound is how much changes of all policies may stop without confirmation.

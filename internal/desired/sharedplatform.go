@@ -17,8 +17,8 @@ type PlatformInput struct {
 	// Policies are all SecurityPolicies.
 	Policies []v1alpha1.SecurityPolicy
 	Platform *v1alpha1.SharedPlatform
-	// Owner is the agency that owns the platform; nil when it doesn't exist.
-	Owner *v1alpha1.Agency
+	// AbsentAgencies are those that the spec names and that do not exist.
+	AbsentAgencies []policy.NamedAgencies
 	// Endpoint is the portal that provides it; empty for an external platform.
 	Endpoint PortalWithAgency
 	// DuplicateOf is the older platform with the same capability and scope.
@@ -43,10 +43,6 @@ func SharedPlatform(in PlatformInput) PlatformOutput {
 	if in.DuplicateOf != "" {
 		out.Unique = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonDuplicateOf,
 			Message: fmt.Sprintf("spec.capability: the older SharedPlatform %q has the same capability and scope; use that one, or state what differs.", in.DuplicateOf)}
-	}
-	if in.Owner == nil {
-		out.Available = &Blocker{Class: Waiting, Reason: v1alpha1.ReasonAgencyNotFound,
-			Message: fmt.Sprintf("spec.ownerRef.name: Agency %q does not exist; create it or correct the name.", spec.OwnerRef.Name)}
 	}
 	return out
 }

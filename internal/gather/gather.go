@@ -22,7 +22,9 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Agency reads what decides about an agency. Network policies that are not the
@@ -374,6 +376,28 @@ func wrap(what string, err error) error {
 }
 
 // get reads one object; nil when it does not exist. An empty name never exists.
+// absentAgencies returns those of the agencies that do not exist. One that cannot be
+// decoded exists.
+func absentAgencies(ctx context.Context, r client.Reader, all []policy.NamedAgencies) ([]policy.NamedAgencies, error) {
+	var out []policy.NamedAgencies
+	for _, n := range all {
+		absent := policy.NamedAgencies{Field: n.Field}
+		for _, name := range n.Agencies {
+			a, err := get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: string(name)})
+			if err != nil && !unreadable.IsUnreadable(err) {
+				return nil, fmt.Errorf("read agency: %w", err)
+			}
+			if a == nil && err == nil {
+				absent.Agencies = append(absent.Agencies, name)
+			}
+		}
+		if len(absent.Agencies) > 0 {
+			out = append(out, absent)
+		}
+	}
+	return out, nil
+}
+
 func get[T any, P interface {
 	*T
 	client.Object

@@ -42,7 +42,7 @@ const (
 
 	IndexPlatformType        = "spec.type"
 	IndexPlatformPortal      = "spec.endpoint.portal"
-	IndexPlatformOwner       = "spec.ownerRef.name"
+	IndexPlatformAgency      = "agencies"
 	IndexPlatformFingerprint = "fingerprint"
 )
 
@@ -120,7 +120,9 @@ func registerSharing(ctx context.Context, indexer client.FieldIndexer) error {
 			return []string{string(ref.Namespace) + "/" + string(ref.Name)}
 		}),
 		platform(IndexPlatformType, func(p *v1alpha1.SharedPlatformSpec) string { return string(p.Type) }),
-		platform(IndexPlatformOwner, func(p *v1alpha1.SharedPlatformSpec) string { return string(p.OwnerRef.Name) }),
+		indexer.IndexField(ctx, &v1alpha1.SharedPlatform{}, IndexPlatformAgency, func(o client.Object) []string {
+			return agencyNames(policy.AgenciesOfPlatform(&o.(*v1alpha1.SharedPlatform).Spec))
+		}),
 		platform(IndexPlatformPortal, func(p *v1alpha1.SharedPlatformSpec) string {
 			if p.Endpoint.Portal == nil {
 				return ""
@@ -129,6 +131,16 @@ func registerSharing(ctx context.Context, indexer client.FieldIndexer) error {
 		}),
 		platform(IndexPlatformFingerprint, func(p *v1alpha1.SharedPlatformSpec) string { return policy.Fingerprint(p.Capability, p.Scope) }),
 	)
+}
+
+// agencyNames returns the names of agencies, each once.
+func agencyNames(all []policy.NamedAgencies) []string {
+	var out []string
+	for _, n := range all {
+		out = append(out, strings(n.Agencies)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // LevelKey is a security level as a key of IndexPortalLevel.

@@ -24,6 +24,11 @@ func SecurityPolicy(ctx context.Context, r client.Reader, s settings.Settings, n
 		return in, fmt.Errorf("list portals of policy: %w", err)
 	}
 	in.Portals = portals.Items
+	absent, err := absentAgencies(ctx, r, policy.AgenciesOfPolicy(&p.Spec))
+	if err != nil {
+		return in, err
+	}
+	in.AbsentAgencies = absent
 	if !policy.Pending(p) {
 		return in, nil
 	}

@@ -136,8 +136,8 @@ func SharedPlatform(ctx context.Context, r client.Reader, s settings.Settings, p
 	if in.Policies, err = policies(ctx, r); err != nil {
 		return in, err
 	}
-	if in.Owner, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: string(p.Spec.OwnerRef.Name)}); err != nil {
-		return in, fmt.Errorf("read owner: %w", err)
+	if in.AbsentAgencies, err = absentAgencies(ctx, r, policy.AgenciesOfPlatform(&p.Spec)); err != nil {
+		return in, err
 	}
 	ref, err := referenced(ctx, r, p)
 	if err != nil {

@@ -30,6 +30,11 @@ func SecurityPolicy(in desired.PolicyInput, out desired.PolicyOutput, res apply.
 	p.Status.Violators = out.Violators[:min(len(out.Violators), maxViolators)]
 	p.Status.InForce, p.Status.UsedAcceptance = out.InForce, out.Used
 	p.Status.Impact, p.Status.RecentStops = impactOf(out.Held), out.Recent
+	agenciesResolved(set, in.AbsentAgencies)
+	remarks := nobody(out)
+	if absent := policy.AbsentMessage(in.AbsentAgencies); absent != "" {
+		remarks = " " + absent
+	}
 	how := moving
 	switch {
 	case !applied(set, v1alpha1.ConditionEnforced, res, err):
@@ -40,10 +45,10 @@ func SecurityPolicy(in desired.PolicyInput, out desired.PolicyOutput, res apply.
 		set.False(v1alpha1.ConditionReady, v1alpha1.ReasonImpactHeld, heldMessage(p, out, in.Bound))
 	case p.Spec.Mode == v1alpha1.ModeAudit:
 		set.False(v1alpha1.ConditionEnforced, v1alpha1.ReasonAuditing, "spec.mode is Audit: violations are reported and do not block.")
-		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonAuditing, "Violations are reported."+nobody(out))
+		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonAuditing, "Violations are reported."+remarks)
 	default:
 		set.True(v1alpha1.ConditionEnforced, v1alpha1.ReasonEnforcing, "Violations block.")
-		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonEnforcing, "Violations block."+nobody(out))
+		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonEnforcing, "Violations block."+remarks)
 	}
 	if err == nil && len(res.Conflicts) > 0 {
 		how = stalled

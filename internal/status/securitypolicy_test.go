@@ -12,6 +12,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/policy"
 )
 
 func policyWith(mode v1alpha1.PolicyMode, res apply.Result, err error) *v1alpha1.SecurityPolicy {
@@ -27,9 +28,9 @@ func TestSecurityPolicy(t *testing.T) {
 		mode v1alpha1.PolicyMode
 		want summary
 	}{
-		{"enforced", v1alpha1.ModeEnforce, summary{map[string]string{"Enforced": "True Enforcing", "Ready": "True Enforcing"}, kstatus.CurrentStatus}},
-		{"mode unset enforces", "", summary{map[string]string{"Enforced": "True Enforcing", "Ready": "True Enforcing"}, kstatus.CurrentStatus}},
-		{"audited", v1alpha1.ModeAudit, summary{map[string]string{"Enforced": "False Auditing", "Ready": "True Auditing"}, kstatus.CurrentStatus}},
+		{"enforced", v1alpha1.ModeEnforce, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "True Enforcing", "Ready": "True Enforcing"}, kstatus.CurrentStatus}},
+		{"mode unset enforces", "", summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "True Enforcing", "Ready": "True Enforcing"}, kstatus.CurrentStatus}},
+		{"audited", v1alpha1.ModeAudit, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "False Auditing", "Ready": "True Auditing"}, kstatus.CurrentStatus}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -49,6 +50,22 @@ func TestSecurityPolicyCounts(t *testing.T) {
 	got := []int32{p.Status.Matched, p.Status.Compliant, p.Status.Violating}
 	if diff := cmp.Diff([]int32{3, 2, 1}, got); diff != "" {
 		t.Errorf("matched, compliant, violating differ (-want +got):\n%s", diff)
+	}
+}
+
+// TestPolicyOfUnknownAgencies: a policy that names agencies that do not exist is ready,
+// so that agencies can come after it, and says so in a condition and in Ready.
+func TestPolicyOfUnknownAgencies(t *testing.T) {
+	for mode, reason := range map[v1alpha1.PolicyMode]string{v1alpha1.ModeAudit: v1alpha1.ReasonAuditing, v1alpha1.ModeEnforce: v1alpha1.ReasonEnforcing} {
+		p := &v1alpha1.SecurityPolicy{Spec: v1alpha1.SecurityPolicySpec{Mode: mode}}
+		in := desired.PolicyInput{Policy: p, AbsentAgencies: []policy.NamedAgencies{{Field: "spec.selector.agencies", Agencies: []v1alpha1.AgencyName{"finanse"}}}}
+		SecurityPolicy(in, desired.SecurityPolicy(in), apply.Result{}, nil)
+		assertMessage(t, p, v1alpha1.ConditionReady, `spec.selector.agencies: there is no Agency "finanse"`, "correct it, or create the agency")
+		assertMessage(t, p, v1alpha1.ConditionAgenciesResolved, `spec.selector.agencies: there is no Agency "finanse"`)
+		ready, resolved := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAgenciesResolved)
+		if ready.Status != metav1.ConditionTrue || ready.Reason != reason || resolved.Status != metav1.ConditionFalse || resolved.Reason != v1alpha1.ReasonAgencyNotFound {
+			t.Errorf("%s: Ready is %s %s, AgenciesResolved is %s %s", mode, ready.Status, ready.Reason, resolved.Status, resolved.Reason)
+		}
 	}
 }
 

@@ -79,7 +79,12 @@ func SharedPlatform(in desired.PlatformInput, out desired.PlatformOutput) {
 	} else {
 		set.True(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, "The endpoint can be used.")
 	}
+	agenciesResolved(set, in.AbsentAgencies)
 	set.Summarise(v1alpha1.ConditionUnique, v1alpha1.ConditionAvailable)
+	if b := out.Available; out.Unique == nil && b != nil && b.Class == desired.Waiting && p.DeletionTimestamp == nil {
+		// What it waits for may be delivered after it, by somebody who waits for Ready.
+		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonCatalogued, "The platform is in the catalogue and can't be used yet. "+b.Message)
+	}
 	finish(&p.Status.StatusBase, set, how)
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
@@ -171,25 +172,36 @@ func TestDataService(t *testing.T) {
 
 func TestSharedPlatform(t *testing.T) {
 	twice := &desired.Blocker{Class: desired.Terminal, Reason: v1alpha1.ReasonDuplicateOf, Message: "spec.capability: so."}
+	outside := &desired.Blocker{Class: desired.Terminal, Reason: v1alpha1.ReasonOutsideNetworks, Message: "so."}
 	gone := &desired.Blocker{Class: desired.Waiting, Reason: v1alpha1.ReasonPlatformUnavailable, Message: "so."}
 	tests := []struct {
-		name string
-		out  desired.PlatformOutput
-		want summary
+		name   string
+		out    desired.PlatformOutput
+		absent []policy.NamedAgencies
+		want   summary
 	}{
-		{"ready", desired.PlatformOutput{}, summary{map[string]string{"Unique": "True Unique", "Available": "True Available", "Ready": "True Ready"}, kstatus.CurrentStatus}},
-		{"duplicate", desired.PlatformOutput{Unique: twice}, summary{map[string]string{"Unique": "False DuplicateOf", "Available": "True Available", "Ready": "False DuplicateOf", "Stalled": "True DuplicateOf"}, kstatus.FailedStatus}},
-		{"unavailable", desired.PlatformOutput{Available: gone}, summary{map[string]string{"Unique": "True Unique", "Available": "False PlatformUnavailable", "Ready": "False PlatformUnavailable", "Reconciling": "True PlatformUnavailable"}, kstatus.InProgressStatus}},
+		{"ready", desired.PlatformOutput{}, nil, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Unique": "True Unique", "Available": "True Available", "Ready": "True Ready"}, kstatus.CurrentStatus}},
+		{"duplicate", desired.PlatformOutput{Unique: twice}, nil, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Unique": "False DuplicateOf", "Available": "True Available", "Ready": "False DuplicateOf", "Stalled": "True DuplicateOf"}, kstatus.FailedStatus}},
+		{"unavailable", desired.PlatformOutput{Available: gone}, nil, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Unique": "True Unique", "Available": "False PlatformUnavailable", "Ready": "True Catalogued"}, kstatus.CurrentStatus}},
+		{"unavailable for good", desired.PlatformOutput{Available: outside}, nil, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Unique": "True Unique", "Available": "False OutsideNetworks", "Ready": "False OutsideNetworks", "Reconciling": "True OutsideNetworks"}, kstatus.InProgressStatus}},
+		{"duplicate that is unavailable", desired.PlatformOutput{Unique: twice, Available: gone}, nil, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Unique": "False DuplicateOf", "Available": "False PlatformUnavailable", "Ready": "False DuplicateOf", "Stalled": "True DuplicateOf"}, kstatus.FailedStatus}},
+		{"unknown agency", desired.PlatformOutput{}, []policy.NamedAgencies{{Field: "spec.ownerRef.name", Agencies: []v1alpha1.AgencyName{"x"}}},
+			summary{map[string]string{"AgenciesResolved": "False AgencyNotFound", "Unique": "True Unique", "Available": "True Available", "Ready": "True Ready"}, kstatus.CurrentStatus}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Generation: generation}}
-			SharedPlatform(desired.PlatformInput{Platform: p, Consumers: 3}, tt.out)
+			SharedPlatform(desired.PlatformInput{Platform: p, Consumers: 3, AbsentAgencies: tt.absent}, tt.out)
 			assertStatus(t, p, tt.want)
 			if p.Status.Consumers != 3 {
 				t.Errorf("%d consumers", p.Status.Consumers)
 			}
 		})
+	}
+	p := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Generation: generation, DeletionTimestamp: &metav1.Time{Time: time.Unix(1, 0)}}}
+	SharedPlatform(desired.PlatformInput{Platform: p}, desired.PlatformOutput{Available: gone})
+	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady); c.Status != metav1.ConditionFalse {
+		t.Errorf("a platform that is being deleted is ready: %s", c.Message)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/policy"
 )
 
 // finish adds the kstatus conditions and stores the list.
@@ -133,6 +134,16 @@ func applied(set *conditions.Set, condition string, res apply.Result, err error)
 }
 
 // setBlocker puts a blocker into a condition.
+// agenciesResolved reports whether the agencies that a standard or a platform names
+// exist. Ready does not rest on it: those come before agencies.
+func agenciesResolved(set *conditions.Set, absent []policy.NamedAgencies) {
+	if len(absent) == 0 {
+		set.True(v1alpha1.ConditionAgenciesResolved, v1alpha1.ReasonAgenciesResolved, "Every agency that the spec names exists.")
+		return
+	}
+	set.False(v1alpha1.ConditionAgenciesResolved, v1alpha1.ReasonAgencyNotFound, policy.AbsentMessage(absent))
+}
+
 func setBlocker(set *conditions.Set, condition string, b *desired.Blocker) {
 	set.False(condition, b.Reason, b.Message)
 }

@@ -283,7 +283,7 @@ func TestPlatformAndServiceStayApart(t *testing.T) {
 	wantPolicies(t, link, 2)
 	portal := harness.Portal(p.provider, "serves")
 	merge(t, portal, fmt.Sprintf(`{"spec":{"providesPlatforms":[%q]}}`, platform.Name))
-	env.WaitReady(t, platform)
+	env.WaitCondition(t, platform, v1alpha1.ConditionAvailable, metav1.ConditionTrue, v1alpha1.ReasonAvailable)
 	wantPolicies(t, link, 0)
 	reason(t, link, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonPortalIsPlatform)
 	env.WaitCondition(t, p.service, v1alpha1.ConditionPublished, metav1.ConditionFalse, v1alpha1.ReasonPortalIsPlatform)
@@ -320,7 +320,8 @@ func TestSharingIsSilent(t *testing.T) {
 		p.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: v1alpha1.ObjectName(platform.Name)}}
 	})
 	env.Create(t, waiting, platform, user)
-	env.WaitReady(t, link, approval, platform, user)
+	env.WaitReady(t, link, approval, user)
+	env.WaitCondition(t, platform, v1alpha1.ConditionAvailable, metav1.ConditionTrue, v1alpha1.ReasonAvailable)
 	wantPolicies(t, link, 2)
 	op.WaitQuiet(t, 4*time.Second)
 
