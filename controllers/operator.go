@@ -46,6 +46,8 @@ type Operator struct {
 	// unreadable knows the objects that the caches leave out.
 	unreadable *unreadable.Registry
 	leads      atomic.Int64 // since when, in Unix nanoseconds; 0 before that
+	// namespace of the ServiceAccount that the operator runs as; empty for none.
+	namespace string
 	// definitions knows how the served kinds differ from those of this build.
 	definitions *definitions
 }

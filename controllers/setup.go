@@ -137,7 +137,7 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	}
 	live := liveReader{mgr.GetAPIReader()}
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: live}
-	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: live, Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {
+	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: live, Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s, Namespace: mgr.namespace, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up agency controller: %w", err)
 	}
 	if err := (&securitypolicy.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {

@@ -22,6 +22,9 @@ import (
 // Nothing is stored.
 const triedAgency = "start-check"
 
+// serviceAccountUser begins the user name of every ServiceAccount.
+const serviceAccountUser = "system:serviceaccount:"
+
 // checkStart ends a start that could do harm or nothing at all: the definitions
 // of the platform must have every field that the operator writes, and the
 // admission policies must know the operator by the name that it has.
@@ -41,7 +44,10 @@ func (o *Operator) checkStart(ctx context.Context) error {
 		}
 		return fmt.Errorf("the operator does not start: %w", err)
 	}
-	if err := o.persist(ctx, "find out whether admission knows it", func(ctx context.Context) error { return checkIdentity(ctx, c) }); err != nil {
+	if err := o.persist(ctx, "find out whether admission knows it", func(ctx context.Context) (err error) {
+		o.namespace, err = checkIdentity(ctx, c)
+		return err
+	}); err != nil {
 		return err
 	}
 	var kinds []schema.GroupVersionKind
@@ -67,28 +73,34 @@ func missingRight(err error, rights string) error {
 
 // checkIdentity tries, without storing anything, what only the operator may do
 // in the eyes of the admission policies. They name its user in their
-// expressions, which tools that rename or move objects do not see.
-func checkIdentity(ctx context.Context, c client.Client) error {
+// expressions, which tools that rename or move objects do not see. It returns the
+// namespace of the ServiceAccount that the operator runs as; empty when it runs as
+// none.
+func checkIdentity(ctx context.Context, c client.Client) (namespace string, err error) {
 	user := "unknown to itself"
 	var review authenticationv1.SelfSubjectReview
 	// Who it is only words the answer.
 	if err := c.Create(ctx, &review); err == nil {
 		user = review.Status.UserInfo.Username
+		namespace, _, _ = strings.Cut(strings.TrimPrefix(user, serviceAccountUser), ":")
+	}
+	if !strings.HasPrefix(user, serviceAccountUser) {
+		namespace = ""
 	}
 	ns := &corev1.Namespace{}
 	ns.Name = names.Namespace(triedAgency)
 	ns.Labels = map[string]string{names.LabelAgency: triedAgency, names.LabelManagedBy: names.ManagedBy}
-	err := c.Create(ctx, ns, client.DryRunAll)
+	err = c.Create(ctx, ns, client.DryRunAll)
 	switch {
 	case err == nil, apierrors.IsAlreadyExists(err):
-		return nil
+		return namespace, nil
 	case byAdmission(err):
-		return fmt.Errorf("the operator does not start: admission refuses that it creates an agency's namespace. It runs as %s; config/admission names another service account or namespace when an overlay "+
+		return "", fmt.Errorf("the operator does not start: admission refuses that it creates an agency's namespace. It runs as %s; config/admission names another service account or namespace when an overlay "+
 			"renamed or moved the operator: build the overlay with config/components/operator-identity, as config/samples/overlay does, and apply it again: %w", user, err)
 	case apierrors.IsForbidden(err):
-		return missingRight(err, fmt.Sprintf("create on namespaces, as %s", user))
+		return "", missingRight(err, fmt.Sprintf("create on namespaces, as %s", user))
 	default:
-		return fmt.Errorf("try to create an agency's namespace: %w", err)
+		return "", fmt.Errorf("try to create an agency's namespace: %w", err)
 	}
 }
 

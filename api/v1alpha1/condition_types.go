@@ -22,6 +22,9 @@ const (
 	// agency's namespace changes. Its time is that of the last change, which its
 	// message names. Ready does not rest on it.
 	ConditionRightsChanged = "RightsChanged"
+	// ConditionAuthority is true for the agency of the coordinating authority, and
+	// absent for all others.
+	ConditionAuthority = "Authority"
 	// ConditionRightsConfirmed is true while no right that an agency's spec asks for
 	// waits for a second person.
 	ConditionRightsConfirmed = "RightsConfirmed"
@@ -123,6 +126,10 @@ const (
 	ReasonNoPersonalData = "NoPersonalData"
 	// ReasonNothingWaits: the agency holds personal data, and nothing that its spec asks for waits.
 	ReasonNothingWaits = "NothingWaits"
+	// ReasonOperatorsAccount: accounts of the operator's own namespace are named and get no rights.
+	ReasonOperatorsAccount = "OperatorsAccount"
+	// ReasonCoordinatingAuthority: the operator's settings name the agency as the coordinating authority.
+	ReasonCoordinatingAuthority = "CoordinatingAuthority"
 	// ReasonConfirmationMissing: rights wait for a second person's confirmation.
 	ReasonConfirmationMissing = "ConfirmationMissing"
 	// ReasonConfirmationStale: rights wait, and what was confirmed is another change.

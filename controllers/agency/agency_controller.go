@@ -3,6 +3,7 @@ package agency
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,6 +43,8 @@ type Reconciler struct {
 	Canaries cache.Cache
 	Applier  *apply.Applier
 	Settings settings.Settings
+	// Namespace that the operator itself runs in; empty for none.
+	Namespace string
 	// Now is the clock.
 	Now func() time.Time
 	// Events takes what changes about who has rights; nil for none.
@@ -92,9 +95,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesRawSource(source.Kind(r.Foreign, client.Object(&networkingv1.NetworkPolicy{}), watches.MapLater(agencyOfNamespace))).
 		WatchesRawSource(source.Kind(r.Canaries, client.Object(&corev1.ResourceQuota{}), watches.MapLow(r.allAgencies), watches.Changed(desired.Counted))).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalPortal)))).
-		Watches(&v1alpha1.DataService{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.GateChanged(v1alpha1.ConditionPublished), watches.Changed(gather.PersonalService)))).
-		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalLink)))).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(r.agenciesOfData), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalPortal)))).
+		Watches(&v1alpha1.DataService{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionPublished))).
+		Watches(&v1alpha1.DataService{}, watches.MapLater(r.agenciesOfData), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalService)))).
+		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(r.agenciesOfLink), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalEnds)))).
+		Watches(&v1alpha1.SharedPlatform{}, watches.MapLater(carrierOf), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.DataSharingApproval{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
 		Complete(guard)
 }
@@ -127,7 +132,7 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 			return ctrl.Result{}, err
 		}
 	}
-	out := desired.Agency(in)
+	out, unsure := r.decide(ctx, &in)
 	var res apply.Result
 	if len(out.Objects) > 0 {
 		res, err = r.Applier.Apply(ctx, names.OwnerOf("Agency", a), a.Status.Inventory, out.Objects)
@@ -139,7 +144,27 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 			return ctrl.Result{RequeueAfter: unknownRetry}, nil
 		}
 	}
-	return ctrl.Result{RequeueAfter: res.RetryAfter()}, err
+	return ctrl.Result{RequeueAfter: res.RetryAfter()}, errors.Join(err, unsure)
+}
+
+// decide decides about an agency. A cache can be late, so before anybody gets
+// rights without a confirmation the API server itself is asked whether the agency
+// holds personal data. Without its answer nobody gets any, and the rest is done.
+func (r *Reconciler) decide(ctx context.Context, in *desired.AgencyInput) (desired.AgencyOutput, error) {
+	out := desired.Agency(*in)
+	if !out.Rights.Gives() || len(out.Objects) == 0 {
+		return out, nil
+	}
+	personal, err := gather.PersonalData(ctx, r.Live, true, r.Settings, in.Agency)
+	if err != nil {
+		in.HoldRights = true
+		return desired.Agency(*in), fmt.Errorf("ask the API server whether the agency holds personal data: %w", err)
+	}
+	if personal == "" {
+		return out, nil
+	}
+	in.PersonalData = personal
+	return desired.Agency(*in), nil
 }
 
 // gather reads what decides; when it can't, the status says so.
@@ -149,6 +174,6 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.Agency) (desired.Ag
 		status.LookupFailed(a.GetStatusBase(), a.Generation)
 		return in, fmt.Errorf("gather: %w", err)
 	}
-	in.Now = metav1.NewTime(r.Now())
+	in.OperatorNamespace, in.Now = r.Namespace, metav1.NewTime(r.Now())
 	return in, nil
 }

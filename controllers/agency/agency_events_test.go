@@ -1,6 +1,8 @@
 package agency
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +59,33 @@ func TestAnnounceWhatWaits(t *testing.T) {
 		got := announce(tt.before, tt.after)
 		if len(got) != tt.want || tt.want > 0 && (!got[0].Warning || got[0].Reason != "RightsAskedFor" || got[0].Note != tt.after.Status.Conditions[0].Message) {
 			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestNoNameIsCutOff: what does not fit one Event is told in several, whole.
+func TestNoNameIsCutOff(t *testing.T) {
+	for _, message := range []string{"", "short", strings.Repeat("x", noteSize), strings.Repeat("ầ", noteSize), strings.Repeat(`"a name", `, noteSize)} {
+		var got strings.Builder
+		events := told("R", "A", message)
+		for i, e := range events {
+			part := e.Note
+			if len(events) > 1 {
+				var ok bool
+				if part, ok = strings.CutPrefix(part, fmt.Sprintf("(%d of %d) ", i+1, len(events))); !ok {
+					t.Errorf("no number: %.30s", e.Note)
+				}
+			}
+			if len(e.Note) > 1024 || !e.Warning {
+				t.Errorf("%d bytes, warning %v", len(e.Note), e.Warning)
+			}
+			if strings.Contains(message, `", `) && i+1 < len(events) && !strings.HasSuffix(part, `", `) {
+				t.Errorf("a name is cut: %q", part[len(part)-20:])
+			}
+			got.WriteString(part)
+		}
+		if got.String() != message {
+			t.Errorf("%d bytes are told as %d", len(message), got.Len())
 		}
 	}
 }

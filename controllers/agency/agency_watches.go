@@ -2,6 +2,8 @@ package agency
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -60,4 +62,55 @@ func agencyOfNamespace(_ context.Context, o client.Object) []ctrl.Request {
 		return nil
 	}
 	return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: name}}}
+}
+
+// agenciesOfLink maps a link to those who have a part in it, and to the
+// authority.
+func (r *Reconciler) agenciesOfLink(_ context.Context, o client.Object) []ctrl.Request {
+	l, ok := o.(*v1alpha1.DataSharingLink)
+	if !ok {
+		return nil
+	}
+	return r.partiesOf([]v1alpha1.DataSharingLink{*l})
+}
+
+// agenciesOfData maps a portal or a data service to its agency, and to those who
+// have a part in a link to it: what it holds makes them hold personal data too.
+func (r *Reconciler) agenciesOfData(ctx context.Context, o client.Object) []ctrl.Request {
+	out := agencyOfNamespace(ctx, o)
+	if len(out) == 0 {
+		return nil
+	}
+	var links v1alpha1.DataSharingLinkList
+	err := r.Client.List(ctx, &links, client.MatchingFields{gather.IndexLinkProviderAgency: out[0].Name}, client.UnsafeDisableDeepCopy, unreadable.Skip)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Could not list links to an agency's data", "agency", out[0].Name)
+	}
+	if len(links.Items) == 0 {
+		return out
+	}
+	return append(out, r.partiesOf(links.Items)...)
+}
+
+func (r *Reconciler) partiesOf(links []v1alpha1.DataSharingLink) []ctrl.Request {
+	parties := map[string]bool{r.Settings.AuthorityAgency: true}
+	for i := range links {
+		for _, name := range gather.LinkAgencies(&links[i]) {
+			parties[name] = true
+		}
+	}
+	var out []ctrl.Request
+	for _, name := range slices.Sorted(maps.Keys(parties)) {
+		out = append(out, ctrl.Request{NamespacedName: client.ObjectKey{Name: name}})
+	}
+	return out
+}
+
+// carrierOf maps a sharing platform to the agency that carries its traffic.
+func carrierOf(_ context.Context, o client.Object) []ctrl.Request {
+	p, ok := o.(*v1alpha1.SharedPlatform)
+	if !ok || gather.Carrier(p) == "" {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: gather.Carrier(p)}}}
 }

@@ -40,7 +40,7 @@ func (r *Reconciler) departure(ctx context.Context, a *v1alpha1.Agency) (desired
 	if live.UID != a.UID {
 		return in, fmt.Errorf("read the agency: %w", apierrors.NewConflict(schema.GroupResource{Resource: "agencies"}, a.Name, fmt.Errorf("it is another one by now")))
 	}
-	in.Agency = &live
+	in.Agency, in.Authority = &live, live.Name == r.Settings.AuthorityAgency
 	var err error
 	if in.Namespace, err = r.ownNamespace(ctx, a); err != nil {
 		return in, err

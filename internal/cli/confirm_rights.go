@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -84,7 +83,7 @@ func (c Confirmation) refuse() error {
 	switch {
 	case p.RequestedBy == "":
 		return errors.New("nobody is named as asking for these rights: whoever wants them takes them out of the spec and adds them again with spec.rightsChange.requestedBy")
-	case strings.EqualFold(p.RequestedBy, c.user):
+	case policy.SamePerson(p.RequestedBy, c.user):
 		return fmt.Errorf("you are %s, who asks for these rights: another person must confirm them", c.user)
 	default:
 		return nil

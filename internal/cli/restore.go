@@ -8,6 +8,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -193,13 +194,25 @@ func (r *restorer) object(ctx context.Context, u *unstructured.Unstructured) {
 		_ = unstructured.SetNestedField(want.Object, r.user, "spec", "approver")
 		note = "closes its link: " + want.GetAnnotations()[AnnotationRestoredFrom]
 	}
+	if kind == "Agency" {
+		waits, err := onlyInForce(want, u)
+		if err != nil {
+			r.done(kind, name, "failed", "", err)
+			return
+		}
+		if len(waits) > 0 {
+			note = "rights wait, ask for them again: " + strings.Join(waits, ", ")
+		}
+	}
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(u.GroupVersionKind())
 	err := r.client.Get(ctx, client.ObjectKeyFromObject(u), live)
 	switch {
 	case apierrors.IsNotFound(err):
 		if kind == "Agency" {
-			note, err = r.adopt(ctx, want)
+			var adopts string
+			adopts, err = r.adopt(ctx, want)
+			note = joinNotes(adopts, note)
 		} else {
 			err = nil
 		}
@@ -212,10 +225,10 @@ func (r *restorer) object(ctx context.Context, u *unstructured.Unstructured) {
 		r.done(kind, name, "created", note, err)
 	case err != nil:
 		r.done(kind, name, "failed", "", err)
-	case r.same(ctx, live, want):
-		r.done(kind, name, "unchanged", "", r.write(func() error { return r.status(ctx, u) }))
+	case r.same(ctx, live, want) || kind == "Agency" && r.same(ctx, live, fresh(u)):
+		r.done(kind, name, "unchanged", note, r.write(func() error { return r.status(ctx, u) }))
 	default:
-		r.conflict(kind, name, "the cluster has another one of this name", func() error {
+		r.conflict(kind, name, joinNotes("the cluster has another one of this name", note), func() error {
 			replaced := live.DeepCopy()
 			replaced.Object["spec"] = want.Object["spec"]
 			return errors.Join(r.client.Update(ctx, replaced), r.status(ctx, u))

@@ -15,7 +15,9 @@ import (
 // AgencyInput is everything that decides about an agency.
 type AgencyInput struct {
 	Settings settings.Settings
-	Agency   *v1alpha1.Agency
+	// OperatorNamespace is where the operator itself runs; empty for nowhere.
+	OperatorNamespace string
+	Agency            *v1alpha1.Agency
 	// Parent is the agency that parentRef names; nil when it doesn't exist.
 	Parent *v1alpha1.Agency
 	// CodeHolder is the older agency that holds the same code; empty for none.
@@ -48,6 +50,9 @@ type AgencyInput struct {
 	// PersonalData names one thing that shows that the agency holds personal data
 	// or stricter; empty when nothing does.
 	PersonalData string
+	// HoldRights is true when it is not known whether the agency holds personal
+	// data: nobody gets rights in this round.
+	HoldRights bool
 	// Now is when the round began.
 	Now metav1.Time
 }

@@ -2,22 +2,19 @@ package desired
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // mustConfirm reports whether a second person must confirm what a spec adds to
-// the rights. Not while the agency is made and there is nothing in it to look at;
-// otherwise whenever it holds personal data. What waited once goes on waiting: who
-// may relabel the data does not decide with that who may read it.
+// the rights: whenever the agency holds personal data, also a new one, since what
+// is shared can be there before the agency is. What waited once goes on waiting:
+// who may relabel the data does not decide with that who may read it.
 func mustConfirm(in AgencyInput, added v1alpha1.AgencyRights) bool {
-	a := in.Agency
-	if a.Status.Rights == nil && a.Status.Namespace == "" && in.Namespace == nil {
-		return false
-	}
-	return in.PersonalData != "" || a.Status.PendingRights != nil && !NoRights(common(a.Status.PendingRights.Added, added))
+	p := in.Agency.Status.PendingRights
+	return in.PersonalData != "" || p != nil && !NoRights(common(p.Added, added))
 }
 
 // pendingRights returns what waits and why, of what must be confirmed; nil when
@@ -41,8 +38,8 @@ func pendingRights(in AgencyInput, inForce v1alpha1.GrantedRights, added v1alpha
 	if reason == "" {
 		return nil, nil
 	}
-	return &p, &Blocker{Class: Waiting, Reason: reason, Message: fmt.Sprintf("spec: %s: nobody gets these rights before a second person confirms them, because the agency holds personal data (%s). %s To withdraw the request, take the names out of the spec.",
-		SayRights(added), personalData(in), remedy)}
+	return &p, &Blocker{Class: Waiting, Reason: reason, Message: fmt.Sprintf("spec: rights that wait (%d): %s: nobody gets these rights before a second person confirms them, because the agency holds personal data (%s). %s To withdraw the request, take the names out of the spec.",
+		len(RightsList(added)), SayRights(added), personalData(in), remedy)}
 }
 
 // unconfirmed says what is missing for a confirmation of a hash; an empty reason
@@ -53,11 +50,11 @@ func unconfirmed(a *v1alpha1.Agency, by v1alpha1.RightsChange, hash string) (rea
 	case by.RequestedBy == "":
 		return v1alpha1.ReasonRequesterMissing, "Nobody is named as asking: take the names out of the spec, and whoever wants them adds them again with spec.rightsChange.requestedBy, set to the own user name."
 	case by.ConfirmedBy == "":
-		return v1alpha1.ReasonConfirmationMissing, fmt.Sprintf("Asked for by %s. %s", by.RequestedBy, confirm)
+		return v1alpha1.ReasonConfirmationMissing, fmt.Sprintf("Asked for by %s. %s", text.Quote(by.RequestedBy), confirm)
 	case by.ConfirmedHash != hash:
-		return v1alpha1.ReasonConfirmationStale, fmt.Sprintf("Asked for by %s; spec.rightsChange.confirmedHash is for another change. %s", by.RequestedBy, confirm)
-	case strings.EqualFold(by.RequestedBy, by.ConfirmedBy):
-		return v1alpha1.ReasonSameApprover, fmt.Sprintf("Asked for and confirmed by %s, who is one person. %s", by.RequestedBy, confirm)
+		return v1alpha1.ReasonConfirmationStale, fmt.Sprintf("Asked for by %s; spec.rightsChange.confirmedHash is for another change. %s", text.Quote(by.RequestedBy), confirm)
+	case policy.SamePerson(by.RequestedBy, by.ConfirmedBy):
+		return v1alpha1.ReasonSameApprover, fmt.Sprintf("Asked for and confirmed by %s, who is one person. %s", text.Quote(by.RequestedBy), confirm)
 	default:
 		return "", ""
 	}

@@ -51,9 +51,13 @@ func TestRightsWaitForASecondPerson(t *testing.T) {
 	}{
 		"nothing confirmed": {func(AgencyInput) {}, groups{"b"}, v1alpha1.ReasonConfirmationMissing},
 		"confirmed":         {func(in AgencyInput) { confirmAs(in, "lan", observe(in).Pending.Hash) }, groups{"b", "c"}, ""},
-		"by who asks":       {func(in AgencyInput) { confirmAs(in, "MAI", observe(in).Pending.Hash) }, groups{"b"}, v1alpha1.ReasonSameApprover},
-		"another hash":      {func(in AgencyInput) { confirmAs(in, "lan", "sha256:0") }, groups{"b"}, v1alpha1.ReasonConfirmationStale},
-		"nobody asks":       {func(in AgencyInput) { in.Agency.Spec.RightsChange = nil }, groups{"b"}, v1alpha1.ReasonRequesterMissing},
+		"by the same name, encoded otherwise": {func(in AgencyInput) {
+			in.Agency.Spec.RightsChange.RequestedBy = "tr\u1ea7n"
+			confirmAs(in, "tra\u0302\u0300n", observe(in).Pending.Hash)
+		}, groups{"b"}, v1alpha1.ReasonSameApprover},
+		"by who asks":  {func(in AgencyInput) { confirmAs(in, "MAI", observe(in).Pending.Hash) }, groups{"b"}, v1alpha1.ReasonSameApprover},
+		"another hash": {func(in AgencyInput) { confirmAs(in, "lan", "sha256:0") }, groups{"b"}, v1alpha1.ReasonConfirmationStale},
+		"nobody asks":  {func(in AgencyInput) { in.Agency.Spec.RightsChange = nil }, groups{"b"}, v1alpha1.ReasonRequesterMissing},
 		"asked for by another": {func(in AgencyInput) {
 			confirmAs(in, "lan", observe(in).Pending.Hash)
 			in.Agency.Spec.RightsChange.RequestedBy = "an"
@@ -94,7 +98,7 @@ func TestRightsWaitForASecondPerson(t *testing.T) {
 			if got := policy.HashRights(in.Agency.UID, r.Record, *r.Pending); got != r.Pending.Hash {
 				t.Errorf("the status stands for %s, and shows %s", got, r.Pending.Hash)
 			}
-			if !strings.HasPrefix(r.Waits.Message, "spec: adminGroups ") || !strings.Contains(r.Waits.Message, in.PersonalData) {
+			if !strings.HasPrefix(r.Waits.Message, "spec: rights that wait (") || !strings.Contains(r.Waits.Message, in.PersonalData) {
 				t.Errorf("message: %s", r.Waits.Message)
 			}
 			if again := observe(in); again.Pending.Hash != r.Pending.Hash || again.Changed() {
@@ -123,9 +127,9 @@ func givenTakenAsked(in AgencyInput) {
 	in.Agency.Spec.AdminGroups = groups{"b", "c"}
 }
 
-// TestRightsThatWaitForNobody: additions are free where there is no personal data
-// and while an agency is made. A record or a namespace shows that it is not, and a
-// status that is lost is no way around.
+// TestRightsThatWaitForNobody: additions are free where there is no personal data,
+// also while an agency is made, and nowhere else. A status that is lost is no way
+// around.
 func TestRightsThatWaitForNobody(t *testing.T) {
 	bound := rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: AdminBinding, Namespace: names.Namespace("health"), Labels: map[string]string{names.LabelOwnerUID: "a-1"}},
@@ -135,9 +139,13 @@ func TestRightsThatWaitForNobody(t *testing.T) {
 		change func(*AgencyInput)
 		want   groups
 	}{
-		"personal":         {func(*AgencyInput) {}, groups{"b"}},
-		"not personal":     {func(in *AgencyInput) { in.PersonalData = "" }, groups{"b", "c"}},
-		"new":              {func(in *AgencyInput) { in.Agency.Status, in.Namespace = v1alpha1.AgencyStatus{}, nil }, groups{"b", "c"}},
+		"personal":      {func(*AgencyInput) {}, groups{"b"}},
+		"not personal":  {func(in *AgencyInput) { in.PersonalData = "" }, groups{"b", "c"}},
+		"new, personal": {func(in *AgencyInput) { in.Agency.Status, in.Namespace = v1alpha1.AgencyStatus{}, nil }, groups{"b"}},
+		"new": {func(in *AgencyInput) {
+			in.Agency.Status, in.Namespace, in.Bindings, in.PersonalData = v1alpha1.AgencyStatus{}, nil, nil, ""
+		}, groups{"b", "c"}},
+		"not known":        {func(in *AgencyInput) { in.PersonalData, in.HoldRights = "", true }, groups{"b"}},
 		"no record":        {func(in *AgencyInput) { in.Agency.Status.Rights = nil }, groups{"b"}},
 		"no status":        {func(in *AgencyInput) { in.Agency.Status = v1alpha1.AgencyStatus{} }, groups{"b"}},
 		"no namespace":     {func(in *AgencyInput) { in.Namespace = nil }, groups{"b"}},

@@ -25,6 +25,8 @@ type DepartureInput struct {
 	// Namespace of the agency; nil when there is none of its own.
 	Namespace *corev1.Namespace
 	Contents  v1alpha1.AgencyContents
+	// Authority is true for the agency of the coordinating authority.
+	Authority bool
 	// Unknown is why the contents are not known; empty when they are.
 	Unknown []string
 }
@@ -47,6 +49,8 @@ func Departure(in DepartureInput) *Blocker {
 	}
 	c := in.Contents
 	switch {
+	case in.Authority && c.Approvals > 0:
+		return refused("it is the coordinating authority's and "+has(v1alpha1.AgencyContents{Approvals: c.Approvals})+", and what they suspend or reject would open again", "Whoever decided deletes the decisions first: kubectl -n "+names.Namespace(a.Name)+" get datasharingapprovals lists them.")
 	case a.Spec.DeletionPolicy == v1alpha1.DeletionDeletePortals && c.Children > 0:
 		return refused(has(v1alpha1.AgencyContents{Children: c.Children}), "Delete the child agencies first, or give them another parent.")
 	case a.Spec.DeletionPolicy == v1alpha1.DeletionDeletePortals:

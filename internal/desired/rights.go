@@ -2,6 +2,7 @@ package desired
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // AdminBinding is the RoleBinding of who writes in an agency's namespace.
@@ -32,7 +34,12 @@ type Rights struct {
 	Waits   *Blocker
 	// Confirmed is true when Added needed a confirmation and has it.
 	Confirmed bool
+	// Refused are accounts that get no rights whoever asks for them.
+	Refused []v1alpha1.ServiceAccountReference
 }
+
+// Gives reports whether somebody gets rights whom nobody confirmed.
+func (r Rights) Gives() bool { return !NoRights(r.Added) && !r.Confirmed }
 
 // Changed tells whether somebody gets or loses rights.
 func (r Rights) Changed() bool { return !NoRights(r.Added) || !NoRights(r.Removed) }
@@ -41,9 +48,10 @@ func (r Rights) Changed() bool { return !NoRights(r.Added) || !NoRights(r.Remove
 // the spec adds, as soon as that may be. What it takes away never waits.
 func rights(in AgencyInput) Rights {
 	asked, held := askedRights(in.Agency), heldRights(in)
-	r := Rights{InForce: common(held, asked)}
-	added := without(asked, held)
-	if !NoRights(added) {
+	r := Rights{Refused: operatorAccounts(in.OperatorNamespace, &asked)}
+	r.InForce = common(held, asked)
+	added := Without(asked, held)
+	if !NoRights(added) && !in.HoldRights {
 		needed := mustConfirm(in, added)
 		if needed {
 			r.Pending, r.Waits = pendingRights(in, recordOf(in, r.InForce), added)
@@ -54,8 +62,25 @@ func rights(in AgencyInput) Rights {
 	}
 	r.Record = recordOf(in, r.InForce)
 	before := rightsBefore(in)
-	r.Added, r.Removed = without(r.InForce, before), without(before, r.InForce)
+	r.Added, r.Removed = Without(r.InForce, before), Without(before, r.InForce)
+	if r.Waits == nil && len(r.Refused) > 0 {
+		r.Waits = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonOperatorsAccount, Message: fmt.Sprintf(
+			"spec.adminServiceAccounts: %s get no rights, because accounts of the operator's namespace could read the agency's Secrets then; take them out and name an account of the agency's own delivery.", quoted(accounts(r.Refused)))}
+	}
 	return r
+}
+
+// operatorAccounts takes the accounts of the operator's own namespace out of some
+// rights, and returns them.
+func operatorAccounts(namespace string, r *v1alpha1.AgencyRights) (out []v1alpha1.ServiceAccountReference) {
+	r.AdminServiceAccounts = slices.DeleteFunc(r.AdminServiceAccounts, func(a v1alpha1.ServiceAccountReference) bool {
+		own := a.Namespace == namespace
+		if own {
+			out = append(out, a)
+		}
+		return own
+	})
+	return out
 }
 
 // recordOf is the record of what is in force. Its time is later than that of the
@@ -63,7 +88,7 @@ func rights(in AgencyInput) Rights {
 func recordOf(in AgencyInput, inForce v1alpha1.AgencyRights) v1alpha1.GrantedRights {
 	since := in.Now.Rfc3339Copy()
 	if was := in.Agency.Status.Rights; was != nil {
-		if NoRights(without(inForce, was.AgencyRights)) && NoRights(without(was.AgencyRights, inForce)) {
+		if NoRights(Without(inForce, was.AgencyRights)) && NoRights(Without(was.AgencyRights, inForce)) {
 			return *was
 		}
 		if !was.Since.Before(&since) {
@@ -138,8 +163,8 @@ func sortedRights(r v1alpha1.AgencyRights) v1alpha1.AgencyRights {
 	return r
 }
 
-// without returns what of some rights is not among others.
-func without(r, others v1alpha1.AgencyRights) v1alpha1.AgencyRights {
+// Without returns what of some rights is not among others.
+func Without(r, others v1alpha1.AgencyRights) v1alpha1.AgencyRights {
 	return v1alpha1.AgencyRights{
 		AdminGroups:          minus(r.AdminGroups, others.AdminGroups),
 		AdminServiceAccounts: minus(r.AdminServiceAccounts, others.AdminServiceAccounts),
@@ -149,7 +174,7 @@ func without(r, others v1alpha1.AgencyRights) v1alpha1.AgencyRights {
 
 // common returns what of some rights is among others too.
 func common(r, others v1alpha1.AgencyRights) v1alpha1.AgencyRights {
-	return without(r, without(r, others))
+	return Without(r, Without(r, others))
 }
 
 func minus[T comparable](items, others []T) []T {
@@ -172,12 +197,12 @@ func RightsList(r v1alpha1.AgencyRights) []string {
 	return out
 }
 
-// SayRights lists whom rights name, by the field of the spec.
+// SayRights lists whom rights name, by the field of the spec, each between quotes.
 func SayRights(r v1alpha1.AgencyRights) string {
 	var out []string
 	for _, f := range rightsByField(r) {
 		if len(f.items) > 0 {
-			out = append(out, f.field+" "+strings.Join(f.items, ", "))
+			out = append(out, f.field+" "+quoted(f.items))
 		}
 	}
 	return strings.Join(out, "; ")
@@ -193,6 +218,14 @@ func rightsByField(r v1alpha1.AgencyRights) []fieldRights {
 	return []fieldRights{
 		{"adminGroups", texts(r.AdminGroups)}, {"adminServiceAccounts", accounts(r.AdminServiceAccounts)}, {"viewerGroups", texts(r.ViewerGroups)},
 	}
+}
+
+func quoted(items []string) string {
+	out := make([]string, len(items))
+	for i, item := range items {
+		out[i] = text.Quote(item)
+	}
+	return strings.Join(out, ", ")
 }
 
 func texts(groups []v1alpha1.GroupName) []string {

@@ -82,3 +82,23 @@ func TestAdminsWaitForCounts(t *testing.T) {
 		}
 	}
 }
+
+// TestOperatorsAccountsGetNoRights: an account of the operator's own namespace is
+// left out and taken away, whoever asked for it, and a finding says so.
+func TestOperatorsAccountsGetNoRights(t *testing.T) {
+	in := asking()
+	in.PersonalData, in.OperatorNamespace = "", "platform"
+	own, theirs := v1alpha1.ServiceAccountReference{Namespace: "platform", Name: "operator"}, v1alpha1.ServiceAccountReference{Namespace: "delivery", Name: "operator"}
+	in.Agency.Spec.AdminServiceAccounts = []v1alpha1.ServiceAccountReference{own, theirs}
+	in.Agency.Status.Rights.AdminServiceAccounts = []v1alpha1.ServiceAccountReference{own}
+	r := rights(in)
+	if diff := cmp.Diff([]v1alpha1.ServiceAccountReference{theirs}, r.InForce.AdminServiceAccounts); diff != "" {
+		t.Errorf("in force (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]v1alpha1.ServiceAccountReference{own}, r.Removed.AdminServiceAccounts); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+	if r.Waits == nil || r.Waits.Reason != v1alpha1.ReasonOperatorsAccount {
+		t.Errorf("finding: %+v", r.Waits)
+	}
+}

@@ -36,7 +36,9 @@ const (
 	IndexLinkConsumer       = "spec.consumer.portalRef.name"
 	IndexLinkService        = "provider"
 	IndexLinkProviderAgency = "spec.provider.agency"
-	IndexLinkRoute          = "spec.route"
+	// IndexLinkAgency has the agencies of all ends of a link.
+	IndexLinkAgency = "ends"
+	IndexLinkRoute  = "spec.route"
 
 	IndexApprovalLink = "spec.linkRef"
 
@@ -115,6 +117,7 @@ func registerSharing(ctx context.Context, indexer client.FieldIndexer) error {
 		}),
 		link(IndexLinkProviderAgency, func(l *v1alpha1.DataSharingLinkSpec) string { return string(l.Provider.Agency) }),
 		link(IndexLinkRoute, func(l *v1alpha1.DataSharingLinkSpec) string { return string(l.Route) }),
+		indexer.IndexField(ctx, &v1alpha1.DataSharingLink{}, IndexLinkAgency, func(o client.Object) []string { return LinkAgencies(o.(*v1alpha1.DataSharingLink)) }),
 		indexer.IndexField(ctx, &v1alpha1.DataSharingApproval{}, IndexApprovalLink, func(o client.Object) []string {
 			ref := o.(*v1alpha1.DataSharingApproval).Spec.LinkRef
 			return []string{string(ref.Namespace) + "/" + string(ref.Name)}

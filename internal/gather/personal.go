@@ -3,20 +3,27 @@ package gather
 import (
 	"context"
 	"fmt"
+	"slices"
+	stdstrings "strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
-// personalData names one thing that shows that an agency holds personal data or
+// PersonalData names one thing that shows that an agency holds personal data or
 // stricter, the first by kind and name; empty when nothing does. What runs counts
-// as well as what is asked for, and what cannot be read counts as personal.
-func personalData(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
-	for _, look := range []func(context.Context, client.Reader, *v1alpha1.Agency) (string, error){personalPortal, personalService, personalLink} {
+// as well as what is asked for, and what cannot be read counts as personal. The
+// API server itself has no indexes, so a live reader lists all links.
+func PersonalData(ctx context.Context, r client.Reader, live bool, s settings.Settings, a *v1alpha1.Agency) (string, error) {
+	links := func(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
+		return personalLink(ctx, r, live, s, a)
+	}
+	for _, look := range []func(context.Context, client.Reader, *v1alpha1.Agency) (string, error){personalPortal, personalService, links} {
 		found, err := look(ctx, r, a)
 		if unreadable.IsUnreadable(err) {
 			return "an object that the operator can't read", nil
@@ -66,30 +73,109 @@ func personalService(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (
 // PersonalService reports whether a data service shares personal data or stricter.
 func PersonalService(s *v1alpha1.DataService) bool { return policy.Protected(s.Spec.Classification) }
 
-// personalLink looks at the links of both sides: by their scopes, and, of those
-// that the agency asks for, by the other end as it is now.
-func personalLink(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
-	found := ""
-	for _, where := range []client.ListOption{client.InNamespace(names.Namespace(a.Name)), client.MatchingFields{IndexLinkProviderAgency: a.Name}} {
-		var list v1alpha1.DataSharingLinkList
-		if err := r.List(ctx, &list, where, unreadable.Strict, client.UnsafeDisableDeepCopy); err != nil {
-			return "", fmt.Errorf("list links: %w", err)
+// personalLink looks at the links that an agency has a part in: by their scopes,
+// and by what they ask for as it is now.
+func personalLink(ctx context.Context, r client.Reader, live bool, s settings.Settings, a *v1alpha1.Agency) (string, error) {
+	carrier, err := carries(ctx, r, live, a)
+	if err != nil {
+		return "", err
+	}
+	links, err := linksOf(ctx, r, live || a.Name == s.AuthorityAgency, carrier, a)
+	if err != nil {
+		return "", err
+	}
+	found, asked := "", map[v1alpha1.LinkProvider]bool{}
+	for i := range links {
+		l := &links[i]
+		if !hasPart(l, s, carrier, a) {
+			continue
 		}
-		for i := range list.Items {
-			l := &list.Items[i]
-			personal := PersonalLink(l)
-			if !personal && l.Namespace == names.Namespace(a.Name) {
-				var err error
+		personal, known := PersonalLink(l), string(l.Spec.Provider.Agency) == a.Name
+		if !personal && !known {
+			if personal, known = asked[l.Spec.Provider]; !known {
 				if personal, err = personalProvider(ctx, r, l); err != nil {
 					return "", err
 				}
+				asked[l.Spec.Provider] = personal
 			}
-			if personal {
-				found = firstName(found, l.Namespace+"/"+l.Name)
-			}
+		}
+		if personal {
+			found = firstName(found, l.Namespace+"/"+l.Name)
 		}
 	}
 	return named("DataSharingLink", found), nil
+}
+
+// linksOf lists the links among which are all that an agency has a part in.
+func linksOf(ctx context.Context, r client.Reader, all, carrier bool, a *v1alpha1.Agency) ([]v1alpha1.DataSharingLink, error) {
+	where := []client.ListOption{client.MatchingFields{IndexLinkAgency: a.Name}}
+	if carrier {
+		where = append(where, client.MatchingFields{IndexLinkRoute: string(v1alpha1.RoutePlatform)})
+	}
+	if all {
+		where = []client.ListOption{&client.ListOptions{}}
+	}
+	var out []v1alpha1.DataSharingLink
+	for _, option := range where {
+		var list v1alpha1.DataSharingLinkList
+		if err := r.List(ctx, &list, option, unreadable.Strict, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("list links: %w", err)
+		}
+		out = append(out, list.Items...)
+	}
+	return out, nil
+}
+
+// hasPart reports whether what flows over a link is in an agency's hands: it is
+// an end, or carries the traffic, or is the authority, which decides about it.
+func hasPart(l *v1alpha1.DataSharingLink, s settings.Settings, carrier bool, a *v1alpha1.Agency) bool {
+	return a.Name == s.AuthorityAgency || carrier && l.Spec.Route != v1alpha1.RouteDirect || slices.Contains(LinkAgencies(l), a.Name)
+}
+
+// carries reports whether a sharing platform is at a portal of an agency. Also
+// one that is not available: its portal can come back.
+func carries(ctx context.Context, r client.Reader, live bool, a *v1alpha1.Agency) (bool, error) {
+	opts := []client.ListOption{unreadable.Strict, client.UnsafeDisableDeepCopy}
+	if !live {
+		opts = append(opts, client.MatchingFields{IndexPlatformType: string(v1alpha1.PlatformDataSharing)})
+	}
+	var list v1alpha1.SharedPlatformList
+	if err := r.List(ctx, &list, opts...); err != nil {
+		return false, fmt.Errorf("list sharing platforms: %w", err)
+	}
+	return slices.ContainsFunc(list.Items, func(p v1alpha1.SharedPlatform) bool { return Carrier(&p) == a.Name }), nil
+}
+
+// Carrier names the agency of a sharing platform's portal; empty for none.
+func Carrier(p *v1alpha1.SharedPlatform) string {
+	if p.Spec.Type != v1alpha1.PlatformDataSharing || p.Spec.Endpoint.Portal == nil {
+		return ""
+	}
+	return string(p.Spec.Endpoint.Portal.Agency)
+}
+
+// LinkAgencies are the agencies of all ends of a link, as its spec asks for them
+// and as its scope has them, sorted.
+func LinkAgencies(l *v1alpha1.DataSharingLink) []string {
+	consumer, _ := names.AgencyOf(l.Namespace)
+	out := []string{consumer, string(l.Spec.Provider.Agency)}
+	if s := l.Status.Scope; s != nil {
+		out = append(out, string(s.Consumer.Agency), string(s.Provider.Agency))
+		if s.Via != nil {
+			out = append(out, string(s.Via.Agency))
+		}
+	}
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(name string) bool { return name == "" })
+}
+
+// PersonalEnds names the agencies of a link's ends while its scope has personal
+// data; empty otherwise.
+func PersonalEnds(l *v1alpha1.DataSharingLink) string {
+	if !PersonalLink(l) {
+		return ""
+	}
+	return stdstrings.Join(LinkAgencies(l), " ")
 }
 
 // PersonalLink reports whether the scope of a link has personal data or stricter.

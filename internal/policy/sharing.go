@@ -172,13 +172,13 @@ func Approvers(approvals []v1alpha1.DataSharingApproval, hash string) []string {
 
 // Separate reports whether every side can be spoken for by a person of its own:
 // one of each side's users, no two the same, and none of the excluded ones.
-// Letter case does not make another person.
+// See SamePerson.
 func Separate(excluded []string, sides ...[]string) bool {
 	if len(sides) == 0 {
 		return true
 	}
 	for _, user := range sides[0] {
-		if slices.ContainsFunc(excluded, func(e string) bool { return strings.EqualFold(e, user) }) {
+		if slices.ContainsFunc(excluded, func(e string) bool { return SamePerson(e, user) }) {
 			continue
 		}
 		if Separate(append(slices.Clone(excluded), user), sides[1:]...) {
@@ -187,6 +187,11 @@ func Separate(excluded []string, sides ...[]string) bool {
 	}
 	return false
 }
+
+// SamePerson reports whether two user names are taken for one person's: neither
+// letter case, nor how the same letters are encoded, nor what nobody sees makes
+// another person.
+func SamePerson(a, b string) bool { return text.Fold(a) == text.Fold(b) }
 
 // judge ranks one approval: the higher rank decides.
 func judge(a *v1alpha1.DataSharingApproval, hash string) (rank int, v Verdict) {

@@ -58,6 +58,8 @@ func TestSeparate(t *testing.T) {
 		{nil, []side{{"a"}, {"b"}}, true},
 		{nil, []side{{"a"}, {"a"}}, false},
 		{nil, []side{{"a"}, {"A"}}, false},
+		{nil, []side{{"tr\u1ea7n"}, {"TRa\u0302\u0300N"}}, false},
+		{nil, []side{{"an"}, {"a\u200bn"}}, false},
 		{nil, []side{{"a", "b"}, {"a"}}, true},
 		{nil, []side{{"a"}, {"a", "b"}}, true},
 		{side{"b"}, []side{{"a"}, {"a", "b"}}, false},

@@ -45,6 +45,9 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 		}
 		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist."+unbounded(in))
 	}
+	if a.Name == in.Settings.AuthorityAgency {
+		set.True(v1alpha1.ConditionAuthority, v1alpha1.ReasonCoordinatingAuthority, "The agency is the coordinating authority (authorityAgency of the operator's settings), so it is not deleted while decisions about links stand in its namespace.")
+	}
 	recordRights(set, in, out)
 	isolatedNamespace(set, in)
 	if out.Zones != nil {

@@ -1,11 +1,14 @@
 package status
 
 import (
+	"fmt"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // recordRights keeps who has rights in the namespace, and tells of changes. They
@@ -53,7 +56,7 @@ func confirmation(set *conditions.Set, in desired.AgencyInput, r desired.Rights)
 // RightsChange says who got and who lost rights, and who answers for that where
 // two people must.
 func RightsChange(a *v1alpha1.Agency, r desired.Rights) string {
-	message := "Rights in the agency's namespace changed."
+	message := fmt.Sprintf("Rights in the agency's namespace changed: %d added, %d removed.", len(desired.RightsList(r.Added)), len(desired.RightsList(r.Removed)))
 	if !desired.NoRights(r.Added) {
 		message += " Added: " + desired.SayRights(r.Added) + "."
 	}
@@ -61,7 +64,7 @@ func RightsChange(a *v1alpha1.Agency, r desired.Rights) string {
 		message += " Removed: " + desired.SayRights(r.Removed) + "."
 	}
 	if by := a.Spec.RightsChange; r.Confirmed && by != nil {
-		message += " Asked for by " + by.RequestedBy + ", confirmed by " + by.ConfirmedBy + "."
+		message += " Asked for by " + text.Quote(by.RequestedBy) + ", confirmed by " + text.Quote(by.ConfirmedBy) + "."
 	}
 	return message
 }

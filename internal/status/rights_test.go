@@ -26,15 +26,15 @@ func TestRightsAreAnnounced(t *testing.T) {
 		changed bool
 		says    []string
 	}{
-		{"a new agency", func() { a.Spec.AdminGroups = []v1alpha1.GroupName{"b", "a"} }, true, []string{"Added: adminGroups a, b."}},
-		{"the same in another order", func() { a.Spec.AdminGroups = []v1alpha1.GroupName{"a", "b"} }, false, []string{"Added: adminGroups a, b."}},
-		{"one for another", func() { a.Spec.AdminGroups = []v1alpha1.GroupName{"a", "c"} }, true, []string{"Added: adminGroups c.", "Removed: adminGroups b."}},
+		{"a new agency", func() { a.Spec.AdminGroups = []v1alpha1.GroupName{"b", "a"} }, true, []string{`Added: adminGroups "a", "b".`}},
+		{"the same in another order", func() { a.Spec.AdminGroups = []v1alpha1.GroupName{"a", "b"} }, false, []string{`Added: adminGroups "a", "b".`}},
+		{"one for another", func() { a.Spec.AdminGroups = []v1alpha1.GroupName{"a", "c"} }, true, []string{`Added: adminGroups "c".`, `Removed: adminGroups "b".`}},
 		{"a program", func() {
 			a.Spec.AdminServiceAccounts = []v1alpha1.ServiceAccountReference{{Namespace: "delivery", Name: "x"}}
-		}, true, []string{"Added: adminServiceAccounts delivery/x."}},
-		{"readers", func() { a.Spec.ViewerGroups = []v1alpha1.GroupName{"staff"} }, true, []string{"Added: viewerGroups staff."}},
-		{"nothing", func() {}, false, []string{"Added: viewerGroups staff."}},
-		{"nobody is left", func() { a.Spec.AdminGroups, a.Spec.AdminServiceAccounts, a.Spec.ViewerGroups = nil, nil, nil }, true, []string{"Removed: adminGroups a, c; adminServiceAccounts delivery/x; viewerGroups staff."}},
+		}, true, []string{`Added: adminServiceAccounts "delivery/x".`}},
+		{"readers", func() { a.Spec.ViewerGroups = []v1alpha1.GroupName{"staff"} }, true, []string{`Added: viewerGroups "staff".`}},
+		{"nothing", func() {}, false, []string{`Added: viewerGroups "staff".`}},
+		{"nobody is left", func() { a.Spec.AdminGroups, a.Spec.AdminServiceAccounts, a.Spec.ViewerGroups = nil, nil, nil }, true, []string{`Removed: adminGroups "a", "c"; adminServiceAccounts "delivery/x"; viewerGroups "staff".`}},
 	} {
 		before := a.DeepCopy()
 		step.change()

@@ -3,9 +3,11 @@ package harness
 import (
 	"context"
 	"fmt"
+	"testing"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -93,4 +95,30 @@ func (e *Env) LinkPolicies(ctx context.Context, l *v1alpha1.DataSharingLink) ([]
 		return nil, fmt.Errorf("list policies of the link: %w", err)
 	}
 	return out, nil
+}
+
+// CreateConfirmed creates an agency and, where its rights wait because data that it
+// has a part in is personal, confirms them as a second person.
+func (e *Env) CreateConfirmed(t *testing.T, a *v1alpha1.Agency) {
+	t.Helper()
+	a.Spec.RightsChange = &v1alpha1.RightsChange{RequestedBy: RequesterUser}
+	e.Create(t, a)
+	Eventually(t, func() error {
+		var got v1alpha1.Agency
+		if err := e.Admin.Get(t.Context(), client.ObjectKeyFromObject(a), &got); err != nil {
+			return err
+		}
+		if p := got.Status.PendingRights; p != nil && p.Hash != got.Spec.RightsChange.ConfirmedHash {
+			confirmed := got.DeepCopy()
+			confirmed.Spec.RightsChange.ConfirmedBy, confirmed.Spec.RightsChange.ConfirmedHash = AuthorityUser, p.Hash
+			if err := e.Admin.Patch(t.Context(), confirmed, client.MergeFrom(&got)); err != nil {
+				return err
+			}
+		}
+		if !meta.IsStatusConditionTrue(got.Status.Conditions, v1alpha1.ConditionReady) {
+			return fmt.Errorf("agency %s is not ready: %+v", a.Name, got.Status.Conditions)
+		}
+		return nil
+	})
+	e.WaitReady(t, a)
 }

@@ -473,9 +473,7 @@ func TestLinkRefusals(t *testing.T) {
 		wantPolicies(t, link, 2)
 	})
 	t.Run("the authority approves too", func(t *testing.T) {
-		mic := harness.Agency(authority, "C43")
-		env.Create(t, mic)
-		env.WaitReady(t, mic)
+		env.CreateConfirmed(t, harness.Agency(authority, "C43"))
 		merge(t, policy, `{"spec":{"dataSharing":{"requireAuthorityApprovalFor":["Personal"]}}}`)
 		wantPolicies(t, link, 0)
 		reason(t, link, v1alpha1.ConditionAuthorityApproved, v1alpha1.ReasonApprovalMissing)

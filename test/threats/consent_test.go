@@ -62,12 +62,22 @@ func TestThreat38_WhoAsksDoesNotApprove(t *testing.T) {
 	})
 }
 
+// newAuthority makes the authority's agency. There can be links to personal data of
+// other tests, so its rights can need a second person.
+func newAuthority(t *testing.T, name string) *v1alpha1.Agency {
+	t.Helper()
+	a := harness.Agency(settings.Default().AuthorityAgency, "", code(name, 6))
+	env.WaitGone(t, a.DeepCopy())
+	env.CreateConfirmed(t, a)
+	return a
+}
+
 // needsAuthority makes the authority's agency and has it asked for the link.
 func needsAuthority(t *testing.T, name string, s *shared, class v1alpha1.DataClassification) string {
 	t.Helper()
 	authority := settings.Default().AuthorityAgency
 	if err := env.Admin.Get(t.Context(), client.ObjectKey{Name: authority}, &v1alpha1.Agency{}); err != nil {
-		newAgency(t, authority, code(name, 6))
+		newAuthority(t, name)
 	}
 	env.Create(t, harness.Policy("authority-"+name, s.provider, func(p *v1alpha1.SecurityPolicy) {
 		p.Spec.DataSharing = &v1alpha1.DataSharingControl{RequireAuthorityApprovalFor: []v1alpha1.DataClassification{class}}

@@ -98,7 +98,7 @@ func TestThreat38_SecondPersonForRights(t *testing.T) {
 	patched(t, alice, a, ask("alice-t38r", "t38r-admins", "mallorys"))
 	hash := pending(t, a, v1alpha1.ReasonConfirmationMissing)
 	adminsStay(t, "t38r", "t38r-admins")
-	announced(t, a, "RightsAskedFor", "adminGroups mallorys", "alice-t38r", "AgencyPortal citizens", "kubectl gov confirm-rights t38r")
+	announced(t, a, "RightsAskedFor", `adminGroups "mallorys"`, "alice-t38r", "AgencyPortal citizens", "kubectl gov confirm-rights t38r")
 
 	t.Run("by the same person", func(t *testing.T) {
 		refused(t, "confirm the own request", alice.Patch(t.Context(), a.DeepCopy(), confirmation("alice-t38r", hash)), byAdminsPolicy)
@@ -136,12 +136,13 @@ func TestThreat38_SecondPersonForRights(t *testing.T) {
 	confirmed(t, bob, "t38r")
 	adminsAre(t, "t38r", "mallorys", "t38r-admins")
 	env.WaitReady(t, a)
-	announced(t, a, v1alpha1.ReasonRightsChanged, "Added: adminGroups mallorys.", "Asked for by alice-t38r, confirmed by bob-t38r.")
+	announced(t, a, v1alpha1.ReasonRightsChanged, `Added: adminGroups "mallorys".`, `Asked for by "alice-t38r", confirmed by "bob-t38r".`)
 	used := stored(t, a).Spec.RightsChange.ConfirmedHash
 
 	// The same change later is another one, and a confirmation is used up.
 	patched(t, alice, a, ask("alice-t38r", "t38r-admins"))
 	adminsAre(t, "t38r", "t38r-admins")
+	env.WaitReady(t, a)
 	patched(t, alice, a, ask("alice-t38r", "t38r-admins", "mallorys"))
 	again := pending(t, a, v1alpha1.ReasonConfirmationStale)
 	patched(t, alice, a, ask("alice-t38r", "t38r-admins"))

@@ -65,14 +65,14 @@ func admins(t *testing.T, agency string) []string {
 func TestRightsAreAnnounced(t *testing.T) {
 	op := operate(t)
 	a := newAgency(t, "t45", code("T45", 1))
-	announced(t, a, v1alpha1.ReasonRightsChanged, "Added: adminGroups t45-admins")
+	announced(t, a, v1alpha1.ReasonRightsChanged, `Added: adminGroups "t45-admins"`)
 	first := conditionOf(stored(t, a), v1alpha1.ConditionRightsChanged)
 	merge(t, a, `{"spec":{"adminGroups":["t45-admins","mallorys"]}}`)
-	announced(t, a, v1alpha1.ReasonRightsChanged, "Added: adminGroups mallorys.")
+	announced(t, a, v1alpha1.ReasonRightsChanged, `Added: adminGroups "mallorys".`)
 	merge(t, a, `{"spec":{"adminGroups":["t45-admins"]}}`)
-	announced(t, a, v1alpha1.ReasonRightsChanged, "Removed: adminGroups mallorys.")
+	announced(t, a, v1alpha1.ReasonRightsChanged, `Removed: adminGroups "mallorys".`)
 	last := conditionOf(stored(t, a), v1alpha1.ConditionRightsChanged)
-	if last.Status != metav1.ConditionTrue || last.LastTransitionTime.Before(&first.LastTransitionTime) || !strings.Contains(last.Message, "Removed: adminGroups mallorys.") {
+	if last.Status != metav1.ConditionTrue || last.LastTransitionTime.Before(&first.LastTransitionTime) || !strings.Contains(last.Message, `Removed: adminGroups "mallorys".`) {
 		t.Errorf("condition %+v, before %+v", last, first)
 	}
 	if got := strings.Join(admins(t, "t45"), " "); got != "t45-admins" {
@@ -80,7 +80,7 @@ func TestRightsAreAnnounced(t *testing.T) {
 	}
 	merge(t, a, `{"metadata":{"annotations":{"example.org/touched":"1"}}}`)
 	op.WaitQuiet(t, harness.Timeout/20)
-	if n := announced(t, a, v1alpha1.ReasonRightsChanged, "Removed: adminGroups mallorys."); n != 3 {
+	if n := announced(t, a, v1alpha1.ReasonRightsChanged, `Removed: adminGroups "mallorys".`); n != 3 {
 		t.Errorf("%d Events, want 3", n)
 	}
 }
