@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
@@ -28,6 +29,44 @@ func addStatusCompletion(command *cobra.Command, flags *genericclioptions.Config
 		all, _ := cmd.Flags().GetBool("all-namespaces")
 		return completePortals(flags, all, args, prefix), cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// addLinkCompletion completes namespaces, and the links in the chosen one.
+func addLinkCompletion(command *cobra.Command, flags *genericclioptions.ConfigFlags) {
+	_ = command.RegisterFlagCompletionFunc("namespace", func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		return completeNamespaces(flags, prefix), cobra.ShellCompDirectiveNoFileComp
+	})
+	command.ValidArgsFunction = func(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return completeLinks(flags, prefix), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func completeLinks(flags *genericclioptions.ConfigFlags, prefix string) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
+	defer cancel()
+	reader, err := newClient(flags)
+	if err != nil {
+		return nil
+	}
+	key, err := linkKey(flags, prefix)
+	if err != nil {
+		return nil
+	}
+	var links v1alpha1.DataSharingLinkList
+	if err := reader.List(ctx, &links, client.InNamespace(key.Namespace)); err != nil {
+		return nil
+	}
+	var out []string
+	for i := range links.Items {
+		if l := &links.Items[i]; strings.HasPrefix(l.Name, prefix) {
+			out = append(out, l.Name+"\t"+texts.Line(string(l.Spec.Provider.Agency)+", "+l.Status.Phase))
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func completeNamespaces(flags *genericclioptions.ConfigFlags, prefix string) []string {

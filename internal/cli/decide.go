@@ -67,6 +67,8 @@ type Prepared struct {
 	Scope    ScopeShown
 	Approval *v1alpha1.DataSharingApproval
 	exists   bool
+	// authority is the agency of the authority.
+	authority string
 }
 
 // Prepare reads what the decision is about and who decides, and writes nothing.
@@ -95,12 +97,15 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	if err := c.List(ctx, &others, client.InNamespace(namespace)); err != nil {
 		return Prepared{}, fmt.Errorf("list approvals in %s: %w", namespace, err)
 	}
-	p := Prepared{Scope: scope, Approval: &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.Link(link.Namespace, link.Name)}}}
+	p := Prepared{Scope: scope, authority: d.Settings.AuthorityAgency, Approval: &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.Link(link.Namespace, link.Name)}}}
 	for i := range others.Items {
 		o := &others.Items[i]
 		switch {
 		case o.Name == p.Approval.Name:
 			p.Approval, p.exists = o.DeepCopy(), true
+			if note := replaces(o, d); note != "" {
+				p.Scope.Notes = append(p.Scope.Notes, note)
+			}
 		case string(o.Spec.LinkRef.Namespace) == link.Namespace && string(o.Spec.LinkRef.Name) == link.Name && o.Spec.Decision != v1alpha1.DecisionApprove:
 			p.Scope.Notes = append(p.Scope.Notes, fmt.Sprintf("%s/%s says %s as well, and what closes beats what opens: whoever gave it deletes it if it no longer holds", o.Namespace, o.Name, o.Spec.Decision))
 		}
@@ -266,6 +271,7 @@ func newDecideCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 	}[decision]
 	var asAgency, approvalNS, reason, settingsFile string
 	var yes bool
+	var wait time.Duration
 	command := &cobra.Command{
 		Use:   words[0] + " LINK -n CONSUMER-NAMESPACE",
 		Short: words[1],
@@ -273,7 +279,10 @@ func newDecideCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 
 The exact scope is shown first: both ends, operations, validity, rate limit, route, classification, who decided so far and the hash
 that the decision is bound to. What people wrote stands between quotes. The decision is a DataSharingApproval in the provider's namespace or in the authority's, in your name. A later one
-of the same side replaces it; to take it back, delete the object, which for a rejection or a suspension only whoever gave it can.`,
+of the same side replaces it; to take it back, delete the object, which for a rejection or a suspension only whoever gave it can.
+
+Then it waits until the operator has acted, and says what came of it. It ends with 0 when the operator has, with 2 when the decision is stored
+and the operator has not acted on it, and with 1 when nothing was written.`,
 		Example: fmt.Sprintf("  kubectl gov %s residents-for-tax -n agency-finance%s\n\n  # in the name of the authority, from a script\n  kubectl gov %s residents-for-tax -n agency-finance%s --as-agency mic --yes",
 			words[0], reasonExample(decision), words[0], reasonExample(decision)),
 		Args: cobra.ExactArgs(1),
@@ -307,7 +316,7 @@ of the same side replaces it; to take it back, delete the object, which for a re
 				return err
 			}
 			say(streams.Out, "%s by %s: DataSharingApproval %s/%s\n", words[2], p.Approval.Spec.Approver, p.Approval.Namespace, p.Approval.Name)
-			return nil
+			return p.report(cmd.Context(), c, wait, streams)
 		},
 	}
 	command.Flags().StringVar(&asAgency, "as-agency", "", "the provider's or the authority's agency, in whose name you decide; without it the one for which you may")
@@ -315,8 +324,10 @@ of the same side replaces it; to take it back, delete the object, which for a re
 	command.Flags().StringVar(&reason, "reason", "", "why, for both sides to read; required to reject or suspend")
 	command.Flags().StringVar(&settingsFile, "settings", "", "the operator's settings; those of the cluster without it")
 	command.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	command.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long to wait for the operator to act on it; 0 to not wait")
 	command.MarkFlagsMutuallyExclusive("as-agency", "approval-namespace")
 	flags.AddFlags(command.Flags())
+	addLinkCompletion(command, flags)
 	return command
 }
 

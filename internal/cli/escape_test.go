@@ -308,6 +308,7 @@ func invocations(file, strict, exported string) map[string][][]string {
 		"approve":        {{"l", "--yes"}, {"l"}, {hostile, "--yes"}, {"l", "--yes", "--as-agency", hostile}},
 		"reject":         {{"l", "--yes", "--reason", hostile}, {"l", "--yes"}},
 		"suspend":        {{"l", "--yes", "--reason", hostile}, {hostile, "--yes", "--reason", "x"}},
+		"decisions":      {{"l"}, {hostile}, {"l", "-o", hostile}},
 		"confirm-rights": {{"a", "--yes"}, {"a"}, {hostile, "--yes"}},
 		"restart":        {{"p"}, {hostile}},
 		"impact":         {{"-f", strict}, {"-f", file}, {"-f", hostile}, {"-f", file, "-o", hostile}, {}},

@@ -30,6 +30,8 @@ type ReachAnswer struct {
 	Open bool   `json:"open"`
 	// Why names the policies that decide.
 	Why string `json:"why"`
+	// Over are the sharing platforms over which open links pass between the two.
+	Over []string `json:"over,omitempty"`
 	// Links are what the links and references between the two say.
 	Links []string `json:"links"`
 }
@@ -37,8 +39,12 @@ type ReachAnswer struct {
 // Print writes the answer for people.
 func (a ReachAnswer) Print(w io.Writer) {
 	answer := "No"
-	if a.Open {
+	switch {
+	case a.Open:
 		answer = "Yes"
+	case len(a.Over) > 0:
+		say(w, "Not directly: over %s.\n", strings.Join(a.Over, ", "))
+		answer = "Directly no"
 	}
 	say(w, "%s: %s\n", answer, a.Why)
 	for _, l := range a.Links {
@@ -138,9 +144,7 @@ func (c *platformState) reach(ctx context.Context, from, to client.ObjectKey, po
 	case len(listening) == 1 && !slices.Contains(listening, port):
 		a.Why += fmt.Sprintf(" No pod of %s listens on that port; they listen on %d.", to, listening[0])
 	}
-	links, err := c.linksBetween(ctx, from, to, now)
-	a.Links = append(a.Links, links...)
-	return a, err
+	return a, c.linksBetween(ctx, from, to, now, &a)
 }
 
 // listening are the ports that the pods of a portal declare, sorted.
@@ -178,10 +182,10 @@ func otherThan(endpoints []reach.Endpoint, not reach.Endpoint) reach.Endpoint {
 	return endpoints[0]
 }
 
-// linksBetween says what the links and references from one portal to the other
-// come to.
-func (c *platformState) linksBetween(ctx context.Context, from, to client.ObjectKey, now time.Time) ([]string, error) {
-	var out []string
+// linksBetween adds to an answer what the links and references from one portal to
+// the other come to.
+func (c *platformState) linksBetween(ctx context.Context, from, to client.ObjectKey, now time.Time, a *ReachAnswer) error {
+	out := []string{}
 	for i := range c.links.Items {
 		l := &c.links.Items[i]
 		if l.Namespace != from.Namespace || string(l.Spec.Consumer.PortalRef.Name) != from.Name {
@@ -189,12 +193,15 @@ func (c *platformState) linksBetween(ctx context.Context, from, to client.Object
 		}
 		in, err := gather.DataSharingLink(ctx, c.store, c.settings, now, l)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		toProvider := in.Provider.Portal != nil && client.ObjectKeyFromObject(in.Provider.Portal) == to
 		overIt := in.Via.Portal != nil && client.ObjectKeyFromObject(in.Via.Portal) == to
 		if toProvider || overIt {
 			out = append(out, c.describeLink(in, overIt && !toProvider))
+		}
+		if via := in.Via.Portal; toProvider && via != nil && l.Spec.Route != v1alpha1.RouteDirect && c.isOpen(in) {
+			a.Over = append(a.Over, fmt.Sprintf("%s/%s (link %s/%s is Open)", agencyOf(via.Namespace), via.Name, l.Namespace, l.Name))
 		}
 	}
 	for i := range c.platforms.Items {
@@ -205,7 +212,8 @@ func (c *platformState) linksBetween(ctx context.Context, from, to client.Object
 		}
 		if slices.ContainsFunc(c.portal(from).Spec.PlatformRefs, func(r v1alpha1.PlatformReference) bool { return string(r.Name) == p.Name }) {
 			out = append(out, fmt.Sprintf("%s references SharedPlatform %s in spec.platformRefs", from, p.Name))
-		} else if len(p.Spec.Agencies) == 0 {
+		} else if len(p.Spec.Agencies) == 0 && p.Spec.Type != v1alpha1.PlatformDataSharing {
+			// What carries links is not referenced: the way over it is a link.
 			out = append(out, fmt.Sprintf("%s is SharedPlatform %s: %s reaches it with that name in spec.platformRefs", to, p.Name, from))
 		}
 	}
@@ -213,7 +221,18 @@ func (c *platformState) linksBetween(ctx context.Context, from, to client.Object
 		out = append(out, fmt.Sprintf("no DataSharingLink of %s asks for a service of %s, and no SharedPlatform of it is referenced", from, to))
 	}
 	slices.Sort(out)
-	return out, nil
+	slices.Sort(a.Over)
+	a.Links = out
+	return nil
+}
+
+// isOpen reports whether a link is open, by its status or, offline, by decision.
+func (c *platformState) isOpen(in desired.LinkInput) bool {
+	phase := in.Link.Status.Phase
+	if phase == "" {
+		phase, _ = c.offlinePhase(in)
+	}
+	return phase == "Open"
 }
 
 // describeLink says in one sentence what a link lets pass, or what it lacks.

@@ -26,7 +26,8 @@ func newReachCommand(streams genericiooptions.IOStreams, flags *genericclioption
 		Use:   "reach PORTAL-A PORTAL-B",
 		Short: "Say whether one portal reaches another, and which policy or missing approval decides",
 		Long: `Reach says whether portal A may open a connection to portal B, from the network policies of the cluster or, with -f, from what
-local YAML would become. Portals are named as agency/portal. It ends with 0 when it is open, 1 when it is shut, 2 on an error.`,
+local YAML would become. Portals are named as agency/portal. It ends with 0 when it is open, 1 when it is shut, 2 on an error.
+Where A reaches B over a sharing platform only, the answer begins with "Not directly", and it ends with 1.`,
 		Example: `  kubectl gov reach finance/tax-filing public-security/population-db
   kubectl gov reach finance/tax-filing mic/ndxp --port 8443
 

@@ -163,8 +163,16 @@ func (s ScopeShown) printEnd(t scopeTable, label string, e v1alpha1.LinkScopeEnd
 func (s ScopeShown) printDecisions(t scopeTable) {
 	t.fact("decided so far", fmt.Sprintf("%d decisions:", len(s.Decisions)))
 	for i, d := range s.Decisions {
-		t.row(fmt.Sprintf("  %d of %d by", i+1, len(s.Decisions)), d.Approver)
-		t.row("    decision", d.Decision)
+		nth := fmt.Sprintf("  %d of %d", i+1, len(s.Decisions))
+		if d.Decision == string(v1alpha1.DecisionRevoked) {
+			t.fact(nth, "deleted; by whom, the API server's audit log says")
+			t.row("    decision", revoked(s.Decisions, i))
+			t.row("    that was by", d.Approver)
+			d.Reason = ""
+		} else {
+			t.row(nth+" by", d.Approver)
+			t.row("    decision", d.Decision)
+		}
 		t.row("    for", string(d.Side))
 		t.fact("    at", clock(d.Time.Time))
 		switch d.SpecHash {

@@ -119,6 +119,10 @@ type Summary struct {
 	Links     []LinkStatus     `json:"links"`
 	// NotReadable lists the kinds that the user has no right to read.
 	NotReadable []string `json:"notReadable,omitempty"`
+	// OperatorIdle says why the operator does not seem to act; empty when it does.
+	OperatorIdle string `json:"operatorIdle,omitempty"`
+
+	unobserved unobserved
 }
 
 // ReadSummary reads the state of one namespace, or of all when namespace is
@@ -159,6 +163,7 @@ func ReadSummary(ctx context.Context, reader client.Reader, namespace string) (S
 		case err != nil:
 			return Summary{}, fmt.Errorf("list %s: %w", r.kind, err)
 		}
+		_ = meta.EachListItem(r.list, s.unobserved.look)
 	}
 	if len(s.NotReadable) == len(reads) {
 		return Summary{}, fmt.Errorf("you may read neither agencies nor portals nor policies here: name your agency's namespace with -n agency-<name>, or ask for membership in its viewerGroups")
@@ -341,6 +346,7 @@ func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 			if err := summary.keepPortals(args); err != nil {
 				return err
 			}
+			summary.lookAtOperator(cmd.Context(), reader, namespace, time.Now())
 			return summary.write(streams, output)
 		},
 	}
@@ -396,6 +402,9 @@ func (s Summary) write(streams genericiooptions.IOStreams, output string) error 
 	case "":
 		for _, kind := range s.NotReadable {
 			say(streams.ErrOut, "note: you may not read %s here, so they are left out\n", kind)
+		}
+		if s.OperatorIdle != "" {
+			say(streams.ErrOut, "WARNING: %s\n", s.OperatorIdle)
 		}
 		return s.Print(streams.Out, ColorWanted(streams.Out))
 	case "json":

@@ -97,6 +97,12 @@ reported, with Held it will block when the authority accepts a standard that is 
 			if err != nil {
 				return err
 			}
+			if agency != "" && len(violations) == 0 {
+				// Who may not read agencies has an answer about portals all the same.
+				if err := reader.Get(cmd.Context(), client.ObjectKey{Name: agency}, &v1alpha1.Agency{}); apierrors.IsNotFound(err) {
+					return fmt.Errorf("there is no agency %q: see the names with kubectl get agencies", agency)
+				}
+			}
 			if policy != "" && len(violations) == 0 {
 				if err := reader.Get(cmd.Context(), client.ObjectKey{Name: policy}, &v1alpha1.SecurityPolicy{}); apierrors.IsNotFound(err) {
 					return fmt.Errorf("there is no SecurityPolicy %q: see the names with kubectl get securitypolicies", policy)

@@ -162,7 +162,7 @@ func approval(set *conditions.Set, condition, side string, v policy.Verdict, has
 	case v.Approved:
 		set.True(condition, v.Reason, fmt.Sprintf("Approved by %s.", v.By))
 	case v.Reason == v1alpha1.ReasonLinkSuspended:
-		set.False(condition, v.Reason, fmt.Sprintf("Suspended by %s%s; the link opens again when that is taken back.", v.By, words))
+		set.False(condition, v.Reason, fmt.Sprintf("Suspended by %s%s; the link opens again when %s approves it in place of that (kubectl gov approve), or when that is deleted and an approval of the same side stands beside it.", v.By, words, side))
 	case v.Reason == v1alpha1.ReasonRejected:
 		set.False(condition, v.Reason, fmt.Sprintf("Rejected by %s%s; change the request and ask again.", v.By, words))
 	case v.Reason == v1alpha1.ReasonSameApprover:
