@@ -17,6 +17,8 @@ PLATFORMS ?= amd64,arm64
 # WAIT=0 ends the demo after its table; NODE=real runs it on a real node instead of simulated ones.
 WAIT ?= 1
 NODE ?=
+# SAMPLE=none leaves the platform of the demo empty, to practise its installation.
+SAMPLE ?=
 
 say = @printf '\033[1m==> %s\033[0m\n'
 
@@ -31,9 +33,9 @@ CLUSTER := $(if $(filter real,$(NODE)),bin/cluster --processors 32 --image opera
 
 .PHONY: demo
 demo: PLATFORMS = native
-demo: controlplane build $(if $(filter real,$(NODE)),image) ## Run the platform on this machine, no cluster needed (WAIT=0: end after the table; NODE=real: real pods).
-	$(say) "demo: the platform with the national sample"
-	@$(CLUSTER) bin/demo $(if $(filter 0 false no,$(WAIT)),--wait=false) $(if $(NODE),--node=$(NODE))
+demo: controlplane build $(if $(filter real,$(NODE)),image) ## Run the platform on this machine, no cluster needed (WAIT=0: end after the table; NODE=real: real pods; SAMPLE=none: empty).
+	$(say) "demo: the platform $(if $(filter none,$(SAMPLE)),and nothing on it,with the national sample)"
+	@$(CLUSTER) bin/demo $(if $(filter 0 false no,$(WAIT)),--wait=false) $(if $(NODE),--node=$(NODE)) $(if $(SAMPLE),--sample=$(SAMPLE))
 
 .PHONY: build
 build: ## Build bin/manager, bin/kubectl-gov, bin/demo and bin/cluster.

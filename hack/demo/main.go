@@ -35,7 +35,7 @@ func main() {
 	flag.DurationVar(&o.timeout, "timeout", 3*time.Minute, "how long to wait for the platform to become as expected")
 	flag.StringVar(&o.root, "root", root, "folder of the repository, for config/default")
 	flag.StringVar(&o.bin, "bin", filepath.Join(root, "bin"), "folder with manager and controlplane/")
-	flag.StringVar(&o.sample, "sample", filepath.Join(root, "config", "samples", "national"), "kustomization with the sample and its expected.yaml")
+	flag.StringVar(&o.sample, "sample", filepath.Join(root, "config", "samples", "national"), "kustomization with the sample and its expected.yaml, or none for an empty platform")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

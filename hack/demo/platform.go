@@ -72,11 +72,13 @@ func run(ctx context.Context, o options) (err error) {
 	if err := p.start(ctx); err != nil {
 		return p.explain(err)
 	}
-	if err := p.applySample(ctx); err != nil {
-		return p.explain(err)
-	}
-	if err := p.show(ctx); err != nil {
-		return err
+	if !o.empty() {
+		if err := p.applySample(ctx); err != nil {
+			return p.explain(err)
+		}
+		if err := p.show(ctx); err != nil {
+			return err
+		}
 	}
 	if !o.wait {
 		return nil
@@ -87,8 +89,10 @@ func run(ctx context.Context, o options) (err error) {
 func (p *platform) start(ctx context.Context) error {
 	asPods := p.options.node == "real"
 	var err error
-	if p.sample, err = sample.Read(p.options.sample); err != nil {
-		return err
+	if !p.options.empty() {
+		if p.sample, err = sample.Read(p.options.sample); err != nil {
+			return err
+		}
 	}
 	in, err := readInstallation(filepath.Join(p.options.root, "config", "default"), asPods)
 	if err != nil {
@@ -148,7 +152,7 @@ func newScheme() (*runtime.Scheme, error) {
 }
 
 // install applies what config/crd and config/default ship, and binds the demo's people to the
-// shipped roles.
+// shipped roles. Without a sample nobody is bound: that is what is practised.
 func (p *platform) install(ctx context.Context, in installation) error {
 	if err := p.applyAll(ctx, in.early); err != nil {
 		return err
@@ -164,7 +168,11 @@ func (p *platform) install(ctx context.Context, in installation) error {
 	if err := p.applyAll(ctx, in.rest); err != nil {
 		return err
 	}
-	for _, binding := range sample.Bindings() {
+	bindings := sample.Bindings()
+	if p.options.empty() {
+		bindings = nil
+	}
+	for _, binding := range bindings {
 		if err := p.admin.Create(ctx, binding); err != nil {
 			return fmt.Errorf("bind %s: %w", binding.Name, err)
 		}
@@ -399,6 +407,10 @@ func (p *platform) stay(ctx context.Context) error {
 	if err := p.plane.WriteKubeconfig(kubeconfig, config); err != nil {
 		return fmt.Errorf("write a kubeconfig: %w", err)
 	}
+	if p.options.empty() {
+		p.printPractice(kubeconfig)
+		return p.untilStopped(ctx)
+	}
 	fmt.Printf(`
 Try in another terminal:
 
@@ -419,6 +431,11 @@ Try in another terminal:
 
 Ctrl-C ends everything and leaves nothing behind.
 `, kubeconfig, p.options.bin, filepath.Join(p.options.bin, "controlplane"), p.options.sample)
+	return p.untilStopped(ctx)
+}
+
+// untilStopped waits for Ctrl-C, or for the end of the operator.
+func (p *platform) untilStopped(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
