@@ -79,7 +79,13 @@ func ReadExport(ctx context.Context, c client.Reader, now time.Time) (*Export, e
 	}
 	e.Cluster = string(system.UID)
 	var config corev1.ConfigMap
-	if err := c.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorConfigMap}, &config); client.IgnoreNotFound(err) != nil {
+	err := c.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorConfigMap}, &config)
+	switch {
+	case apierrors.IsForbidden(err):
+		return nil, fmt.Errorf("you may not read the settings in ConfigMap %[1]s/%[2]s, and an export that leaves something out is none: "+
+			"a cluster administrator gives the right with kubectl -n %[1]s create role govplatform-settings-viewer --verb=get --resource=configmaps --resource-name=%[2]s, "+
+			"and kubectl -n %[1]s create rolebinding govplatform-settings-viewer --role=govplatform-settings-viewer --user=<you>", operatorNamespace, operatorConfigMap)
+	case client.IgnoreNotFound(err) != nil:
 		return nil, fmt.Errorf("read the settings in ConfigMap %s/%s: %w", operatorNamespace, operatorConfigMap, err)
 	}
 	e.Settings = config.Data[operatorSettings]
@@ -115,7 +121,7 @@ func listKind(ctx context.Context, c client.Reader, kind string) ([]unstructured
 	case meta.IsNoMatchError(err):
 		return nil, errNotInstalled(kind)
 	case apierrors.IsForbidden(err):
-		return nil, fmt.Errorf("you may not list every %s, and an export that leaves something out is none: the ClusterRoles govplatform-platform-team and govplatform-authority give the right", kind)
+		return nil, fmt.Errorf("you may not list every %s, and an export that leaves something out is none: a cluster administrator gives the right with kubectl create clusterrolebinding NAME --clusterrole=govplatform-platform-team --user=<you>, or with the ClusterRole govplatform-authority", kind)
 	case err != nil:
 		return nil, fmt.Errorf("list %s: %w", kind, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -110,7 +111,7 @@ func (s *kindSchema) admit(ctx context.Context, object *unstructured.Unstructure
 		errs = append(errs, broken...)
 	}
 	for _, err := range errs {
-		problems = append(problems, explain(err))
+		problems = append(problems, s.explain(err))
 	}
 	return problems
 }
@@ -134,7 +135,7 @@ func (s *kindSchema) metadata(object *unstructured.Unstructured) []string {
 
 // explain turns an error of the schema into one sentence with field, cause and
 // remedy. Rules of the CRD bring their own sentence.
-func explain(err *field.Error) string {
+func (s *kindSchema) explain(err *field.Error) string {
 	detail := strings.TrimSuffix(err.Detail, ".")
 	if err.Field == "" || err.Field == "<nil>" {
 		// A rule of the whole object; its sentence begins with the field.
@@ -151,7 +152,11 @@ func explain(err *field.Error) string {
 		return fmt.Sprintf("%s: %s occurs twice; keep one", err.Field, shown(err.BadValue))
 	case field.ErrorTypeTypeInvalid:
 		// The library puts the name of the type where the value belongs.
-		return fmt.Sprintf("%s: is a %v; %s", err.Field, err.BadValue, typeHint(detail))
+		return fmt.Sprintf("%s: is %s; %s", err.Field, withArticle(fmt.Sprint(err.BadValue)), s.typeHint(err.Field, detail))
+	case field.ErrorTypeInvalid:
+		if err.BadValue == "" && strings.Contains(detail, "at least") {
+			return err.Field + ": is empty; write something, or remove it where it is optional"
+		}
 	}
 	if strings.Contains(detail, quantityPattern) {
 		return fmt.Sprintf("%s: is %v, which is not an amount; write a number with a unit, such as 500m for cpu or 512Mi for memory", err.Field, shown(err.BadValue))
@@ -197,15 +202,52 @@ func isScalar(value any) bool {
 	return false
 }
 
-func typeHint(detail string) string {
-	if i := strings.LastIndex(detail, "must be of type "); i >= 0 {
-		want, _, _ := strings.Cut(detail[i+len("must be of type "):], ":")
-		if want == "string" {
-			return "write a string, in quotes where it looks like a number"
-		}
-		return "write a value of type " + want
+func withArticle(kind string) string {
+	if strings.ContainsAny(kind[:min(1, len(kind))], "aeiou") {
+		return "an " + kind
 	}
-	return detail
+	return "a " + kind
+}
+
+// typeHint says what to write where a value has the wrong type.
+func (s *kindSchema) typeHint(path, detail string) string {
+	i := strings.LastIndex(detail, "must be of type ")
+	if i < 0 {
+		return detail
+	}
+	want, _, _ := strings.Cut(detail[i+len("must be of type "):], ":")
+	switch want {
+	case "string":
+		return "write a string, in quotes where it looks like a number or as true and false do"
+	case "boolean":
+		return "write true or false, without quotes"
+	case "integer":
+		return "write a whole number, without quotes"
+	case "array":
+		return "write a list: each entry on a line of its own behind a dash, or all in [ ]"
+	case "object":
+		if fields := s.fieldsAt(path); len(fields) > 0 {
+			return "write its fields below it or in { }: " + strings.Join(fields, ", ")
+		}
+	}
+	return "write a value of type " + want
+}
+
+// fieldsAt are the fields of the object at a path, sorted.
+func (s *kindSchema) fieldsAt(path string) []string {
+	node := s.structural
+	for _, step := range strings.Split(path, ".") {
+		name, _, isItem := strings.Cut(step, "[")
+		next, ok := node.Properties[name]
+		if !ok {
+			return nil
+		}
+		node = &next
+		if isItem && node.Items != nil {
+			node = node.Items
+		}
+	}
+	return slices.Sorted(maps.Keys(node.Properties))
 }
 
 // unknownField says what is not a field, and which field was probably meant.

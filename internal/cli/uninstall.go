@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -79,7 +80,11 @@ func listOf(ctx context.Context, c client.Reader, version, kind string, options 
 	var list unstructured.UnstructuredList
 	gvk := schema.FromAPIVersionAndKind(version, kind)
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(kind + "List"))
-	if err := c.List(ctx, &list, options...); err != nil {
+	err := c.List(ctx, &list, options...)
+	switch {
+	case apierrors.IsForbidden(err):
+		return nil, fmt.Errorf("you may not list every %s, and what is not seen is not removed: an uninstallation takes the rights of a cluster administrator (kubectl create clusterrolebinding NAME --clusterrole=cluster-admin --user=<you>, until it is done)", kind)
+	case err != nil:
 		return nil, fmt.Errorf("list %s: %w", kind, err)
 	}
 	var out []*unstructured.Unstructured
