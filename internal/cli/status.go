@@ -234,6 +234,10 @@ func (s *Summary) fill(namespace string, agencies []v1alpha1.Agency, portals []v
 			Ready: readyOf(p, p.Status.StatusBase),
 		}
 		row.mention(p.Status.StatusBase, v1alpha1.ConditionAgenciesResolved)
+		// A slip in the selector is told in the message of a policy that is ready.
+		if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady); row.Status == metav1.ConditionTrue && row.Message == "" && strings.Contains(c.Message, "spec.selector") {
+			row.Message = c.Message
+		}
 		s.Policies = append(s.Policies, row)
 	}
 	// By code, a child stands below its parent.

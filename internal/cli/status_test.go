@@ -88,6 +88,20 @@ func country() fixedReader {
 	return r
 }
 
+// TestPolicyThatSelectsNothing: the hint of a policy that is ready is shown.
+func TestPolicyThatSelectsNothing(t *testing.T) {
+	r := country()
+	hint := "It selects no portal at the moment; if it should, look for a typo in spec.selector."
+	r.policies[0].Status.StatusBase = observed(metav1.ConditionTrue, v1alpha1.ReasonEnforcing, hint)
+	s, err := ReadSummary(t.Context(), r, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Policies[0].Message; got != hint {
+		t.Errorf("message %q", got)
+	}
+}
+
 func TestStatusGolden(t *testing.T) {
 	tests := []struct {
 		name, namespace string
