@@ -32,7 +32,21 @@ func TestReachAnswers(t *testing.T) {
 	if said := run("finance/tax-filing", "public-security/population-db"); !strings.HasPrefix(said, "No: ") {
 		t.Errorf("nobody approved: %s", said)
 	}
-	if said := run("justice/legal-information", "mic/ndxp"); strings.Contains(said, "spec.platformRefs") {
-		t.Errorf("a reference to what carries links: %s", said)
+}
+
+// TestReachAdvisesNoReferenceThatIsRefused: what carries links is reached by a
+// link; a reference to it is refused. It fails without the question about its type.
+func TestReachAdvisesNoReferenceThatIsRefused(t *testing.T) {
+	const world = `{apiVersion: platform.gov.vn/v1alpha1, kind: AgencyPortal, metadata: {name: p, namespace: agency-a}, spec: {displayName: P, image: "r.example/p:1"}}
+---
+{apiVersion: platform.gov.vn/v1alpha1, kind: AgencyPortal, metadata: {name: p, namespace: agency-b}, spec: {displayName: P, image: "r.example/p:1"}}
+---
+{apiVersion: platform.gov.vn/v1alpha1, kind: SharedPlatform, metadata: {name: s}, spec: {displayName: S, type: TYPE, ownerRef: {name: b}, capability: C, endpoint: {portal: {agency: b, name: p}}}}
+`
+	for kind, advised := range map[string]bool{"DataSharing": false, "Identity": true} {
+		said, errOut, _ := runCommand(strings.Replace(world, "TYPE", kind, 1), "reach", "-f", "-", "a/p", "b/p")
+		if strings.Contains(said, "in spec.platformRefs") != advised || !strings.HasPrefix(said, "No: ") {
+			t.Errorf("%s: advised %t\n%s%s", kind, !advised, said, errOut)
+		}
 	}
 }
