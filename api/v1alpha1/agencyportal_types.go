@@ -256,6 +256,9 @@ type AgencyPortalSpec struct {
 	PlatformRefs []PlatformReference `json:"platformRefs,omitempty"`
 	// providesPlatforms are the SharedPlatforms that the portal agrees to be: the
 	// agency's consent, without which the authority's catalogue entry opens nothing.
+	// It is given to the platform as the operator first finds it: to that object, its
+	// type and the agencies that it is for. What the authority makes wider later waits
+	// until the name was taken out here and put in again.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
@@ -348,6 +351,25 @@ type AgencyPortalStatus struct {
 	// spec violates one, this is what runs.
 	// +optional
 	LastCompliant *AgencyPortalSpec `json:"lastCompliant,omitempty"`
+	// platformConsents are the objects that the names of spec.providesPlatforms meant
+	// when the operator first found them. Another object of the same name has no consent.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	PlatformConsents []PlatformConsent `json:"platformConsents,omitempty"`
+}
+
+// PlatformConsent is the SharedPlatform that a portal's agency agreed to.
+type PlatformConsent struct {
+	// name of the SharedPlatform.
+	// +required
+	Name ObjectName `json:"name"`
+	// uid of the SharedPlatform.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid"`
 }
 
 // AgencyPortal is one portal of an agency. The operator gives it a hardened

@@ -154,6 +154,26 @@ type SharedPlatformStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1073741824
 	Consumers int32 `json:"consumers"`
+	// consent is what the agency of the platform's portal agreed to.
+	// +optional
+	Consent *ConsentedScope `json:"consent,omitempty"`
+}
+
+// ConsentedScope is what a platform was when the agency of its portal agreed.
+type ConsentedScope struct {
+	// portalUID is the UID of the portal that agreed.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	PortalUID string `json:"portalUID"`
+	// type of the platform.
+	// +required
+	Type PlatformType `json:"type"`
+	// agencies that it was for; left out, every agency.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	Agencies []AgencyName `json:"agencies,omitempty"`
 }
 
 // SharedPlatform is a national platform or database that portals may use.

@@ -75,7 +75,8 @@ func (r *Reconciler) portalsOfPolicy(ctx context.Context, o client.Object) []ctr
 	return out
 }
 
-// portalsOfPlatform maps a platform to the portals that reference it.
+// portalsOfPlatform maps a platform to the portals that reference it, and to the
+// one that it is, which records that its agency agreed.
 func (r *Reconciler) portalsOfPlatform(ctx context.Context, o client.Object) []ctrl.Request {
 	p, ok := o.(*v1alpha1.SharedPlatform)
 	if !ok {
@@ -89,6 +90,9 @@ func (r *Reconciler) portalsOfPlatform(ctx context.Context, o client.Object) []c
 		if s.Name != p.Name {
 			out = append(out, r.list(ctx, client.MatchingFields{gather.IndexPortalPlatform: s.Name})...)
 		}
+	}
+	if end := p.Spec.Endpoint.Portal; end != nil {
+		out = append(out, ctrl.Request{NamespacedName: client.ObjectKey{Namespace: names.Namespace(string(end.Agency)), Name: string(end.Name)}})
 	}
 	return out
 }

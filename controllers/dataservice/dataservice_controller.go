@@ -51,7 +51,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.DataService{}, watches.Map(r.rivals), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionDatasetOwned))).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.claimsOfPortal), builder.WithPredicates(watches.PortalGate())).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.claimsOfAgency), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.servicesOfPlatform), builder.WithPredicates(watches.SpecChanged())).
+		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.servicesOfPlatform), builder.WithPredicates(watches.PlatformGate())).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.servicesOfPolicy), builder.WithPredicates(watches.StandardChanged())).
 		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(serviceOfLink), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionPolicyPaired))).
 		Complete(guard)

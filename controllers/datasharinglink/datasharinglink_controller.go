@@ -92,7 +92,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), builder.WithPredicates(predicate.Or(watches.GateChanged(v1alpha1.ConditionOffboarding), watches.Changed(desired.SayRightsInForce)))).
 		Watches(&v1alpha1.Agency{}, watches.MapLow(r.linksOfAuthority), builder.WithPredicates(watches.Changed(desired.SayRightsInForce))).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.linksOfPolicy), builder.WithPredicates(watches.StandardChanged())).
-		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.linksOverPlatform), spec)
+		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.linksOverPlatform), builder.WithPredicates(watches.PlatformGate()))
 	if r.ClockJumps != nil {
 		b = b.WatchesRawSource(source.Channel(r.ClockJumps, watches.Map(r.allLinks)))
 	}

@@ -3,6 +3,7 @@ package watches
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,13 +53,25 @@ func same(a, b *metav1.Condition) bool {
 }
 
 // PortalGate passes changes of a portal that links, services and platforms rest
-// on, the ports of its pods among them.
+// on, the ports of its pods and the platforms that it agreed to be among them.
 func PortalGate() predicate.Predicate {
 	return predicate.Or(GateChanged(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionReady), predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok1 := e.ObjectOld.(*v1alpha1.AgencyPortal)
 			after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
-			return ok1 && ok2 && !slices.Equal(before.Status.Ports, after.Status.Ports)
+			return ok1 && ok2 && (!slices.Equal(before.Status.Ports, after.Status.Ports) || !slices.Equal(before.Status.PlatformConsents, after.Status.PlatformConsents))
+		},
+	})
+}
+
+// PlatformGate passes changes of a platform that portals, services and links rest
+// on, what its owner agreed to among them.
+func PlatformGate() predicate.Predicate {
+	return predicate.Or(SpecChanged(), predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok1 := e.ObjectOld.(*v1alpha1.SharedPlatform)
+			after, ok2 := e.ObjectNew.(*v1alpha1.SharedPlatform)
+			return ok1 && ok2 && !equality.Semantic.DeepEqual(before.Status.Consent, after.Status.Consent)
 		},
 	})
 }

@@ -11,6 +11,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
@@ -46,6 +47,9 @@ type PortalInput struct {
 	// Platforms are the shared platforms that the portal, or its last compliant
 	// spec, references, by name.
 	Platforms map[string]ReferencedPlatform
+	// Provided are the UIDs of the platforms that the portal agrees to be; those that
+	// do not exist are left out.
+	Provided map[v1alpha1.ObjectName]types.UID
 	// OlderSiblings is the number of older portals of the agency.
 	OlderSiblings int
 	// Deployment as observed; nil when there is none. It decides which ports stay
@@ -82,6 +86,8 @@ type PortalOutput struct {
 	// Ports on which the pods listen, the oldest first: that of Running, and those
 	// from before while pods still have them.
 	Ports []int32
+	// Consents are the platforms that the portal's agency agreed to.
+	Consents []v1alpha1.PlatformConsent
 	// Hold keeps the present workload as it is: what it rests on is being
 	// repaired, and neither creating nor removing would be right.
 	Hold bool
@@ -96,7 +102,7 @@ func AgencyPortal(in PortalInput) PortalOutput {
 	spec := &in.Portal.Spec
 	s := portalScope(in)
 	rendered := judge(s, in, spec, isLastCompliant(in.Portal))
-	out := PortalOutput{Level: rendered.subject.Level, Criteria: rendered.criteria, Findings: rendered.findings}
+	out := PortalOutput{Level: rendered.subject.Level, Criteria: rendered.criteria, Findings: rendered.findings, Consents: platformConsents(in)}
 	for i := range rendered.selected {
 		out.Policies = append(out.Policies, rendered.selected[i].Name)
 	}

@@ -34,12 +34,18 @@ type PlatformOutput struct {
 	Unique *Blocker
 	// Available is why it can't be used; nil when it can.
 	Available *Blocker
+	// Consent is what the owner agreed to; nil for nothing.
+	Consent *v1alpha1.ConsentedScope
 }
 
 // SharedPlatform decides whether a platform is available and no duplicate.
 func SharedPlatform(in PlatformInput) PlatformOutput {
 	spec := &in.Platform.Spec
 	out := PlatformOutput{Fingerprint: policy.Fingerprint(spec.Capability, spec.Scope), Available: platformBlocker(ReferencedPlatform{Platform: in.Platform, Endpoint: in.Endpoint}, standards{in.Settings, in.Policies})}
+	out.Consent = consentedScope(in.Endpoint.Portal, in.Platform)
+	if out.Available == nil {
+		out.Available = widerThanConsent(in.Endpoint, in.Platform)
+	}
 	if in.DuplicateOf != "" {
 		out.Unique = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonDuplicateOf,
 			Message: fmt.Sprintf("spec.capability: the older SharedPlatform %q has the same capability and scope; use that one, or state what differs.", in.DuplicateOf)}
@@ -77,27 +83,7 @@ func platformBlocker(p ReferencedPlatform, std standards) *Blocker {
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformUnavailable,
 			Message: fmt.Sprintf("SharedPlatform %q: its portal does not exist, does not meet its policies, or its agency is suspended; nothing is opened to it until that is repaired.", p.Platform.Name)}
 	}
-	if !Consents(p.Endpoint.Portal, p.Platform) {
-		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonOwnerConsentMissing,
-			Message: fmt.Sprintf("SharedPlatform %q: agency %q has not agreed that its portal %q is this platform; it does so with spec.providesPlatforms: [%s] of the portal. Nothing is opened until then.", p.Platform.Name, p.Endpoint.Agency.Name, p.Endpoint.Portal.Name, p.Platform.Name)}
-	}
-	return nil
-}
-
-// Consents reports whether a portal's agency agrees that the portal is a
-// platform. Only the agency writes there, and the catalogue is the authority's.
-func Consents(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) bool {
-	return portal != nil && slices.Contains(portal.Spec.ProvidesPlatforms, v1alpha1.ObjectName(platform.Name))
-}
-
-// OpenToOthers reports whether agencies other than its own reach a platform's
-// portal by a reference alone. A sharing platform carries links instead.
-func OpenToOthers(p *v1alpha1.SharedPlatform) bool {
-	end := p.Spec.Endpoint.Portal
-	if end == nil || p.Spec.Type == v1alpha1.PlatformDataSharing {
-		return false
-	}
-	return len(p.Spec.Agencies) == 0 || slices.ContainsFunc(p.Spec.Agencies, func(a v1alpha1.AgencyName) bool { return a != end.Agency })
+	return consentBlocker(p.Endpoint, p.Platform)
 }
 
 // resolvePlatform finds a platform that a portal references, and why the portal
@@ -109,6 +95,10 @@ func resolvePlatform(in PortalInput, agency, name string) (ReferencedPlatform, *
 	if b == nil && len(p.Platform.Spec.Agencies) > 0 && !slices.Contains(p.Platform.Spec.Agencies, v1alpha1.AgencyName(agency)) {
 		b = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPlatformNotAllowed,
 			Message: fmt.Sprintf("spec.platformRefs: SharedPlatform %q is not for agency %q; remove the reference, or ask the authority to add the agency.", name, agency)}
+	}
+	if b == nil && !agreedFor(p.Endpoint.Portal, p.Platform, v1alpha1.AgencyName(agency)) {
+		b = &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformNotAllowed,
+			Message: fmt.Sprintf("spec.platformRefs: SharedPlatform %q is for agency %q by the authority, and agency %q, whose portal it is, has not agreed to that yet.", name, agency, p.Platform.Spec.Endpoint.Portal.Agency)}
 	}
 	if b == nil && linksOnly(p.Platform, agency) {
 		b = &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPlatformNotAllowed,

@@ -247,6 +247,9 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 	if in.Platforms, err = platforms(ctx, r, p); err != nil {
 		return in, err
 	}
+	if in.Provided, err = provided(ctx, r, p); err != nil {
+		return in, err
+	}
 	in.Deployment, err = get[appsv1.Deployment](ctx, r, client.ObjectKeyFromObject(p))
 	if err != nil {
 		return in, fmt.Errorf("read deployment: %w", err)

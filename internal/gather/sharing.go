@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -99,7 +100,7 @@ func openPlatform(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal
 	}
 	var open []string
 	for i := range list.Items {
-		if s := &list.Items[i]; desired.OpenToOthers(s) && desired.Consents(p, s) {
+		if s := &list.Items[i]; desired.OpenToOthers(p, s) {
 			open = append(open, s.Name)
 		}
 	}
@@ -202,6 +203,21 @@ func platforms(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (
 		}
 		if out[platform.Name], err = referenced(ctx, r, platform); err != nil {
 			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// provided reads the UIDs of the platforms that a portal agrees to be.
+func provided(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (map[v1alpha1.ObjectName]types.UID, error) {
+	out := map[v1alpha1.ObjectName]types.UID{}
+	for _, name := range p.Spec.ProvidesPlatforms {
+		platform, err := get[v1alpha1.SharedPlatform](ctx, r, client.ObjectKey{Name: string(name)})
+		if err != nil && !unreadable.IsUnreadable(err) {
+			return nil, fmt.Errorf("read provided platform: %w", err)
+		}
+		if platform != nil && err == nil {
+			out[name] = platform.UID
 		}
 	}
 	return out, nil

@@ -28,7 +28,7 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 	if in.Agency != nil {
 		st.Agency = in.Agency.Name
 	}
-	st.SecurityLevel = out.Level
+	st.SecurityLevel, st.PlatformConsents = out.Level, out.Consents
 	st.Policies, st.Findings = out.Policies[:min(len(out.Policies), maxListed)], listed(out.Findings)
 	switch {
 	case out.Running == &p.Spec:

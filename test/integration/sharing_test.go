@@ -564,6 +564,7 @@ func TestLinkOverThePlatform(t *testing.T) {
 		env.WaitGone(t, platform)
 		wantPolicies(t, link, 0)
 		time.Sleep(time.Second) // The age is in seconds.
+		agreeAnew(t, portal, platform)
 		platform.ResourceVersion, platform.UID, platform.Spec.Capability = "", "", original.Spec.Capability
 		if err := env.Admin.Create(t.Context(), platform); err != nil {
 			t.Fatal(err)
@@ -588,6 +589,23 @@ func TestLinkOverThePlatform(t *testing.T) {
 		reason(t, link, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonRouteNotAvailable)
 	})
 	_ = approval
+}
+
+// agreeAnew takes a portal's consent to a platform back and gives it to what is
+// there now: it is to one object.
+func agreeAnew(t *testing.T, portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) {
+	t.Helper()
+	merge(t, portal, `{"spec":{"providesPlatforms":null}}`)
+	harness.Eventually(t, func() error {
+		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(portal), portal); err != nil {
+			return err
+		}
+		if len(portal.Status.PlatformConsents) > 0 {
+			return fmt.Errorf("portal %s still agrees to %v", portal.Name, portal.Status.PlatformConsents)
+		}
+		return nil
+	})
+	merge(t, portal, fmt.Sprintf(`{"spec":{"providesPlatforms":[%q]}}`, platform.Name))
 }
 
 func sharedPlatform(agency, portal string, platformType v1alpha1.PlatformType, capability string, modify ...func(*v1alpha1.SharedPlatform)) *v1alpha1.SharedPlatform {

@@ -93,7 +93,7 @@ spec:
   agencies: [schema]
   deletionPolicy: DeleteInUse
   changePolicy: ChangeInUse
-status: {fingerprint: abc, duplicateOf: other, consumers: 1}
+status: {fingerprint: abc, duplicateOf: other, consumers: 1, consent: {portalUID: 5f9a1c1e-0000-4000-8000-000000000000, type: Identity, agencies: [schema]}}
 ---
 kind: SharedPlatform
 metadata: {name: outside}
@@ -137,6 +137,7 @@ status:
   publicServices: {declared: 1, verified: 1}
   policies: [level-4]
   ports: [8081]
+  platformConsents: [{name: identity, uid: 5f9a1c1e-0000-4000-8000-000000000000}]
   findings: [{policy: level-4, mode: Enforce, control: images.requireDigest, found: tag, wanted: digest}]
 ---
 kind: DataService
