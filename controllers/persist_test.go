@@ -22,7 +22,7 @@ import (
 
 var (
 	resource  = schema.GroupResource{Resource: "namespaces"}
-	reset     = fmt.Errorf("read: %w", &url.Error{Op: "Get", URL: "https://x", Err: errors.New("connection reset by peer")})
+	errReset  = fmt.Errorf("read: %w", &url.Error{Op: "Get", URL: "https://x", Err: errors.New("connection reset by peer")})
 	forbidden = apierrors.NewForbidden(resource, "x", errors.New("no right"))
 	noMatch   = &meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: "Agency"}, SearchedVersions: []string{"v1alpha1"}}
 )
@@ -43,13 +43,13 @@ func TestPersist(t *testing.T) {
 		{"internal error", apierrors.NewInternalError(errors.New("x")), 3, ""},
 		{"too many requests", apierrors.NewTooManyRequests("x", 1), 3, ""},
 		{"timeout of the server", apierrors.NewTimeoutError("x", 1), 3, ""},
-		{"connection", reset, 3, ""},
+		{"connection", errReset, 3, ""},
 		{"half an answer", fmt.Errorf("decode: %w", io.ErrUnexpectedEOF), 3, ""},
 		{"no answer in time", context.DeadlineExceeded, 3, ""},
 		{"discovery", fmt.Errorf("discover: %w", &discovery), 3, ""},
 		{"a role that is new", forbidden, 3, ""},
 		{"a definition that is new", noMatch, 3, ""},
-		{"never an answer", reset, -1, "could not try within 1s; the last attempt: read: Get"},
+		{"never an answer", errReset, -1, "could not try within 1s; the last attempt: read: Get"},
 		{"refused by admission", apierrors.NewForbidden(resource, "x", errors.New(`ValidatingAdmissionPolicy 'p' with binding 'p' denied request: no`)), -1, "denied request"},
 		{"an older definition", skew.Error([]skew.Finding{{Name: "agencies", Kind: "Agency", Missing: []string{"status.x"}}}), -1, "status.x"},
 		{"not found", apierrors.NewNotFound(resource, "x"), -1, "not found"},
@@ -91,7 +91,7 @@ func TestPersistIsStopped(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	o := &Operator{StartTimeout: time.Minute, began: time.Now()}
-	err := o.persist(ctx, "try", func(context.Context) error { return reset })
+	err := o.persist(ctx, "try", func(context.Context) error { return errReset })
 	if took := time.Since(o.began); err == nil || !strings.Contains(err.Error(), "was stopped") || took > 2*time.Second {
 		t.Errorf("after %s: %v", took, err)
 	}
@@ -107,8 +107,8 @@ func TestLiveReader(t *testing.T) {
 		works        bool
 	}{
 		{"works", nil, 0, 1, true},
-		{"three failures", reset, 3, 4, true},
-		{"an API server that is away", reset, 99, 4, false},
+		{"three failures", errReset, 3, 4, true},
+		{"an API server that is away", errReset, 99, 4, false},
 		{"not found", apierrors.NewNotFound(resource, "x"), 99, 1, false},
 		{"forbidden", forbidden, 99, 1, false},
 	} {

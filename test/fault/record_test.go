@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -51,18 +50,6 @@ func turnsOf(revisions []harness.Revision, w *world) map[string]int {
 func ours(o client.Object) bool {
 	_, pod := o.(*corev1.Pod)
 	return !pod && o.GetLabels()[names.LabelManagedBy] == names.ManagedBy
-}
-
-// since returns the children that changed after a moment, each with its event.
-func (r *recording) since(t *testing.T, moment time.Time) []string {
-	t.Helper()
-	var out []string
-	for _, e := range r.Revisions(t) {
-		if ours(e.Object) && e.Seen.After(moment) {
-			out = append(out, fmt.Sprintf("%s %s", e.Type, harness.ObjectKey(e.Object)))
-		}
-	}
-	return out
 }
 
 // guarded fails at the first revision with a workload of a portal that not both guards hold (O5).
