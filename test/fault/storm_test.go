@@ -81,6 +81,9 @@ func play(t *testing.T, f fault) map[string]end {
 	recorded.guarded(t)
 	recorded.opensOnly(t)
 	watched = operator.Requests.Watched()
+	// The run without a fault is that of many tests, and of none must its operator be left.
+	stop(t, operator)
+	recorded.Stop()
 	return out
 }
 
