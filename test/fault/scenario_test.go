@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -118,7 +119,10 @@ func sharingScenarios() []scenario {
 	return []scenario{
 		{name: "approve", make: makeLink(false), act: func(t *testing.T, w *world) { w.decide(t, "ok", v1alpha1.DecisionApprove) }, done: func(t *testing.T, w *world) {
 			w.env.WaitReady(t, w.link)
-			w.left(t, 2, func(o client.Object) bool { return o.GetLabels()[names.LabelOwnerUID] == string(w.link.UID) })
+			w.left(t, 2, func(o client.Object) bool {
+				_, policy := o.(*networkingv1.NetworkPolicy)
+				return policy && o.GetLabels()[names.LabelOwnerUID] == string(w.link.UID)
+			})
 		}},
 		{name: "suspend-link", make: makeLink(true), act: func(t *testing.T, w *world) { w.decide(t, "stop", v1alpha1.DecisionSuspend) }, done: shut(v1alpha1.ReasonLinkSuspended)},
 		{name: "change-link", make: makeLink(true), act: func(t *testing.T, w *world) { w.patch(t, w.link, `{"spec":{"operations":["read","list"]}}`) }, done: shut(v1alpha1.ReasonApprovalStale)},
