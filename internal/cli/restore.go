@@ -188,7 +188,7 @@ func (r *restorer) conflict(kind, name, note string, overwrite func() error) {
 // object creates one object, or finds that it is there.
 func (r *restorer) object(ctx context.Context, u *unstructured.Unstructured) {
 	want, kind, name := fresh(u), u.GetKind(), objectName(u)
-	note := ""
+	note, waiting := "", ""
 	if kind == "DataSharingApproval" {
 		// The API server accepts only the requesting user here.
 		_ = unstructured.SetNestedField(want.Object, r.user, "spec", "approver")
@@ -201,7 +201,7 @@ func (r *restorer) object(ctx context.Context, u *unstructured.Unstructured) {
 			return
 		}
 		if len(waits) > 0 {
-			note = "rights wait, ask for them again: " + strings.Join(waits, ", ")
+			waiting = "rights wait, ask for them again: " + strings.Join(waits, ", ")
 		}
 	}
 	live := &unstructured.Unstructured{}
@@ -210,9 +210,8 @@ func (r *restorer) object(ctx context.Context, u *unstructured.Unstructured) {
 	switch {
 	case apierrors.IsNotFound(err):
 		if kind == "Agency" {
-			var adopts string
-			adopts, err = r.adopt(ctx, want)
-			note = joinNotes(adopts, note)
+			note, err = r.adopt(ctx, want)
+			note = joinNotes(note, waiting)
 		} else {
 			err = nil
 		}
@@ -226,9 +225,9 @@ func (r *restorer) object(ctx context.Context, u *unstructured.Unstructured) {
 	case err != nil:
 		r.done(kind, name, "failed", "", err)
 	case r.same(ctx, live, want) || kind == "Agency" && r.same(ctx, live, fresh(u)):
-		r.done(kind, name, "unchanged", note, r.write(func() error { return r.status(ctx, u) }))
+		r.done(kind, name, "unchanged", waiting, r.write(func() error { return r.status(ctx, u) }))
 	default:
-		r.conflict(kind, name, joinNotes("the cluster has another one of this name", note), func() error {
+		r.conflict(kind, name, joinNotes("the cluster has another one of this name", waiting), func() error {
 			replaced := live.DeepCopy()
 			replaced.Object["spec"] = want.Object["spec"]
 			return errors.Join(r.client.Update(ctx, replaced), r.status(ctx, u))
