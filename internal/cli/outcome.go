@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -101,7 +102,7 @@ func (p Prepared) warn(w io.Writer, l *v1alpha1.DataSharingLink, within time.Dur
 	what := "so it opens nothing yet."
 	switch {
 	case p.Approval.Spec.Decision == v1alpha1.DecisionApprove:
-	case len(l.Status.Inventory) > 0:
+	case slices.ContainsFunc(l.Status.Inventory, isPolicy):
 		what = fmt.Sprintf("so link %s is still Open and TRAFFIC PASSES until it does. To cut it by hand meanwhile, a cluster administrator deletes the network policies that the link's status.inventory names.", p.Scope.Link)
 	default:
 		what = fmt.Sprintf("so link %s, of which no policy exists now, is not held by it yet.", p.Scope.Link)
@@ -110,6 +111,9 @@ func (p Prepared) warn(w io.Writer, l *v1alpha1.DataSharingLink, within time.Dur
 		"See whether the operator runs: kubectl gov status, and kubectl -n %s get pods. It acts on the decision when it runs again; kubectl gov decisions %s -n %s shows whether it has.\n",
 		client.ObjectKeyFromObject(p.Approval), within, what, operatorNamespace, p.Scope.Link.Name, p.Scope.Link.Namespace)
 }
+
+// isPolicy leaves out what only lets people read the link.
+func isPolicy(e v1alpha1.InventoryEntry) bool { return e.Kind == "NetworkPolicy" }
 
 // explain says how the link stands after the decision.
 func (p Prepared) explain(w io.Writer, l *v1alpha1.DataSharingLink) {

@@ -41,10 +41,11 @@ func linkAfter(phase string, open bool, decisions ...v1alpha1.LinkDecision) *v1a
 	l := &v1alpha1.DataSharingLink{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-finance", Name: "residents"}}
 	l.Spec.Provider.Agency = "police"
 	l.Status.Phase, l.Status.Decisions = phase, decisions
+	l.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Role", Name: "readers"}}
 	paired := metav1.Condition{Type: v1alpha1.ConditionPolicyPaired, Status: "False", Reason: v1alpha1.ReasonWithdrawn}
 	if open {
 		paired.Status, paired.Reason = "True", v1alpha1.ReasonPaired
-		l.Status.Inventory = []v1alpha1.InventoryEntry{{Name: "p"}}
+		l.Status.Inventory = append(l.Status.Inventory, v1alpha1.InventoryEntry{Kind: "NetworkPolicy", Name: "p"})
 	}
 	meta.SetStatusCondition(&l.Status.Conditions, paired)
 	return l
