@@ -305,6 +305,8 @@ const (
 	ReasonValidityTooLong = "ValidityTooLong"
 	// ReasonPaired: both halves of the policy pair exist.
 	ReasonPaired = "Paired"
+	// ReasonRecording: who approved the link is being recorded, and then it opens.
+	ReasonRecording = "Recording"
 	// ReasonWithdrawn: no policy of the link exists.
 	ReasonWithdrawn = "Withdrawn"
 	// ReasonLinkNotFound: the link does not exist.

@@ -70,13 +70,13 @@ type DataSharingLinkSpec struct {
 	// +kubebuilder:validation:items:Pattern=`^[A-Za-z][A-Za-z0-9_-]*$`
 	Operations []string `json:"operations"`
 	// validUntil is when the link closes, as RFC 3339 writes it, in the years 2000
-	// to 2199, e.g. 2027-01-31T17:00:00+07:00. The format of OpenAPI is wider than
-	// what can be read back.
+	// to 2199 of UTC, e.g. 2027-01-31T17:00:00+07:00. The format of OpenAPI is wider
+	// than what can be read back, and the scope of a link bounds the instant.
 	// +required
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=35
-	// +kubebuilder:validation:XValidation:rule="self.matches('^2[01][0-9]{2}-((01|03|05|07|08|10|12)-(0[1-9]|[12][0-9]|3[01])|(04|06|09|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-9]))T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):(00|15|30|45))$') && (!self.contains('-02-29T') || (int(self.substring(0, 4)) % 4 == 0 && !self.startsWith('2100')))",message="must be a date and time with its zone in the years 2000 to 2199, e.g. 2027-01-31T17:00:00+07:00"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^2[01][0-9]{2}-((01|03|05|07|08|10|12)-(0[1-9]|[12][0-9]|3[01])|(04|06|09|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-9]))T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):(00|15|30|45))$') && (!self.contains('-02-29T') || (int(self.substring(0, 4)) % 4 == 0 && !self.startsWith('2100'))) && timestamp(self) >= timestamp('2000-01-01T00:00:01Z') && timestamp(self) < timestamp('2200-01-01T00:00:00Z')",message="must be a date and time with its zone in the years 2000 to 2199 of UTC, e.g. 2027-01-31T17:00:00+07:00"
 	ValidUntil metav1.Time `json:"validUntil"`
 	// rateLimit bounds the requests.
 	// +optional
@@ -233,6 +233,10 @@ type LinkDecision struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1000
 	Reason string `json:"reason,omitempty"`
+	// otherScope is true for an approval of a scope that was not the link's
+	// whenever the operator looked: it never opened anything.
+	// +optional
+	OtherScope bool `json:"otherScope,omitempty"`
 }
 
 // DataSharingLinkStatus is what the operator observed.

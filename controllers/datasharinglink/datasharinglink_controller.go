@@ -68,6 +68,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Gone:      r.gone,
 		Events:    r.Events,
 		Announce:  announce,
+		Shrink:    shrink(),
 	}
 	concurrency := r.Concurrency
 	if concurrency == 0 {
@@ -121,7 +122,8 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 		status.LookupFailed(l.GetStatusBase(), l.Generation)
 		return ctrl.Result{}, errors.Join(orphansErr, fmt.Errorf("gather: %w", err))
 	}
-	out := desired.DataSharingLink(in)
+	// The status that records who approved brings the round that opens.
+	out := desired.AwaitRecord(in, desired.DataSharingLink(in))
 	res, err := r.Applier.Apply(ctx, owner, l.Status.Inventory, slices.Concat(out.Objects, out.Readers))
 	status.DataSharingLink(in, out, res, err)
 	// The end of the term is no event, so it is waited for, to the second.
@@ -138,4 +140,14 @@ func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Resul
 func (r *Reconciler) closeUnreadable(ctx context.Context, owner names.Owner) error {
 	_, err := r.Applier.Teardown(ctx, owner, nil, nil)
 	return err
+}
+
+// shrink makes the status of a link smaller that can't be stored: without its
+// scope, since nobody decides about a scope that is not stored, and with short
+// messages. What is open and who decided is kept.
+func shrink() []func(*v1alpha1.DataSharingLink) {
+	return []func(*v1alpha1.DataSharingLink){
+		func(l *v1alpha1.DataSharingLink) { l.Status.Scope, l.Status.SpecHash = nil, "" },
+		reconcile.ShrinkMessages[*v1alpha1.DataSharingLink],
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/events"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // announce says what a round changed about a link: asked for, decided by whom,
@@ -18,7 +19,7 @@ func announce(before, after *v1alpha1.DataSharingLink) []events.Event {
 	if hash := after.Status.SpecHash; hash != "" && hash != before.Status.SpecHash {
 		by := ""
 		if user := after.Spec.RequestedBy; user != "" {
-			by = " by " + user
+			by = " by " + text.Quote(user)
 		}
 		out = append(out, events.Event{Reason: "Requested", Action: "Request", Note: "Approval is asked for" + by + ", for scope " + hash + "."})
 	}
@@ -55,15 +56,15 @@ func decided(l *v1alpha1.DataSharingLink, d v1alpha1.LinkDecision) []events.Even
 	if word == "" {
 		word = "Decided"
 	}
-	note := fmt.Sprintf("%s for the %s by %s (%s/%s) about DataSharingLink %s/%s", word, d.Side, d.Approver, d.Namespace, d.Name, l.Namespace, l.Name)
+	note := fmt.Sprintf("%s for the %s by %s (%s/%s) about DataSharingLink %s/%s", word, d.Side, text.Quote(d.Approver), d.Namespace, d.Name, l.Namespace, l.Name)
 	if d.Decision == string(v1alpha1.DecisionRevoked) {
-		note = fmt.Sprintf("The decision of %s for the %s (%s/%s) about DataSharingLink %s/%s was deleted", d.Approver, d.Side, d.Namespace, d.Name, l.Namespace, l.Name)
+		note = fmt.Sprintf("The decision of %s for the %s (%s/%s) about DataSharingLink %s/%s was deleted", text.Quote(d.Approver), d.Side, d.Namespace, d.Name, l.Namespace, l.Name)
 	}
 	if d.SpecHash != "" {
 		note += ", scope " + d.SpecHash
 	}
 	if d.Reason != "" {
-		note += ": " + d.Reason
+		note += ": " + text.Quote(d.Reason)
 	}
 	e := events.Event{Warning: d.Decision != string(v1alpha1.DecisionApprove), Reason: word, Action: "Decide", Note: note}
 	onApproval := e
@@ -74,6 +75,7 @@ func decided(l *v1alpha1.DataSharingLink, d v1alpha1.LinkDecision) []events.Even
 func sameEntry(a, b v1alpha1.LinkDecision) bool {
 	same := a.Time.Equal(&b.Time)
 	a.Time, b.Time = metav1.Time{}, metav1.Time{}
+	a.OtherScope, b.OtherScope = false, false
 	return same && a == b
 }
 

@@ -60,7 +60,7 @@ type LinkOutput struct {
 	// Validity is why the term does not hold; nil while it does.
 	Validity *Blocker
 	// Scope is what an approval approves; nil while the references are not
-	// resolved. Hash is its hash.
+	// resolved, or when it could not be stored. Hash is its hash.
 	Scope *v1alpha1.LinkScope
 	Hash  string
 	// Provider and Authority are the two sides' verdicts.
@@ -69,6 +69,8 @@ type LinkOutput struct {
 	AuthorityRequired bool
 	// Open is true when traffic may pass.
 	Open bool
+	// Recording is true when it may pass as soon as it is on record who approved.
+	Recording bool
 	// Objects that should exist: all halves of the policy pairs, or none.
 	Objects []Object
 	// Readers let the provider and the authority read the link, whether it is open or not.
@@ -82,7 +84,7 @@ func DataSharingLink(in LinkInput) LinkOutput {
 	floor := sharingFloor(in)
 	out.References = referenceBlockers(in, floor)
 	out.Validity = validityBlocker(in, floor)
-	if len(out.References) == 0 {
+	if len(out.References) == 0 && recordable(in.Link.Spec.ValidUntil.Time) {
 		scope := scopeOf(in)
 		out.Scope, out.Hash = &scope, policy.HashScope(scope)
 	}
@@ -90,6 +92,9 @@ func DataSharingLink(in LinkInput) LinkOutput {
 	authority := approvalsOf(in.Approvals, names.Namespace(in.Settings.AuthorityAgency))
 	out.Provider, out.Authority = policy.Decide(provider, out.Hash), policy.Decide(authority, out.Hash)
 	out.AuthorityRequired = in.Service != nil && floor.NeedsAuthority(Classification(in))
+	if v, objects := policy.Objection(authority, provider, out.Hash); objects && !out.AuthorityRequired && !out.Authority.Approved && !out.Authority.Objects() {
+		out.Authority = v
+	}
 	separateDuties(in, &out, policy.Approvers(provider, out.Hash), policy.Approvers(authority, out.Hash))
 	out.Open = out.Hash != "" && out.Validity == nil && out.Provider.Approved && authorityConsents(out) && in.Link.DeletionTimestamp == nil
 	if out.Open {
@@ -283,30 +288,10 @@ func operationNames(ops []v1alpha1.Operation) []string {
 	return out
 }
 
-func validityBlocker(in LinkInput, floor policy.SharingFloor) *Blocker {
-	until := in.Link.Spec.ValidUntil.Time
-	if !in.Now.Before(until) {
-		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonExpired,
-			Message: fmt.Sprintf("spec.validUntil: the link expired at %s; set a later time and have it approved again.", in.Settings.Show(until))}
-	}
-	most := floor.MaxValidity
-	switch {
-	case most == nil:
-		return nil
-	case *most <= 0:
-		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonValidityTooLong,
-			Message: "spec.validUntil: a policy of one end lets no link be (dataSharing.maxValidity is 0); ask the authority."}
-	case until.Sub(in.Link.CreationTimestamp.Time) > *most:
-		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonValidityTooLong,
-			Message: fmt.Sprintf("spec.validUntil: policy allows at most %s from the creation of the link; set an earlier time.", *most)}
-	}
-	return nil
-}
-
-// ScopeOf returns what an approval of the link approves; ok is false while the
-// references are not resolved.
+// ScopeOf returns what an approval of the link approves; ok is false while there
+// is no scope.
 func ScopeOf(in LinkInput) (scope v1alpha1.LinkScope, ok bool) {
-	if len(referenceBlockers(in, sharingFloor(in))) > 0 {
+	if len(referenceBlockers(in, sharingFloor(in))) > 0 || !recordable(in.Link.Spec.ValidUntil.Time) {
 		return v1alpha1.LinkScope{}, false
 	}
 	return scopeOf(in), true

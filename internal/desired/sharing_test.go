@@ -272,6 +272,12 @@ func TestLinkDecision(t *testing.T) {
 		{"a longer one", after(func(in *LinkInput) {
 			in.Policies[0].Spec.DataSharing.MaxValidity = &metav1.Duration{Duration: 2*time.Hour - time.Second}
 		}), false, "", v1alpha1.ReasonValidityTooLong, v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
+		{"a term that no status can hold", after(func(in *LinkInput) {
+			in.Link.Spec.ValidUntil = metav1.NewTime(time.Date(2200, 1, 1, 13, 59, 59, 0, time.UTC))
+		}), false, "", v1alpha1.ReasonValidityTooLong, v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
+		{"one of before 2000", after(func(in *LinkInput) {
+			in.Link.Spec.ValidUntil = metav1.NewTime(time.Date(2000, 1, 1, 0, 0, 0, 5, time.UTC))
+		}), false, "", v1alpha1.ReasonExpired, v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
 		{"the link is being deleted", after(func(in *LinkInput) { in.Link.DeletionTimestamp = &now }), false, "", "", v1alpha1.ReasonApproved, v1alpha1.ReasonApprovalMissing},
 		{"no consumer", after(func(in *LinkInput) { in.Consumer.Portal = nil }), false, v1alpha1.ReasonConsumerNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
 		{"no consumer's agency", after(func(in *LinkInput) { in.Consumer.Agency = nil }), false, v1alpha1.ReasonConsumerNotFound, "", v1alpha1.ReasonApprovalStale, v1alpha1.ReasonApprovalMissing},
@@ -315,7 +321,7 @@ func TestLinkDecision(t *testing.T) {
 			if reference != tt.reference || validity != tt.validity || out.Provider.Reason != tt.provider || out.Authority.Reason != tt.authority {
 				t.Errorf("reference %q, validity %q, provider %q, authority %q", reference, validity, out.Provider.Reason, out.Authority.Reason)
 			}
-			if (out.Hash == "") != (len(out.References) > 0) {
+			if (out.Hash == "") != (len(out.References) > 0 || !recordable(tt.in.Link.Spec.ValidUntil.Time)) {
 				t.Errorf("hash %q with %d blocked references", out.Hash, len(out.References))
 			}
 			noEmptyPeers(t, out.Objects)
@@ -462,5 +468,48 @@ func TestScopeOf(t *testing.T) {
 	}
 	if !slices.Equal(in.Link.Spec.Operations, []string{"read"}) {
 		t.Error("the link was changed")
+	}
+}
+
+// TestAwaitRecord: nothing opens before its scope and who approved are stored, and
+// what is open is not closed for that.
+func TestAwaitRecord(t *testing.T) {
+	hash := DataSharingLink(approvedLink()).Hash
+	recorded := func(in *LinkInput) {
+		a := in.Approvals[0]
+		in.Link.Status.SpecHash = hash
+		in.Link.Status.Decisions = []v1alpha1.LinkDecision{{UID: a.UID, Decision: string(a.Spec.Decision), SpecHash: a.Spec.SpecHash, Approver: a.Spec.Approver}}
+	}
+	for name, tt := range map[string]struct {
+		change          func(*LinkInput)
+		open, recording bool
+	}{
+		"nothing is stored":   {func(*LinkInput) {}, false, true},
+		"all is":              {recorded, true, false},
+		"the scope is not":    {func(in *LinkInput) { recorded(in); in.Link.Status.SpecHash = "" }, false, true},
+		"another one":         {func(in *LinkInput) { recorded(in); in.Link.Status.SpecHash = "sha256:0" }, false, true},
+		"the decision is not": {func(in *LinkInput) { recorded(in); in.Link.Status.Decisions = nil }, false, true},
+		"an earlier one is":   {func(in *LinkInput) { recorded(in); in.Link.Status.Decisions[0].SpecHash = "sha256:0" }, false, true},
+		"in another name":     {func(in *LinkInput) { recorded(in); in.Link.Status.Decisions[0].Approver = "x" }, false, true},
+		"it is revoked since": {func(in *LinkInput) {
+			recorded(in)
+			in.Link.Status.Decisions = append(in.Link.Status.Decisions, v1alpha1.LinkDecision{UID: in.Approvals[0].UID, Decision: string(v1alpha1.DecisionRevoked)})
+		}, false, true},
+		"it is open": {func(in *LinkInput) {
+			in.Link.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "NetworkPolicy"}}
+			in.Link.Status.ObservedGeneration = in.Link.Generation
+		}, true, false},
+		"it is open and loses this": {func(in *LinkInput) {
+			in.Link.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "NetworkPolicy"}}
+			in.Link.Status.ObservedGeneration = in.Link.Generation
+			in.Approvals = nil
+		}, false, false},
+	} {
+		in := approvedLink()
+		tt.change(&in)
+		out := AwaitRecord(in, DataSharingLink(in))
+		if out.Open != tt.open || out.Recording != tt.recording || (len(out.Objects) > 0) != tt.open {
+			t.Errorf("%s: open %v, recording %v, %d objects", name, out.Open, out.Recording, len(out.Objects))
+		}
 	}
 }

@@ -207,7 +207,7 @@ func TestDecide(t *testing.T) {
 		switch {
 		case in["suspend"] || in["suspend-other"] || in["suspend-on-leave"]:
 			want = v1alpha1.ReasonLinkSuspended
-		case in["reject"]:
+		case in["reject"], in["reject-other"] && in["approve"]:
 			want = v1alpha1.ReasonRejected
 		case in["approve"]:
 			want = v1alpha1.ReasonApproved
@@ -321,5 +321,49 @@ func TestFingerprint(t *testing.T) {
 	}
 	if Fingerprint("a b", "c") == Fingerprint("a", "b c") || strings.Contains(Fingerprint("a", ""), " ") {
 		t.Error("what is capability and what is scope does not count")
+	}
+}
+
+// TestTheLastWordOfASide: a rejection of whatever scope beats the approvals that
+// are not newer, and what can't be told counts against opening.
+func TestTheLastWordOfASide(t *testing.T) {
+	at := func(d v1alpha1.Decision, h string, second, generation int64) v1alpha1.DataSharingApproval {
+		return v1alpha1.DataSharingApproval{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-b", Name: fmt.Sprint(d, second), Generation: generation, CreationTimestamp: metav1.Unix(second, 0)},
+			Spec:       v1alpha1.DataSharingApprovalSpec{Decision: d, SpecHash: h, Approver: fmt.Sprint("user", second)},
+		}
+	}
+	yes, no := v1alpha1.DecisionApprove, v1alpha1.DecisionReject
+	leaving := at(no, "other", 9, 1)
+	leaving.DeletionTimestamp = &metav1.Time{Time: time.Unix(10, 0)}
+	for name, tt := range map[string]struct {
+		all  []v1alpha1.DataSharingApproval
+		open bool
+	}{
+		"an older rejection":            {[]v1alpha1.DataSharingApproval{at(no, "other", 1, 1), at(yes, hash, 2, 1)}, true},
+		"a newer one":                   {[]v1alpha1.DataSharingApproval{at(yes, hash, 1, 1), at(no, "other", 2, 1)}, false},
+		"one of the same second":        {[]v1alpha1.DataSharingApproval{at(yes, hash, 1, 1), at(no, "other", 1, 1)}, false},
+		"an older one that was changed": {[]v1alpha1.DataSharingApproval{at(no, "other", 1, 2), at(yes, hash, 2, 1)}, false},
+		"an approval that was changed":  {[]v1alpha1.DataSharingApproval{at(yes, hash, 1, 5), at(no, "other", 2, 1)}, false},
+		"one that is being deleted":     {[]v1alpha1.DataSharingApproval{at(yes, hash, 1, 1), leaving}, true},
+		"a newer approval beside":       {[]v1alpha1.DataSharingApproval{at(yes, hash, 1, 1), at(no, "other", 2, 1), at(yes, hash, 3, 1)}, true},
+		"two rejections":                {[]v1alpha1.DataSharingApproval{at(no, "other", 1, 1), at(yes, hash, 2, 1), at(no, "third", 3, 1)}, false},
+	} {
+		for range 2 {
+			v, users := Decide(tt.all, hash), Approvers(tt.all, hash)
+			if v.Approved != tt.open || len(users) > 0 != tt.open {
+				t.Errorf("%s: %+v, approvers %v, want open %v", name, v, users, tt.open)
+			}
+			slices.Reverse(tt.all)
+		}
+	}
+	silent := []v1alpha1.DataSharingApproval{at(no, "other", 2, 1)}
+	for second, objects := range map[int64]bool{1: true, 2: true, 3: false} {
+		if v, got := Objection(silent, []v1alpha1.DataSharingApproval{at(yes, hash, second, 1)}, hash); got != objects || v.Objects() != objects {
+			t.Errorf("a side that need not approve, against an approval at %d: %+v %v", second, v, got)
+		}
+	}
+	if _, got := Objection(silent, nil, hash); got {
+		t.Error("there is nothing to object to")
 	}
 }

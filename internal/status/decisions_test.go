@@ -26,10 +26,11 @@ func TestRecordDecisions(t *testing.T) {
 			Spec:       v1alpha1.DataSharingApprovalSpec{Decision: v1alpha1.DecisionApprove, Approver: fmt.Sprint("user", n), SpecHash: "h"},
 		}
 	}
+	out := desired.LinkOutput{Hash: "h"}
 	var record []v1alpha1.LinkDecision
 	look := func(want ...string) {
 		t.Helper()
-		record = recordDecisions(record, in)
+		record = recordDecisions(record, in, out)
 		var got []string
 		for _, d := range record {
 			got = append(got, fmt.Sprintf("%s %s %s", d.Side, d.Decision, d.Approver))
@@ -38,7 +39,7 @@ func TestRecordDecisions(t *testing.T) {
 			t.Fatalf("record differs (-want +got):\n%s", diff)
 		}
 		in.Now = in.Now.Add(time.Hour)
-		if diff := cmp.Diff(record, recordDecisions(record, in)); diff != "" {
+		if diff := cmp.Diff(record, recordDecisions(record, in, out)); diff != "" {
 			t.Fatalf("a second look changes the record:\n%s", diff)
 		}
 	}
@@ -56,20 +57,20 @@ func TestRecordDecisions(t *testing.T) {
 	}
 	for range 3 {
 		// What is gone of both sides, and the newest that are not.
-		if record = recordDecisions(record, in); len(record) != 5+maxLiving {
+		if record = recordDecisions(record, in, out); len(record) != 5+maxLiving {
 			t.Fatalf("%d entries", len(record))
 		}
 	}
 	before := record
 	in.Now = in.Now.Add(time.Hour)
-	if diff := cmp.Diff(before, recordDecisions(record, in)); diff != "" {
+	if diff := cmp.Diff(before, recordDecisions(record, in, out)); diff != "" {
 		t.Errorf("a full record changes by itself:\n%s", diff)
 	}
 
 	// A side that decides often pushes off neither the other side's decisions nor
 	// who of its own people opened the link.
 	in.Approvals = []v1alpha1.DataSharingApproval{approval("agency-"+in.Settings.AuthorityAgency, 2), approval("agency-b", 1)}
-	record = recordDecisions(nil, in)
+	record = recordDecisions(nil, in, out)
 	for round := range 4 {
 		in.Approvals = nil
 		for i := range 30 {
@@ -77,8 +78,8 @@ func TestRecordDecisions(t *testing.T) {
 			a.Spec.Decision = v1alpha1.DecisionReject
 			in.Approvals = append(in.Approvals, a)
 		}
-		record = recordDecisions(record, in)
-		if diff := cmp.Diff(record, recordDecisions(record, in)); diff != "" {
+		record = recordDecisions(record, in, out)
+		if diff := cmp.Diff(record, recordDecisions(record, in, out)); diff != "" {
 			t.Fatalf("a second look at round %d changes the record:\n%s", round, diff)
 		}
 	}
@@ -93,5 +94,67 @@ func TestRecordDecisions(t *testing.T) {
 	}
 	if authority != 2 || opened == 0 || len(record) > 2*maxDecisions {
 		t.Errorf("%d decisions of the authority, %d approvals of the provider, %d in all", authority, opened, len(record))
+	}
+}
+
+// TestRecordKeepsWhoOpened: what was of other scopes, and what one person repeats,
+// pushes nobody off the record; what counts later is an entry like others.
+func TestRecordKeepsWhoOpened(t *testing.T) {
+	in := desired.LinkInput{Settings: settings.Default(), Now: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC),
+		Link: &v1alpha1.DataSharingLink{Spec: v1alpha1.DataSharingLinkSpec{Provider: v1alpha1.LinkProvider{Agency: "b"}}}}
+	out := desired.LinkOutput{Hash: "h"}
+	n := 0
+	approval := func(user, hash string) v1alpha1.DataSharingApproval {
+		n++
+		return v1alpha1.DataSharingApproval{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-b", Name: fmt.Sprint("a", n), UID: types.UID(fmt.Sprint("u", n)), Generation: 1, CreationTimestamp: metav1.NewTime(in.Now.Add(time.Duration(n) * time.Second))},
+			Spec:       v1alpha1.DataSharingApprovalSpec{Decision: v1alpha1.DecisionApprove, Approver: user, SpecHash: hash},
+		}
+	}
+	var record []v1alpha1.LinkDecision
+	look := func(approvals ...v1alpha1.DataSharingApproval) {
+		t.Helper()
+		in.Approvals = approvals
+		record = recordDecisions(record, in, out)
+		if diff := cmp.Diff(record, recordDecisions(record, in, out)); diff != "" {
+			t.Fatalf("a second look changes the record:\n%s", diff)
+		}
+	}
+	look(approval("boss", "h"))
+	look()
+	for range 12 {
+		look(approval("mallory", "0"))
+		look()
+	}
+	if len(record) != 3 || record[0].Approver != "boss" || !record[2].OtherScope {
+		t.Errorf("approvals of another scope leave %+v", record)
+	}
+	for range 12 {
+		look(approval("mallory", "h"))
+		look()
+	}
+	if len(record) > maxDecisions || record[0].Approver != "boss" {
+		t.Errorf("what one repeats leaves %+v", record)
+	}
+	early := approval("mai", "h")
+	out.Hash = ""
+	look(early)
+	if e := record[len(record)-1]; e.Approver != "mai" || !e.OtherScope {
+		t.Errorf("before there is a scope: %+v", e)
+	}
+	out.Hash = "h"
+	look(early)
+	if e := record[len(record)-1]; e.Approver != "mai" || e.OtherScope {
+		t.Errorf("when it counts: %+v", e)
+	}
+	out.Provider.By = "agency-b/" + early.Name
+	var crowd []v1alpha1.DataSharingApproval
+	for i := range 30 {
+		crowd = append(crowd, approval(fmt.Sprint("user", i), "h"))
+	}
+	record = nil
+	look(append(crowd, early)...)
+	if record[0].Approver != "mai" || len(record) != maxLiving {
+		t.Errorf("the approval that decides is not on the record: %+v", record)
 	}
 }

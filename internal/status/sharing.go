@@ -8,6 +8,7 @@ import (
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // maxConsumers is how many consumers, and how many links, the schema lets a
@@ -105,7 +106,7 @@ func DataSharingLink(in desired.LinkInput, out desired.LinkOutput, res apply.Res
 	l := in.Link
 	set := conditions.New(l.Status.Conditions, l.Generation)
 	l.Status.Inventory, l.Status.SpecHash, l.Status.Scope = res.Inventory, out.Hash, out.Scope
-	l.Status.Decisions = recordDecisions(l.Status.Decisions, in)
+	l.Status.Decisions = recordDecisions(l.Status.Decisions, in, out)
 	l.Status.Identifier = ""
 	if in.Service != nil {
 		l.Status.Identifier = in.Service.Status.Identifier
@@ -123,6 +124,8 @@ func DataSharingLink(in desired.LinkInput, out desired.LinkOutput, res apply.Res
 	case !written:
 	case out.Open:
 		set.True(v1alpha1.ConditionPolicyPaired, v1alpha1.ReasonPaired, "Both halves of every policy pair exist.")
+	case out.Recording:
+		set.False(v1alpha1.ConditionPolicyPaired, v1alpha1.ReasonRecording, "The link is approved; who approved is being recorded in its status, and it opens when that is stored.")
 	default:
 		set.False(v1alpha1.ConditionPolicyPaired, v1alpha1.ReasonWithdrawn, "No policy of the link exists. Connections that were open before may last until they are closed.")
 	}
@@ -141,7 +144,11 @@ func references(set *conditions.Set, out desired.LinkOutput) {
 		setBlocker(set, v1alpha1.ConditionReferencesResolved, &out.References[0])
 		return
 	}
-	set.True(v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonResolved, "Both ends exist and may share; the scope is "+out.Hash+".")
+	scope := "the scope is " + out.Hash
+	if out.Hash == "" {
+		scope = "there is no scope that could be recorded"
+	}
+	set.True(v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonResolved, "Both ends exist and may share; "+scope+".")
 }
 
 func authority(set *conditions.Set, in desired.LinkInput, out desired.LinkOutput) {
@@ -156,7 +163,7 @@ func authority(set *conditions.Set, in desired.LinkInput, out desired.LinkOutput
 func approval(set *conditions.Set, condition, side string, v policy.Verdict, hash string) {
 	words := ""
 	if v.Words != "" {
-		words = " (" + v.Words + ")"
+		words = " (" + text.Quote(v.Words) + ")"
 	}
 	switch {
 	case v.Approved:
@@ -164,11 +171,11 @@ func approval(set *conditions.Set, condition, side string, v policy.Verdict, has
 	case v.Reason == v1alpha1.ReasonLinkSuspended:
 		set.False(condition, v.Reason, fmt.Sprintf("Suspended by %s%s; the link opens again when %s approves it in place of that (kubectl gov approve), or when that is deleted and an approval of the same side stands beside it.", v.By, words, side))
 	case v.Reason == v1alpha1.ReasonRejected:
-		set.False(condition, v.Reason, fmt.Sprintf("Rejected by %s%s; change the request and ask again.", v.By, words))
+		set.False(condition, v.Reason, fmt.Sprintf("Rejected by %s%s; change the request and ask again. No approval of the side counts that is not newer: to lift the rejection, whoever gave it deletes it, or another of the side decides in its place.", v.By, words))
 	case v.Reason == v1alpha1.ReasonSameApprover:
-		set.False(condition, v.Reason, fmt.Sprintf("%s is by %s, who already speaks for another side of the link; another person must decide for %s.", v.By, v.Approver, side))
+		set.False(condition, v.Reason, fmt.Sprintf("%s is by %s, who already speaks for another side of the link; another person must decide for %s.", v.By, text.Quote(v.Approver), side))
 	case hash == "":
-		set.Unknown(condition, v1alpha1.ReasonPending, "There is no scope to approve before the references are resolved.")
+		set.Unknown(condition, v1alpha1.ReasonPending, "There is no scope to approve; see the other conditions.")
 	case v.Reason == v1alpha1.ReasonApprovalStale:
 		set.False(condition, v.Reason, fmt.Sprintf("%s is for another scope than %s; %s must approve this one: kubectl gov approve.", v.By, hash, side))
 	default:
@@ -190,6 +197,8 @@ func phaseOf(out desired.LinkOutput, set *conditions.Set) string {
 		return phaseRefused
 	case len(out.References) > 0:
 		return phaseWaiting
+	case out.Recording:
+		return phaseOpening
 	case !out.Open:
 		return phaseRequested
 	case paired != nil && paired.Status == "True":

@@ -170,7 +170,7 @@ status:
   phase: Open
   identifier: VN/G12/full/residents
   decisions:
-  - {side: Provider, decision: Approve, approver: mai, specHash: "sha256:1111111111111111111111111111111111111111111111111111111111111111", time: "2026-01-31T10:00:00Z", namespace: agency-schema, name: full, uid: "1", reason: Đúng}
+  - {side: Provider, decision: Approve, approver: mai, specHash: "sha256:1111111111111111111111111111111111111111111111111111111111111111", time: "2026-01-31T10:00:00Z", namespace: agency-schema, name: full, uid: "1", reason: Đúng, otherScope: true}
   scope:
     linkUID: "1"
     linkGeneration: 1
