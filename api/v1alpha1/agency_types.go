@@ -115,10 +115,12 @@ type AgencyQuota struct {
 	// +kubebuilder:validation:Maximum=1000
 	Links *int32 `json:"links,omitempty"`
 	// approvals is the number of DataSharingApprovals, rejections and
-	// suspensions included.
+	// suspensions included. They close links, so a number below 50 that an earlier
+	// version stored counts as 50, and the agency of the coordinating authority is
+	// not bounded.
 	// +optional
 	// +kubebuilder:default=500
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=50
 	// +kubebuilder:validation:Maximum=5000
 	Approvals *int32 `json:"approvals,omitempty"`
 	// secrets is the number of Secrets.

@@ -186,6 +186,9 @@ const (
 	ReasonDuplicateOneStop = "DuplicateOneStop"
 	// ReasonPortalQuota: the agency has as many portals as it may have.
 	ReasonPortalQuota = "PortalQuotaExceeded"
+	// ReasonBeyondPortalQuota: the portal runs, and is beyond the number of portals
+	// that its agency may have since that was lowered.
+	ReasonBeyondPortalQuota = "BeyondPortalQuota"
 	// ReasonIsolated: deny-all and the base rules exist, or nothing but the operator's policies opens a namespace.
 	ReasonIsolated = "Isolated"
 	// ReasonWorkloadBlocked: nothing runs, because another condition forbids it.

@@ -255,8 +255,9 @@ type SecurityPolicySpec struct {
 	Logging *LoggingControl `json:"logging,omitempty"`
 	// acceptedImpact states how much that runs a change of this policy may stop.
 	// Without it, a change is held with which all policies together would stop
-	// more than the installation's bound: status.impact shows what it would stop. A statement counts for one
-	// change; state it anew for the next.
+	// more than the installation's bound: status.impact shows what it would stop. A
+	// statement counts for the change that it is written with, or that waits when it
+	// is written, and once; state it anew for the next.
 	// +optional
 	AcceptedImpact *AcceptedImpact `json:"acceptedImpact,omitempty"`
 	// deletionPolicy says whether the policy may be deleted while it is enforced on
@@ -384,8 +385,8 @@ type SecurityPolicyStatus struct {
 	// impact is present while the newest spec is held.
 	// +optional
 	Impact *PolicyImpact `json:"impact,omitempty"`
-	// usedAcceptance is the spec.acceptedImpact that an earlier change needed; it
-	// does not count for another one.
+	// usedAcceptance is the spec.acceptedImpact that the operator saw last. It is
+	// used up, whether a change needed it or not, and does not count for the next.
 	// +optional
 	UsedAcceptance *AcceptedImpact `json:"usedAcceptance,omitempty"`
 	// recentStops is what the policy's last changes stopped without

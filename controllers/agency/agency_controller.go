@@ -86,7 +86,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.Agency{}).
 		Watches(&v1alpha1.Agency{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&corev1.Namespace{}, byOwner).
-		Watches(&corev1.ResourceQuota{}, byOwner, builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.Changed(desired.Counted)))).
+		Watches(&corev1.ResourceQuota{}, byOwner, builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.Changed(desired.Counted), watches.Changed(desired.Exceeded)))).
 		Watches(&corev1.LimitRange{}, byOwner).
 		Watches(&rbacv1.RoleBinding{}, byOwner).
 		Watches(&networkingv1.NetworkPolicy{}, byOwner).

@@ -97,7 +97,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard)).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.portalsOfPolicy), builder.WithPredicates(watches.StandardChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.rivals), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.siblings), builder.WithPredicates(watches.Deleted())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.siblings), builder.WithPredicates(predicate.Or(watches.Deleted(), stopped()))).
 		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.portalsOfPlatform), builder.WithPredicates(watches.PlatformGate())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.consumersOfPortal), builder.WithPredicates(watches.PortalGate())).
 		Complete(guard)

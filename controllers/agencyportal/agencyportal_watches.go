@@ -6,7 +6,9 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -109,8 +111,20 @@ func (r *Reconciler) consumersOfPortal(ctx context.Context, o client.Object) []c
 	return out
 }
 
-// siblings maps a portal to the others of its agency: when it goes, there is
-// room for the next.
+// stopped passes an update with which a portal's workload goes.
+func stopped() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok1 := e.ObjectOld.(*v1alpha1.AgencyPortal)
+			after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
+			return ok1 && ok2 && desired.WritesDeployment(before) && !desired.WritesDeployment(after)
+		},
+	}
+}
+
+// siblings maps a portal to the others of its agency: when it goes or stops,
+// there is room for the next.
 func (r *Reconciler) siblings(ctx context.Context, o client.Object) []ctrl.Request {
 	return r.list(ctx, client.InNamespace(o.GetNamespace()))
 }

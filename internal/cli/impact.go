@@ -66,7 +66,7 @@ func Impact(ctx context.Context, reader client.Reader, s settings.Settings, now 
 		impact := desired.Weigh(in, bound, now)
 		out = append(out, StandardImpact{Policy: p.Name, Running: impact.Running, Portals: impact.Portals, Links: impact.Links, Stops: append([]desired.Stop{}, impact.Stops...),
 			Shares: slices.Compact(slices.Sorted(slices.Values(slices.Concat(impact.Pending, impact.Recent)))),
-			Held:   policy.Pending(&p) && impact.Exceeds(bound) && !policy.Accepts(p.Spec.AcceptedImpact, p.Status.UsedAcceptance, impact.Stopped)})
+			Held:   policy.Pending(&p) && impact.Exceeds(bound) && !policy.Accepts(policy.Statement(&p), impact.Stopped)})
 	}
 	return out, nil
 }

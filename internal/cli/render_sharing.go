@@ -118,7 +118,7 @@ func setTrue(s *v1alpha1.StatusBase, condition string) {
 // files don't say; renderPortal refuses both.
 func (s *localSet) portalInput(ctx context.Context, c *platformState, p *v1alpha1.AgencyPortal) (desired.PortalInput, error) {
 	in, err := gather.AgencyPortal(ctx, c.store, c.settings, p)
-	in.NamespaceGuarded, in.OlderSiblings, in.OneStopHolder, in.HostnameHolders = true, 0, "", nil
+	in.NamespaceGuarded, in.OlderSiblings, in.RunningSiblings, in.OneStopHolder, in.HostnameHolders = true, 0, 0, "", nil
 	return in, err
 }
 

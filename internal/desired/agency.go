@@ -98,7 +98,7 @@ func Agency(in AgencyInput) AgencyOutput {
 	s.namespace = names.Namespace(a.Name)
 	out.Objects = append(out.Objects,
 		denyAllNetworkPolicy(s, "default-deny", nil),
-		resourceQuota(s, a, in.Counts),
+		resourceQuota(s, a, in.Settings.AuthorityAgency, in.Counts),
 		limitRange(s),
 	)
 	r := out.Rights.InForce

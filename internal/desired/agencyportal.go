@@ -52,6 +52,9 @@ type PortalInput struct {
 	Provided map[v1alpha1.ObjectName]types.UID
 	// OlderSiblings is the number of older portals of the agency.
 	OlderSiblings int
+	// RunningSiblings is the number of younger portals of the agency that have
+	// started. What has started keeps its place.
+	RunningSiblings int
 	// Deployment as observed; nil when there is none. It decides which ports stay
 	// open during a rollout, and otherwise enters the status only.
 	Deployment *appsv1.Deployment
@@ -88,6 +91,9 @@ type PortalOutput struct {
 	Ports []int32
 	// Consents are the platforms that the portal's agency agreed to.
 	Consents []v1alpha1.PlatformConsent
+	// Beyond is why the portal would not start if it had not started already; nil
+	// while it is within its agency's quota.
+	Beyond *Blocker
 	// Hold keeps the present workload as it is: what it rests on is being
 	// repaired, and neither creating nor removing would be right.
 	Hold bool
@@ -110,6 +116,9 @@ func AgencyPortal(in PortalInput) PortalOutput {
 	_, out.Platforms = platformFlows(s, in, spec)
 	out.Exposure = exposureBlockers(in)
 	out.Blockers, out.Hold = blockers(in)
+	if b := beyondQuota(in); b != nil && Started(in.Portal, in.Deployment) {
+		out.Beyond = b
+	}
 	violated := policy.Blocking(out.Findings)
 	switch {
 	case len(out.Blockers) > 0:
@@ -287,9 +296,8 @@ func blockers(in PortalInput) (out []Blocker, hold bool) {
 		return []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonAgencyNotReady,
 			Message: fmt.Sprintf("Agency %q: its namespace is not guarded yet (see conditions of the Agency); nothing is started before its default deny exists.", in.Agency.Name)}}, true
 	}
-	if most := portalQuota(in.Agency); in.OlderSiblings >= most {
-		out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonPortalQuota,
-			Message: fmt.Sprintf("spec.quota.portals of Agency %q is %d, and older portals use it up; remove one of them, or ask the platform team to raise it.", in.Agency.Name, most)})
+	if b := beyondQuota(in); b != nil && !Started(in.Portal, in.Deployment) {
+		out = append(out, *b)
 	}
 	if b := awaitedPlatform(in); b != nil {
 		out = append(out, *b)
@@ -299,6 +307,32 @@ func blockers(in PortalInput) (out []Blocker, hold bool) {
 			Message: fmt.Sprintf("spec.components: agency %q already has the one-stop system %q, and has at most one; merge the two or remove the component OneStop.", in.Agency.Name, in.OneStopHolder)})
 	}
 	return out, false
+}
+
+// Started reports whether a portal's Deployment stands, or is to be made again:
+// it is the portal's own by its mark, or the operator wrote it into the status.
+func Started(p *v1alpha1.AgencyPortal, d *appsv1.Deployment) bool {
+	return d != nil && names.OwnerOf("AgencyPortal", p).Owns(d) || WritesDeployment(p)
+}
+
+// WritesDeployment reports whether a portal's status has a Deployment among what
+// the operator made for it.
+func WritesDeployment(p *v1alpha1.AgencyPortal) bool {
+	return slices.ContainsFunc(p.Status.Inventory, func(e v1alpha1.InventoryEntry) bool { return e.Kind == "Deployment" })
+}
+
+// beyondQuota returns why a portal may not start; nil when there is room for it.
+// A lowered figure stops nothing that runs, so what runs takes its place first.
+func beyondQuota(in PortalInput) *Blocker {
+	if in.Agency == nil {
+		return nil
+	}
+	most := portalQuota(in.Agency)
+	if in.OlderSiblings+in.RunningSiblings < most {
+		return nil
+	}
+	return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPortalQuota,
+		Message: fmt.Sprintf("spec.quota.portals of Agency %q is %d, and other portals use it up; remove one of them, or ask the platform team to raise it.", in.Agency.Name, most)}
 }
 
 func exposureBlockers(in PortalInput) []Blocker {

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -23,39 +24,56 @@ const (
 // QuotaName is the name of an agency's quota in its namespace.
 const QuotaName = "agency-quota"
 
-// bound is how many objects of one kind an agency may have.
+const approvalsResource corev1.ResourceName = "count/datasharingapprovals.platform.gov.vn"
+
+// LeastApprovals is the least that spec.quota.approvals counts as. An approval
+// closes too: no figure may keep a side from rejecting or suspending.
+const LeastApprovals = 50
+
+// bound is how many objects of one kind an agency may have, never fewer than
+// least.
 type bound struct {
-	resource  corev1.ResourceName
-	of        func(v1alpha1.AgencyQuota) *int32
-	otherwise int32
+	field            string
+	resource         corev1.ResourceName
+	of               func(v1alpha1.AgencyQuota) *int32
+	otherwise, least int32
+}
+
+func (b bound) in(q v1alpha1.AgencyQuota) int32 {
+	if n := b.of(q); n != nil {
+		return max(*n, b.least)
+	}
+	return b.otherwise
 }
 
 // bounds has every kind that people write in an agency's namespace. The canary
 // of config/manager counts the platform's among them.
 var bounds = []bound{
-	{"count/agencyportals.platform.gov.vn", func(q v1alpha1.AgencyQuota) *int32 { return q.Portals }, defaultQuotaPortals},
-	{"count/configmaps", func(q v1alpha1.AgencyQuota) *int32 { return q.ConfigMaps }, 100},
-	{"count/dataservices.platform.gov.vn", func(q v1alpha1.AgencyQuota) *int32 { return q.DataServices }, 50},
-	{"count/datasharingapprovals.platform.gov.vn", func(q v1alpha1.AgencyQuota) *int32 { return q.Approvals }, 500},
-	{"count/datasharinglinks.platform.gov.vn", func(q v1alpha1.AgencyQuota) *int32 { return q.Links }, 100},
-	{"count/secrets", func(q v1alpha1.AgencyQuota) *int32 { return q.Secrets }, 100},
+	{"spec.quota.portals", "count/agencyportals.platform.gov.vn", func(q v1alpha1.AgencyQuota) *int32 { return q.Portals }, defaultQuotaPortals, 0},
+	{"spec.quota.configMaps", "count/configmaps", func(q v1alpha1.AgencyQuota) *int32 { return q.ConfigMaps }, 100, 0},
+	{"spec.quota.dataServices", "count/dataservices.platform.gov.vn", func(q v1alpha1.AgencyQuota) *int32 { return q.DataServices }, 50, 0},
+	{"spec.quota.approvals", approvalsResource, func(q v1alpha1.AgencyQuota) *int32 { return q.Approvals }, 500, LeastApprovals},
+	{"spec.quota.links", "count/datasharinglinks.platform.gov.vn", func(q v1alpha1.AgencyQuota) *int32 { return q.Links }, 100, 0},
+	{"spec.quota.secrets", "count/secrets", func(q v1alpha1.AgencyQuota) *int32 { return q.Secrets }, 100, 0},
 }
 
 // Counted reports whether Kubernetes counts, in the namespace of a quota, the
 // platform's kinds and what else of bounds the quota has. A quota whose status
 // names a kind that Kubernetes does not know how to count refuses every new object
-// of it; one whose status does not name it yet refuses none.
+// of it; one whose status does not name it yet refuses none. Approvals, which not
+// every agency is bounded in, show it where they are bounded.
 func Counted(q *corev1.ResourceQuota) bool {
 	return !slices.ContainsFunc(bounds, func(b bound) bool {
 		_, bounded := q.Spec.Hard[b.resource]
 		_, counted := q.Status.Used[b.resource]
-		return !counted && (bounded || strings.HasSuffix(string(b.resource), "."+v1alpha1.GroupVersion.Group))
+		platform := b.resource != approvalsResource && strings.HasSuffix(string(b.resource), "."+v1alpha1.GroupVersion.Group)
+		return !counted && (bounded || platform)
 	})
 }
 
 // portalQuota is the number of portals that an agency may have. The operator
-// counts them too: what was there before the bound, or before Kubernetes counted,
-// does not run.
+// counts them too: what was made before Kubernetes counted does not start. What
+// has started runs on when the figure is lowered.
 func portalQuota(a *v1alpha1.Agency) int {
 	if a.Spec.Quota.Portals == nil {
 		return defaultQuotaPortals
@@ -63,11 +81,45 @@ func portalQuota(a *v1alpha1.Agency) int {
 	return int(*a.Spec.Quota.Portals)
 }
 
+// QuotaField returns the field of an Agency that bounds a resource; empty for
+// none.
+func QuotaField(name corev1.ResourceName) string {
+	switch name {
+	case corev1.ResourcePods:
+		return "spec.quota.pods"
+	case corev1.ResourceRequestsCPU:
+		return "spec.quota.cpu"
+	case corev1.ResourceRequestsMemory:
+		return "spec.quota.memory"
+	}
+	for _, b := range bounds {
+		if b.resource == name {
+			return b.field
+		}
+	}
+	return ""
+}
+
+// Exceeded lists what a namespace uses beyond its quota, as after a figure was
+// lowered; empty for nothing. No number of pods fits an agency that is suspended.
+func Exceeded(q *corev1.ResourceQuota) string {
+	var out []string
+	for name, hard := range q.Spec.Hard {
+		used := q.Status.Used[name]
+		if field := QuotaField(name); field != "" && used.Cmp(hard) > 0 && !(name == corev1.ResourcePods && hard.IsZero()) {
+			out = append(out, fmt.Sprintf("%s is %s and %s is used", field, hard.String(), used.String()))
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
 // resourceQuota bounds what the agency uses. While the agency is suspended no
 // pod is admitted at all, whoever asks for it. Services that open node ports or
 // load balancers would bypass the gateways and are never admitted.
-// Objects are bounded once Kubernetes counts their kinds.
-func resourceQuota(s scope, a *v1alpha1.Agency, counts bool) *corev1.ResourceQuota {
+// Objects are bounded once Kubernetes counts their kinds; the authority's
+// approvals, with which it suspends any link, are not.
+func resourceQuota(s scope, a *v1alpha1.Agency, authority string, counts bool) *corev1.ResourceQuota {
 	q := a.Spec.Quota
 	pods := int32(defaultQuotaPods)
 	if q.Pods != nil {
@@ -85,11 +137,10 @@ func resourceQuota(s scope, a *v1alpha1.Agency, counts bool) *corev1.ResourceQuo
 	}
 	if counts {
 		for _, b := range bounds {
-			n := b.otherwise
-			if set := b.of(q); set != nil {
-				n = *set
+			if b.resource == approvalsResource && a.Name == authority {
+				continue
 			}
-			hard[b.resource] = *resource.NewQuantity(int64(n), resource.DecimalSI)
+			hard[b.resource] = *resource.NewQuantity(int64(b.in(q)), resource.DecimalSI)
 		}
 	}
 	return &corev1.ResourceQuota{

@@ -41,7 +41,7 @@ type PolicyOutput struct {
 	// Recent is what the policy stopped lately without confirmation; nil for
 	// nothing.
 	Recent *v1alpha1.RecentStops
-	// Used is the author's statement that a change needed.
+	// Used is the author's statement, which this look at it has used up.
 	Used *v1alpha1.AcceptedImpact
 }
 
@@ -76,11 +76,7 @@ func SecurityPolicy(in PolicyInput) PolicyOutput {
 func (out *PolicyOutput) accept(in PolicyInput) {
 	p := in.Policy
 	newest := policy.Standard(&p.Spec)
-	out.InForce, out.Used = &newest, p.Status.UsedAcceptance
-	if out.Used != nil && (p.Spec.AcceptedImpact == nil || *p.Spec.AcceptedImpact != *out.Used) {
-		// The author has taken the statement back, or made another one.
-		out.Used = nil
-	}
+	out.InForce, out.Used = &newest, p.Spec.AcceptedImpact
 	if in.Bound.Counts(p.Status.RecentStops, in.Now) {
 		out.Recent = p.Status.RecentStops
 	}
@@ -91,8 +87,7 @@ func (out *PolicyOutput) accept(in PolicyInput) {
 	switch {
 	case !impact.Exceeds(in.Bound):
 		out.Recent = addStops(out.Recent, impact.Stopped, in.Now)
-	case policy.Accepts(p.Spec.AcceptedImpact, out.Used, impact.Stopped):
-		out.Used = p.Spec.AcceptedImpact
+	case policy.Accepts(policy.Statement(p), impact.Stopped):
 	default:
 		out.Held, out.InForce = &impact, nil
 		if spec := policy.SpecInForce(p); spec != nil {

@@ -241,7 +241,7 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 	if in.HostnameHolders, in.HostnameZones, err = hostnameHolders(ctx, r, p); err != nil {
 		return in, err
 	}
-	if in.OlderSiblings, in.OneStopHolder, err = siblings(ctx, r, p); err != nil {
+	if err = siblings(ctx, r, &in); err != nil {
 		return in, err
 	}
 	if in.Platforms, err = platforms(ctx, r, p); err != nil {
@@ -347,28 +347,43 @@ func hostnameHolders(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPor
 	return holders, zones, nil
 }
 
-// siblings counts the older portals of the agency and finds the one with the
-// one-stop system that is older than the portal's own.
-func siblings(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (older int, oneStop string, err error) {
+// siblings counts the older portals of the agency and the younger ones that have
+// started, and finds the one with the one-stop system that is older than the
+// portal's own.
+func siblings(ctx context.Context, r client.Reader, in *desired.PortalInput) error {
+	p := in.Portal
 	var list v1alpha1.AgencyPortalList
 	if err := r.List(ctx, &list, client.InNamespace(p.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return 0, "", fmt.Errorf("list portals of the agency: %w", err)
+		return fmt.Errorf("list portals of the agency: %w", err)
+	}
+	var deployments appsv1.DeploymentList
+	if err := r.List(ctx, &deployments, client.InNamespace(p.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list deployments of the agency: %w", err)
+	}
+	of := map[string]*appsv1.Deployment{}
+	for i := range deployments.Items {
+		of[deployments.Items[i].Name] = &deployments.Items[i]
 	}
 	oneStops := []*v1alpha1.AgencyPortal{p}
 	for i := range list.Items {
 		s := &list.Items[i]
-		if s.UID == p.UID || !precedes(s, p) {
-			continue
-		}
-		older++
-		if slices.Contains(s.Spec.Components, v1alpha1.ComponentOneStop) {
-			oneStops = append(oneStops, s)
+		switch {
+		case s.UID == p.UID:
+		case !precedes(s, p):
+			if desired.Started(s, of[s.Name]) {
+				in.RunningSiblings++
+			}
+		default:
+			in.OlderSiblings++
+			if slices.Contains(s.Spec.Components, v1alpha1.ComponentOneStop) {
+				oneStops = append(oneStops, s)
+			}
 		}
 	}
 	if first := oldest(p, oneStops); first != p {
-		oneStop = first.Name
+		in.OneStopHolder = first.Name
 	}
-	return older, oneStop, nil
+	return nil
 }
 
 func wrap(what string, err error) error {

@@ -68,12 +68,20 @@ func (b Bound) Exceeds(s Stopped) bool {
 	return own >= 2 && own*100 > b.Percent*s.Running
 }
 
-// Accepts reports whether the author's statement covers what would stop. A
-// statement that was needed for an earlier change is used up: left behind in
-// Git, it must not let the next slip pass.
-func Accepts(stated, used *v1alpha1.AcceptedImpact, s Stopped) bool {
-	if stated == nil || used != nil && *used == *stated {
-		return false
+// Statement returns what the author states to accept, as far as it counts for the
+// newest spec; nil for nothing. A statement counts when the operator first sees
+// it: with a change, or after it while the change waits. One that it has seen is
+// used up, needed or not: left behind in Git, it must not let the next slip pass.
+// After several writes that it saw as one it can't know which came first.
+func Statement(p *v1alpha1.SecurityPolicy) *v1alpha1.AcceptedImpact {
+	stated, seen := p.Spec.AcceptedImpact, p.Status.UsedAcceptance
+	if stated == nil || seen != nil && *seen == *stated || p.Generation > max(p.Status.ObservedGeneration, 0)+1 {
+		return nil
 	}
-	return s.Portals <= int(stated.Portals) && s.Links <= int(stated.Links)
+	return stated
+}
+
+// Accepts reports whether a statement that counts covers what would stop.
+func Accepts(stated *v1alpha1.AcceptedImpact, s Stopped) bool {
+	return stated != nil && s.Portals <= int(stated.Portals) && s.Links <= int(stated.Links)
 }

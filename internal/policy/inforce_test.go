@@ -127,28 +127,56 @@ func TestBound(t *testing.T) {
 	}
 }
 
+func say(portals, links int32) *v1alpha1.AcceptedImpact {
+	return &v1alpha1.AcceptedImpact{Portals: portals, Links: links}
+}
+
 func TestAccepts(t *testing.T) {
-	say := func(portals, links int32) *v1alpha1.AcceptedImpact {
-		return &v1alpha1.AcceptedImpact{Portals: portals, Links: links}
-	}
 	s := Stopped{Portals: 7, Links: 2}
 	tests := []struct {
-		name         string
-		stated, used *v1alpha1.AcceptedImpact
-		want         bool
+		name   string
+		stated *v1alpha1.AcceptedImpact
+		want   bool
 	}{
-		{"nothing said", nil, nil, false},
-		{"exactly", say(7, 2), nil, true},
-		{"more", say(100, 100), nil, true},
-		{"too few portals", say(6, 2), nil, false},
-		{"too few links", say(7, 1), nil, false},
-		{"used up", say(7, 2), say(7, 2), false},
-		{"another statement", say(8, 2), say(7, 2), true},
+		{"nothing said", nil, false},
+		{"exactly", say(7, 2), true},
+		{"more", say(100, 100), true},
+		{"too few portals", say(6, 2), false},
+		{"too few links", say(7, 1), false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := Accepts(tt.stated, tt.used, s); got != tt.want {
-				t.Errorf("Accepts(%+v, %+v) = %v", tt.stated, tt.used, got)
+			if got := Accepts(tt.stated, s); got != tt.want {
+				t.Errorf("Accepts(%+v) = %v", tt.stated, got)
+			}
+		})
+	}
+}
+
+func TestStatement(t *testing.T) {
+	tests := []struct {
+		name                 string
+		stated, seen         *v1alpha1.AcceptedImpact
+		generation, observed int64
+		counts               bool
+	}{
+		{"nothing said", nil, nil, 2, 1, false},
+		{"said with the creation", say(7, 2), nil, 1, -1, true},
+		{"said in one write with the change, or after it", say(7, 2), nil, 2, 1, true},
+		{"another statement than the one before", say(8, 2), say(7, 2), 3, 2, true},
+		{"seen before the change, needed or not", say(7, 2), say(7, 2), 3, 2, false},
+		{"looked at again", say(7, 2), say(7, 2), 2, 2, false},
+		{"looked at again after a status that was not written", say(7, 2), nil, 2, 2, true},
+		{"two writes seen as one", say(7, 2), nil, 3, 1, false},
+		{"two writes before the first look", say(7, 2), nil, 2, -1, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &v1alpha1.SecurityPolicy{}
+			p.Generation, p.Spec.AcceptedImpact = tt.generation, tt.stated
+			p.Status.ObservedGeneration, p.Status.UsedAcceptance = tt.observed, tt.seen
+			if got := Statement(p); (got != nil) != tt.counts {
+				t.Errorf("Statement = %v, want one that counts: %v", got, tt.counts)
 			}
 		})
 	}

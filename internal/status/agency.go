@@ -43,7 +43,7 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 			set.False(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonProgressing, "Kubernetes has not counted what is in namespace "+a.Status.Namespace+" yet; until then its quota bounds no numbers of objects"+waitingAdmins(in)+". If this stays, look whether kube-controller-manager runs.")
 			break
 		}
-		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist."+unbounded(in))
+		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist."+unbounded(in)+raised(a)+exceeded(in))
 	}
 	if a.Name == in.Settings.AuthorityAgency {
 		set.True(v1alpha1.ConditionAuthority, v1alpha1.ReasonCoordinatingAuthority, "The agency is the coordinating authority (authorityAgency of the operator's settings), so it is not deleted while decisions about links stand in its namespace.")
@@ -82,6 +82,15 @@ func unbounded(in desired.AgencyInput) string {
 		return ""
 	}
 	return " Numbers of objects are not bounded yet: no ResourceQuota with label " + names.LabelQuotaCanary + " in the operator's namespace shows that Kubernetes counts them. If this stays, apply the installation again and look whether kube-controller-manager runs."
+}
+
+// raised says that a figure which an earlier version stored counts as more.
+func raised(a *v1alpha1.Agency) string {
+	n := a.Spec.Quota.Approvals
+	if n == nil || *n >= desired.LeastApprovals {
+		return ""
+	}
+	return fmt.Sprintf(" spec.quota.approvals is %d and counts as %d: no figure keeps a side from suspending a link.", *n, desired.LeastApprovals)
 }
 
 // isolatedNamespace says whether only the operator's policies open the agency's

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/apply"
@@ -51,6 +52,9 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 	exposure(set, out)
 	platforms(set, in, out)
 	summarisePortal(set, out)
+	if out.Beyond != nil {
+		beyondQuota(set, out.Beyond)
+	}
 
 	st.PublicServices = v1alpha1.ServiceCounts{Declared: int32(len(p.Spec.PublicServices))} //nolint:gosec // bounded by the schema
 	if ready := set.Get(v1alpha1.ConditionReady); ready.Status == "True" {
@@ -273,6 +277,17 @@ func summarisePortal(set *conditions.Set, out desired.PortalOutput) {
 		return
 	}
 	set.Summarise(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionNetworkIsolated, v1alpha1.ConditionWorkloadAvailable, v1alpha1.ConditionObjectsHealthy, v1alpha1.ConditionPlatformsResolved, v1alpha1.ConditionExposed)
+}
+
+// beyondQuota says of a portal that runs that it would not start again.
+func beyondQuota(set *conditions.Set, b *desired.Blocker) {
+	note := " It runs on, although it is beyond the quota; once it is stopped it does not start again: " + b.Message
+	w := set.Get(v1alpha1.ConditionWorkloadAvailable)
+	w.Message += note
+	set.Set(*w)
+	if r := set.Get(v1alpha1.ConditionReady); r.Status == metav1.ConditionTrue {
+		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonBeyondPortalQuota, r.Message+note)
+	}
 }
 
 func portalProgress(in desired.PortalInput, out desired.PortalOutput, res apply.Result, err error) progress {

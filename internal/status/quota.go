@@ -6,14 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/govplatform/govplatform/internal/desired"
 )
 
 // quotaExceeded is what the API server says of a pod that a quota keeps out.
 var quotaExceeded = regexp.MustCompile(`exceeded quota: ([^,\s]+?)(?:, requested: (.*), used: (.*), limited: (.*?))?\.?$`)
-
-// quotaFields are the fields of an Agency that bound a resource.
-var quotaFields = map[string]string{"pods": "spec.quota.pods", "requests.cpu": "spec.quota.cpu", "requests.memory": "spec.quota.memory"}
 
 // quotaMessage says which quota keeps pods out, how far it is used, and what
 // helps; empty when the message is about something else.
@@ -26,7 +25,7 @@ func quotaMessage(in desired.PortalInput, refusal string) string {
 	var full, fields []string
 	for _, name := range sortedKeys(asked) {
 		full = append(full, fmt.Sprintf("%s: %s of %s used, %s more asked", name, used[name], hard[name], asked[name]))
-		if f := quotaFields[name]; f != "" {
+		if f := desired.QuotaField(corev1.ResourceName(name)); f != "" {
 			fields = append(fields, f)
 		}
 	}
@@ -62,4 +61,17 @@ func sortedKeys(m map[string]string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// exceeded says that an agency uses more than a lowered figure lets it, and what
+// that means; empty while it does not. It begins with a space.
+func exceeded(in desired.AgencyInput) string {
+	if in.Quota == nil || in.Agency.Spec.Suspended {
+		return ""
+	}
+	over := desired.Exceeded(in.Quota)
+	if over == "" {
+		return ""
+	}
+	return " More is used than the quota allows: " + over + ". What runs goes on. Nothing new of it is made until there is room: no portal starts, a rollout does not replace the running pods, and a pod that ends is not made again. Raise the figure, or remove what is not needed."
 }

@@ -106,13 +106,9 @@ func heldMessage(p *v1alpha1.SecurityPolicy, out desired.PolicyOutput, bound pol
 	for _, s := range h.Stops {
 		names = append(names, fmt.Sprintf("%s/%s by %s", s.Agency, s.Name, s.Control))
 	}
-	stated := p.Spec.AcceptedImpact
 	why := ""
-	switch {
-	case stated != nil && out.Used != nil && *stated == *out.Used:
-		why = " The present spec.acceptedImpact was for an earlier change: take it out first, or state other figures."
-	case stated != nil:
-		why = fmt.Sprintf(" The present spec.acceptedImpact covers %d portals and %d links.", stated.Portals, stated.Links)
+	if stated := p.Spec.AcceptedImpact; stated != nil {
+		why = fmt.Sprintf(" The present spec.acceptedImpact {portals: %d, links: %d} does not count: it covers less, or was there before this change. To state the same figures anew, take it out, wait until status.observedGeneration is metadata.generation, and set it again.", stated.Portals, stated.Links)
 	}
 	return fmt.Sprintf("The spec is held, because it would stop or replace %d running portals and close %d open links (%s). %s%s Correct the spec, or set spec.acceptedImpact to {portals: %d, links: %d} if that is meant; kubectl gov impact lists all.%s",
 		h.Portals, h.Links, strings.Join(clipList(names, maxHeldNamed), ", "), shares(h, bound), standing(out), h.Portals, h.Links, why)

@@ -210,7 +210,7 @@ func TestOperatorPodsMeetTheStandard(t *testing.T) {
 }
 
 // warns is the one admission policy that only warns: everything else refuses, also when it can't be evaluated.
-const warns = "govplatform-policy-impact"
+const warns = "govplatform-standard-impact"
 
 // TestAdmissionPoliciesHaveNoTypeErrors waits for Kubernetes to check the expressions against the types that they match.
 func TestAdmissionPoliciesHaveNoTypeErrors(t *testing.T) {

@@ -34,7 +34,7 @@ func (w *warnings) take() string {
 }
 
 // TestStandardWarnings: whoever applies a standard that may stop what runs is
-// told at once, and not refused. Without the binding of policy-impact there is
+// told at once, and not refused. Without the binding of standard-impact there is
 // no warning.
 func TestStandardWarnings(t *testing.T) {
 	seen := &warnings{}
@@ -78,7 +78,7 @@ func TestStandardWarnings(t *testing.T) {
 					t.Fatalf("a warning refuses: %v", err)
 				}
 				got := seen.take()
-				if len(tt.want) == 0 && strings.Contains(got, "policy-impact") {
+				if len(tt.want) == 0 && strings.Contains(got, "standard-impact") {
 					t.Fatalf("warned of %s", got)
 				}
 				for _, w := range tt.want {

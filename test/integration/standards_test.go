@@ -355,7 +355,7 @@ func TestHeldStandardIsTakenBack(t *testing.T) {
 		setRegistry(t, p, typoRegistry)
 		held(t, p, 9, 1)
 		c.runsOn(t, before)
-		if got := condition(p, v1alpha1.ConditionReady); !strings.Contains(got, "earlier change") {
+		if got := condition(p, v1alpha1.ConditionReady); !strings.Contains(got, "was there before this change") {
 			t.Errorf("the message does not say why the statement does not count: %s", got)
 		}
 	})

@@ -29,7 +29,7 @@ spec:
   viewerGroups: [tax-viewers]
   adminServiceAccounts: [{namespace: delivery, name: tax}]
   domains: [tax.example.gov.vn]
-  quota: {cpu: "8", memory: 16Gi, pods: 50, portals: 5, dataServices: 10, links: 20, approvals: 40, secrets: 30, configMaps: 30}
+  quota: {cpu: "8", memory: 16Gi, pods: 50, portals: 5, dataServices: 10, links: 20, approvals: 60, secrets: 30, configMaps: 30}
   suspended: true
   deletionPolicy: DeletePortals
   adoptNamespace: 11111111-1111-1111-1111-111111111111

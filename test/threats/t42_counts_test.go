@@ -35,7 +35,7 @@ func TestThreat42_ObjectsAreCounted(t *testing.T) {
 	operate(t)
 	newAgency(t, "t42", func(a *v1alpha1.Agency) {
 		a.Spec.Quota = v1alpha1.AgencyQuota{
-			Portals: ptr.To(int32(1)), DataServices: ptr.To(int32(1)), Links: ptr.To(int32(1)), Approvals: ptr.To(int32(1)),
+			Portals: ptr.To(int32(1)), DataServices: ptr.To(int32(1)), Links: ptr.To(int32(1)), Approvals: ptr.To(int32(50)),
 			Secrets: ptr.To(int32(1)), ConfigMaps: ptr.To(int32(2)),
 		}
 	})
@@ -50,6 +50,13 @@ func TestThreat42_ObjectsAreCounted(t *testing.T) {
 	foreign.Status.SpecHash = "sha256:" + fmt.Sprintf("%064d", 0)
 	approval := harness.Approval("t42", foreign, v1alpha1.DecisionApprove)
 	approval.Spec.Approver = malloryOf("t42")
+	for i := range 49 {
+		fill := approval.DeepCopy()
+		fill.Name = fmt.Sprintf("fill%d", i)
+		if err := admin.Create(t.Context(), fill); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, o := range []client.Object{
 		harness.Portal("t42", "x", small), harness.Service("t42", "x", "portal"), harness.Link("t42", "x", "portal", "other", "service"), approval,
 		&corev1.Secret{ObjectMeta: in("t42", "x")}, &corev1.ConfigMap{ObjectMeta: in("t42", "x")},
