@@ -22,13 +22,13 @@ import (
 func TestThreat42_PeopleWriteNoEvents(t *testing.T) {
 	operate(t)
 	newAgency(t, "e42")
-	core := func(name string) client.Object {
-		return &corev1.Event{ObjectMeta: in("e42", name), Reason: "x", Message: "x", InvolvedObject: corev1.ObjectReference{Namespace: "agency-e42"}}
+	core := func(agency, name string) client.Object {
+		return &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: agency, Name: name}, Reason: "x", Message: "x", InvolvedObject: corev1.ObjectReference{Namespace: agency}}
 	}
-	group := func(name string) client.Object {
-		return &eventsv1.Event{ObjectMeta: in("e42", name), Reason: "x", Action: "x", Type: "Normal", Note: "x", ReportingController: "example.org/x", ReportingInstance: "x", EventTime: metav1.NowMicro(), Regarding: corev1.ObjectReference{Namespace: "agency-e42"}}
+	group := func(agency, name string) client.Object {
+		return &eventsv1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: agency, Name: name}, Reason: "x", Action: "x", Type: "Normal", Note: "x", ReportingController: "example.org/x", ReportingInstance: "x", EventTime: metav1.NowMicro(), Regarding: corev1.ObjectReference{Namespace: agency}}
 	}
-	both := map[string]func(string) client.Object{"core": core, "events.k8s.io": group}
+	both := map[string]func(string, string) client.Object{"core": core, "events.k8s.io": group}
 	attacker := fullRights(t, "e42")
 	env.Namespace(t, "plugins-e42")
 	for _, name := range []string{"trusted", "wildcard", "untrusted"} {
@@ -44,28 +44,27 @@ func TestThreat42_PeopleWriteNoEvents(t *testing.T) {
 			"person": attacker, "untrusted": account(t, "plugins-e42", "untrusted"), "wildcard": account(t, "plugins-e42", "wildcard"),
 		} {
 			harness.Eventually(t, func() error { // Until the rights hold.
-				o := event("ns")
-				o.SetNamespace("plugins-e42")
+				o := event("plugins-e42", "elsewhere")
 				if who == "person" {
 					return nil
 				}
 				return c.Create(t.Context(), o, client.DryRunAll)
 			})
-			o := event(who)
+			o := event("agency-e42", who)
 			refused(t, kind+" by "+who, c.Create(t.Context(), o), byObjectPolicy)
 			absent(t, o)
 		}
 		trusted := account(t, "plugins-e42", "trusted")
 		harness.Eventually(t, func() error {
-			return trusted.Create(t.Context(), event("trusted-"+map[string]string{"core": "a", "events.k8s.io": "b"}[kind]))
+			return trusted.Create(t.Context(), event("agency-e42", "trusted-"+kind))
 		})
 		for _, who := range []string{"system:serviceaccount:kube-system:deployment-controller", "system:kube-scheduler", "system:kube-controller-manager"} {
 			c := as(t, who, "system:authenticated", "system:serviceaccounts", "system:serviceaccounts:kube-system")
-			if err := c.Create(t.Context(), event("kubernetes"), client.DryRunAll); err != nil {
+			if err := c.Create(t.Context(), event("agency-e42", "kubernetes"), client.DryRunAll); err != nil {
 				t.Errorf("%s event by %s: %v", kind, who, err)
 			}
 		}
-		o := event("noted")
+		o := event("agency-e42", "noted")
 		env.Create(t, o)
 		refused(t, kind+" changed", attacker.Patch(t.Context(), o, mergePatch(`{"metadata":{"annotations":{"example.org/x":"x"}}}`)), byObjectPolicy)
 		if err := attacker.Delete(t.Context(), o); err != nil {
