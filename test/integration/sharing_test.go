@@ -246,7 +246,7 @@ func TestLinkLifecycle(t *testing.T) {
 		rejection := decide(t, p.provider, link, v1alpha1.DecisionReject, "no")
 		wantPolicies(t, link, 0)
 		reason(t, link, v1alpha1.ConditionProviderApproved, v1alpha1.ReasonRejected)
-		if link.Status.Phase != "Rejected" || !strings.Contains(messages(link), "Rejected by "+rejection.Namespace+"/"+rejection.Name+" (Kiểm thử)") {
+		if link.Status.Phase != "Rejected" || !strings.Contains(messages(link), "Rejected by "+rejection.Namespace+"/"+rejection.Name+` ("Kiểm thử")`) {
 			t.Errorf("phase %q, conditions:\n%s", link.Status.Phase, messages(link))
 		}
 		remove(t, rejection)
