@@ -106,7 +106,7 @@ func Exceeded(q *corev1.ResourceQuota) string {
 	var out []string
 	for name, hard := range q.Spec.Hard {
 		used := q.Status.Used[name]
-		if field := QuotaField(name); field != "" && used.Cmp(hard) > 0 && !(name == corev1.ResourcePods && hard.IsZero()) {
+		if field := QuotaField(name); field != "" && used.Cmp(hard) > 0 && (name != corev1.ResourcePods || !hard.IsZero()) {
 			out = append(out, fmt.Sprintf("%s is %s and %s is used", field, hard.String(), used.String()))
 		}
 	}
