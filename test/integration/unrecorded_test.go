@@ -74,8 +74,13 @@ func gone(t *testing.T, what string, o client.Object) {
 // stays for good, and the owner says Ready.
 func TestUnrecordedChildrenGo(t *testing.T) {
 	t.Run("RoleBinding of a withdrawn group", func(t *testing.T) {
-		a := harness.Agency("unrecbinding", "U01")
-		killedBeforeStatus(t, "/agencies/unrecbinding", func() { env.Create(t, a) })
+		// Nobody has rights before Kubernetes counts, which takes a round.
+		op := env.Operator(t, harness.OperatorOptions{})
+		a := harness.Agency("unrecbinding", "U01", func(a *v1alpha1.Agency) { a.Spec.AdminGroups = nil })
+		env.Create(t, a)
+		env.WaitReady(t, a)
+		_ = op.Stop()
+		killedBeforeStatus(t, "/agencies/unrecbinding", func() { merge(t, a, `{"spec":{"adminGroups":["unrec-admins"]}}`) })
 		rb := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-unrecbinding", Name: "agency-admins"}}
 		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(rb), rb); err != nil {
 			t.Fatalf("the test does not reach what it is for: %v", err)
