@@ -201,7 +201,9 @@ spec:
 // base is the part of the status that every kind has.
 const base = `
 observedGeneration: 1
-conditions: [{type: Ready, status: "True", reason: Ready, message: All is well., observedGeneration: 1, lastTransitionTime: "2026-01-31T10:00:00Z"}]
+conditions:
+- {type: Ready, status: "True", reason: Ready, message: All is well., observedGeneration: 1, lastTransitionTime: "2026-01-31T10:00:00Z"}
+- {type: Available, status: "True", reason: Available, message: All is well., observedGeneration: 1, lastTransitionTime: "2026-01-31T10:00:00Z"}
 inventory: [{group: apps, kind: Deployment, namespace: agency-schema, name: full, uid: 11111111-1111-1111-1111-111111111111}]
 `
 
