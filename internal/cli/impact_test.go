@@ -30,7 +30,7 @@ func thirteen() fixedReader {
 		r.portals = append(r.portals, p)
 	}
 	spec := v1alpha1.SecurityPolicySpec{Mode: v1alpha1.ModeEnforce, Images: &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"registry.gov.example"}}}
-	r.policies = []v1alpha1.SecurityPolicy{{ObjectMeta: metav1.ObjectMeta{Name: "images", Generation: 4}, Spec: spec, Status: v1alpha1.SecurityPolicyStatus{InForce: &spec}}}
+	r.policies = []v1alpha1.SecurityPolicy{{ObjectMeta: metav1.ObjectMeta{Name: "images", Generation: 4}, Spec: spec, Status: v1alpha1.SecurityPolicyStatus{StatusBase: v1alpha1.StatusBase{ObservedGeneration: 4}, InForce: &spec}}}
 	return r
 }
 

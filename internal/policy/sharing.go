@@ -195,7 +195,7 @@ func lastRejection(approvals []v1alpha1.DataSharingApproval) *v1alpha1.DataShari
 		if a.Spec.Decision != v1alpha1.DecisionReject || a.DeletionTimestamp != nil {
 			continue
 		}
-		if last == nil || outlasts(a, last) && !(outlasts(last, a) && last.Name < a.Name) {
+		if last == nil || outlasts(a, last) && (!outlasts(last, a) || last.Name >= a.Name) {
 			last = a
 		}
 	}

@@ -79,7 +79,7 @@ func standardsStay(t *testing.T, root client.Client) {
 		harness.Eventually(t, func() error {
 			err := root.Delete(t.Context(), &v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}, client.DryRunAll)
 			if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "govplatform-standard-deletion") {
-				return fmt.Errorf("delete policy %s: got %v, want it refused", name, err)
+				return fmt.Errorf("delete policy %s: want it refused, got %w", name, err)
 			}
 			return nil
 		})

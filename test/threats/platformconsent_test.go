@@ -104,7 +104,7 @@ func TestThreat40_ConsentIsToOnePlatform(t *testing.T) {
 func flowsOf(t *testing.T, p *v1alpha1.AgencyPortal) []string {
 	t.Helper()
 	var out []string
-	for _, np := range policiesOf(t, string(stored(t, p).Status.Agency)) {
+	for _, np := range policiesOf(t, stored(t, p).Status.Agency) {
 		if np.Labels[names.LabelOwnerUID] == string(p.UID) && len(np.Spec.PolicyTypes) == 1 {
 			out = append(out, np.Name)
 		}
