@@ -2,7 +2,6 @@ package fault
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -35,12 +34,10 @@ func TestKillPoints(t *testing.T) {
 		}
 		t.Errorf("a scenario writes more than %d times", mostWrites)
 	}
-	chosen := chosenSeed()
-	t.Logf("kill points chosen with -seed %d", chosen)
-	random := rand.New(rand.NewPCG(chosen, chosen))
+	d := newDice(t)
 	for range *points {
 		// Most scenarios write less than ten times.
-		n, before := random.IntN(10), random.IntN(2) == 0
+		n, before := d.of(10), d.of(2) == 0
 		t.Run(name(n, before), func(t *testing.T) { killRun(t, n, before, want) })
 	}
 }
