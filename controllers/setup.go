@@ -135,7 +135,7 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	if err := mgr.Add(clock); err != nil {
 		return fmt.Errorf("add the clock watcher: %w", err)
 	}
-	live := liveReader{mgr.GetAPIReader()}
+	live := liveReader{unreadable.Live(mgr.GetAPIReader(), mgr.GetScheme())}
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: live}
 	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: live, Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s, Namespace: mgr.namespace, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up agency controller: %w", err)

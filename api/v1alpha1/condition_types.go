@@ -308,7 +308,8 @@ const (
 	ReasonValidityTooLong = "ValidityTooLong"
 	// ReasonPaired: both halves of the policy pair exist.
 	ReasonPaired = "Paired"
-	// ReasonRecording: who approved the link is being recorded, and then it opens.
+	// ReasonRecording: who approved a link, or has rights in a new agency, is being
+	// recorded; then it opens, or its namespace is made.
 	ReasonRecording = "Recording"
 	// ReasonWithdrawn: no policy of the link exists.
 	ReasonWithdrawn = "Withdrawn"

@@ -53,6 +53,10 @@ func (r *Reconciler) adopt(ctx context.Context, a *v1alpha1.Agency) error {
 	if err := r.take(ctx, a, &ns); err != nil {
 		return err
 	}
+	if a.Status.Namespace == "" {
+		// What is on record was decided without what is in this namespace.
+		a.Status.Rights = nil
+	}
 	a.Status.Adopted = &v1alpha1.AdoptedNamespace{UID: string(ns.UID), PreviousOwner: string(previous.UID), At: metav1.Now().Rfc3339Copy()}
 	return nil
 }

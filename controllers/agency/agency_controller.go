@@ -133,6 +133,11 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 		}
 	}
 	out, unsure := r.decide(ctx, &in)
+	if unsure != nil && desired.NewAgency(a, in.Namespace) {
+		// With a namespace it would not be new any more.
+		status.LookupFailed(a.GetStatusBase(), a.Generation)
+		return ctrl.Result{}, unsure
+	}
 	var res apply.Result
 	if len(out.Objects) > 0 {
 		res, err = r.Applier.Apply(ctx, names.OwnerOf("Agency", a), a.Status.Inventory, out.Objects)
@@ -153,18 +158,13 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 func (r *Reconciler) decide(ctx context.Context, in *desired.AgencyInput) (desired.AgencyOutput, error) {
 	out := desired.Agency(*in)
 	if !out.Rights.Gives() || len(out.Objects) == 0 {
-		return out, nil
+		return desired.AwaitRights(*in, out), nil
 	}
-	personal, err := gather.PersonalData(ctx, r.Live, true, r.Settings, in.Agency)
-	if err != nil {
+	if err := gather.LiveRights(ctx, r.Live, in); err != nil {
 		in.HoldRights = true
 		return desired.Agency(*in), fmt.Errorf("ask the API server whether the agency holds personal data: %w", err)
 	}
-	if personal == "" {
-		return out, nil
-	}
-	in.PersonalData = personal
-	return desired.Agency(*in), nil
+	return desired.AwaitRights(*in, desired.Agency(*in)), nil
 }
 
 // gather reads what decides; when it can't, the status says so.

@@ -7,6 +7,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -55,16 +56,25 @@ func (r *Reconciler) departure(ctx context.Context, a *v1alpha1.Agency) (desired
 	if why := r.definition(ctx, "agencies", &live); why != "" {
 		in.Unknown = append(in.Unknown, why)
 	}
-	var agencies v1alpha1.AgencyList
-	if err := r.Live.List(ctx, &agencies); err != nil {
-		return in, fmt.Errorf("list agencies: %w", err)
+	in.Contents.Children, err = r.children(ctx, a.Name)
+	return in, err
+}
+
+// children counts the agencies below another one, also those of which nothing but
+// that can be read.
+func (r *Reconciler) children(ctx context.Context, name string) (n int32, err error) {
+	agencies := &unstructured.UnstructuredList{}
+	agencies.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgencyList"))
+	if err := r.Live.List(ctx, agencies); err != nil {
+		return 0, fmt.Errorf("list agencies: %w", err)
 	}
 	for i := range agencies.Items {
-		if ref := agencies.Items[i].Spec.ParentRef; ref != nil && string(ref.Name) == a.Name {
-			in.Contents.Children++
+		parent, _, err := unstructured.NestedString(agencies.Items[i].Object, "spec", "parentRef", "name")
+		if err != nil || parent == name {
+			n++
 		}
 	}
-	return in, nil
+	return n, nil
 }
 
 // countOf counts the objects of a kind in an agency's namespace; why is not

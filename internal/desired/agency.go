@@ -48,7 +48,8 @@ type AgencyInput struct {
 	// while the status doesn't.
 	Bindings []rbacv1.RoleBinding
 	// PersonalData names one thing that shows that the agency holds personal data
-	// or stricter; empty when nothing does.
+	// or stricter; empty when nothing does. Of a new agency it names what an earlier
+	// one of the name had a part in.
 	PersonalData string
 	// HoldRights is true when it is not known whether the agency holds personal
 	// data: nobody gets rights in this round.
@@ -81,6 +82,9 @@ type AgencyOutput struct {
 	Code *Blocker
 	// Rights are who shall have rights in the namespace, and what that changes.
 	Rights Rights
+	// Recording is true when the namespace is made as soon as it is on record who
+	// has rights in it.
+	Recording bool
 }
 
 // Agency builds the namespace of an agency with its guards. An agency that was

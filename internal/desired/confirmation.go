@@ -9,9 +9,8 @@ import (
 )
 
 // mustConfirm reports whether a second person must confirm what a spec adds to
-// the rights: whenever the agency holds personal data, also a new one, since what
-// is shared can be there before the agency is. What waited once goes on waiting:
-// who may relabel the data does not decide with that who may read it.
+// the rights: whenever the agency holds personal data. What waited once goes on
+// waiting: who may relabel the data does not decide with that who may read it.
 func mustConfirm(in AgencyInput, added v1alpha1.AgencyRights) bool {
 	p := in.Agency.Status.PendingRights
 	return in.PersonalData != "" || p != nil && !NoRights(common(p.Added, added))

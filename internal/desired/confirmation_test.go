@@ -13,6 +13,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/settings"
 )
 
 type groups = []v1alpha1.GroupName
@@ -139,9 +140,9 @@ func TestRightsThatWaitForNobody(t *testing.T) {
 		change func(*AgencyInput)
 		want   groups
 	}{
-		"personal":      {func(*AgencyInput) {}, groups{"b"}},
-		"not personal":  {func(in *AgencyInput) { in.PersonalData = "" }, groups{"b", "c"}},
-		"new, personal": {func(in *AgencyInput) { in.Agency.Status, in.Namespace = v1alpha1.AgencyStatus{}, nil }, groups{"b"}},
+		"personal":     {func(*AgencyInput) {}, groups{"b"}},
+		"not personal": {func(in *AgencyInput) { in.PersonalData = "" }, groups{"b", "c"}},
+		"new, and an earlier one held personal data": {func(in *AgencyInput) { in.Agency.Status, in.Namespace = v1alpha1.AgencyStatus{}, nil }, groups{"b"}},
 		"new": {func(in *AgencyInput) {
 			in.Agency.Status, in.Namespace, in.Bindings, in.PersonalData = v1alpha1.AgencyStatus{}, nil, nil, ""
 		}, groups{"b", "c"}},
@@ -161,6 +162,31 @@ func TestRightsThatWaitForNobody(t *testing.T) {
 		tt.change(&in)
 		if diff := cmp.Diff(tt.want, rights(in).InForce.AdminGroups); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestRecordBeforeNamespace: a new agency's namespace is made in the round after
+// the one that records who has rights in it, and no other waits for a record.
+// Fails without AwaitRights, and when it looks at less than all that a round leaves.
+func TestRecordBeforeNamespace(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*AgencyInput)
+		want   bool
+	}{
+		"new":                {func(*AgencyInput) {}, true},
+		"recorded":           {func(in *AgencyInput) { in.Agency.Status.Rights = &v1alpha1.GrantedRights{} }, false},
+		"a namespace":        {func(in *AgencyInput) { in.Namespace = &corev1.Namespace{} }, false},
+		"had one":            {func(in *AgencyInput) { in.Agency.Status.Namespace = "agency-health" }, false},
+		"waits for a parent": {func(in *AgencyInput) { in.Agency.Spec.ParentRef = &v1alpha1.ParentReference{Name: "none"} }, false},
+	} {
+		in := asking()
+		in.Settings, in.Namespace, in.Agency.Status = settings.Default(), nil, v1alpha1.AgencyStatus{}
+		tt.change(&in)
+		before := Agency(in)
+		out := AwaitRights(in, before)
+		if out.Recording != tt.want || tt.want && len(out.Objects) > 0 || !tt.want && len(out.Objects) != len(before.Objects) {
+			t.Errorf("%s: recording %t with %d of %d objects, want %t", name, out.Recording, len(out.Objects), len(before.Objects), tt.want)
 		}
 	}
 }

@@ -74,7 +74,7 @@ func Agency(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 		}
 		in.Bindings = bindings.Items
 	}
-	if in.PersonalData, err = PersonalData(ctx, r, false, s, a); err != nil {
+	if in.PersonalData, err = personalData(ctx, r, false, in); err != nil {
 		return in, err
 	}
 	if in.Catalogue, err = catalogue(ctx, r, a); err != nil {

@@ -6,24 +6,57 @@ import (
 	"slices"
 	stdstrings "strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
-// PersonalData names one thing that shows that an agency holds personal data or
+// LiveRights asks the API server itself for what decides who gets rights in an
+// agency: its namespace, and whether it holds personal data.
+func LiveRights(ctx context.Context, live client.Reader, in *desired.AgencyInput) error {
+	if desired.NewAgency(in.Agency, in.Namespace) {
+		ns, err := get[corev1.Namespace](ctx, live, client.ObjectKey{Name: names.Namespace(in.Agency.Name)})
+		if err != nil {
+			return fmt.Errorf("read namespace: %w", err)
+		}
+		in.Namespace = ns
+	}
+	personal, err := personalData(ctx, live, true, *in)
+	if err != nil {
+		return err
+	}
+	if personal != "" {
+		in.PersonalData = personal
+	}
+	return nil
+}
+
+// personalData names one thing that shows that an agency holds personal data or
 // stricter, the first by kind and name; empty when nothing does. What runs counts
-// as well as what is asked for, and what cannot be read counts as personal. The
-// API server itself has no indexes, so a live reader lists all links.
-func PersonalData(ctx context.Context, r client.Reader, live bool, s settings.Settings, a *v1alpha1.Agency) (string, error) {
+// as well as what is asked for, and what cannot be read counts as personal. A new
+// agency holds nothing, but an earlier one of its name may have. The API server
+// itself has no indexes, so a live reader lists all links.
+func personalData(ctx context.Context, r client.Reader, live bool, in desired.AgencyInput) (string, error) {
+	s := in.Settings
 	links := func(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
 		return personalLink(ctx, r, live, s, a)
 	}
-	for _, look := range []func(context.Context, client.Reader, *v1alpha1.Agency) (string, error){personalPortal, personalService, links} {
+	looks := []func(context.Context, client.Reader, *v1alpha1.Agency) (string, error){personalPortal, personalService, links}
+	if desired.NewAgency(in.Agency, in.Namespace) {
+		looks = []func(context.Context, client.Reader, *v1alpha1.Agency) (string, error){
+			func(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
+				return formerLink(ctx, r, live, s, a)
+			},
+		}
+	}
+	a := in.Agency
+	for _, look := range looks {
 		found, err := look(ctx, r, a)
 		if unreadable.IsUnreadable(err) {
 			return "an object that the operator can't read", nil
@@ -80,7 +113,7 @@ func personalLink(ctx context.Context, r client.Reader, live bool, s settings.Se
 	if err != nil {
 		return "", err
 	}
-	links, err := linksOf(ctx, r, live || a.Name == s.AuthorityAgency, carrier, a)
+	links, err := linksOf(ctx, r, live || a.Name == s.AuthorityAgency, carrier, a, unreadable.Strict)
 	if err != nil {
 		return "", err
 	}
@@ -106,8 +139,37 @@ func personalLink(ctx context.Context, r client.Reader, live bool, s settings.Se
 	return named("DataSharingLink", found), nil
 }
 
+// formerLink names a link that shows that an agency of this name was there before
+// and had a part in personal data: it is an end of a scope, or decided. What the
+// agency is only asked for shows nothing: it may be asked before it is there. What
+// can't be read is closed, and holds up the authority alone, which decides about
+// it when it is mended.
+func formerLink(ctx context.Context, r client.Reader, live bool, s settings.Settings, a *v1alpha1.Agency) (string, error) {
+	var how client.ListOption = unreadable.Skip
+	if a.Name == s.AuthorityAgency {
+		how = unreadable.Strict
+	}
+	links, err := linksOf(ctx, r, live || a.Name == s.AuthorityAgency, false, a, how)
+	if err != nil {
+		return "", err
+	}
+	found := ""
+	for i := range links {
+		if l := &links[i]; PersonalLink(l) && hadPart(l, a) {
+			found = firstName(found, l.Namespace+"/"+l.Name)
+		}
+	}
+	return named("DataSharingLink", found), nil
+}
+
+// hadPart reports whether a link's record shows a part of an agency in it.
+func hadPart(l *v1alpha1.DataSharingLink, a *v1alpha1.Agency) bool {
+	return slices.Contains(scopeAgencies(l.Status.Scope), a.Name) ||
+		slices.ContainsFunc(l.Status.Decisions, func(d v1alpha1.LinkDecision) bool { return d.Namespace == names.Namespace(a.Name) })
+}
+
 // linksOf lists the links among which are all that an agency has a part in.
-func linksOf(ctx context.Context, r client.Reader, all, carrier bool, a *v1alpha1.Agency) ([]v1alpha1.DataSharingLink, error) {
+func linksOf(ctx context.Context, r client.Reader, all, carrier bool, a *v1alpha1.Agency, how client.ListOption) ([]v1alpha1.DataSharingLink, error) {
 	where := []client.ListOption{client.MatchingFields{IndexLinkAgency: a.Name}}
 	if carrier {
 		where = append(where, client.MatchingFields{IndexLinkRoute: string(v1alpha1.RoutePlatform)})
@@ -118,7 +180,7 @@ func linksOf(ctx context.Context, r client.Reader, all, carrier bool, a *v1alpha
 	var out []v1alpha1.DataSharingLink
 	for _, option := range where {
 		var list v1alpha1.DataSharingLinkList
-		if err := r.List(ctx, &list, option, unreadable.Strict, client.UnsafeDisableDeepCopy); err != nil {
+		if err := r.List(ctx, &list, option, how, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("list links: %w", err)
 		}
 		out = append(out, list.Items...)
@@ -158,15 +220,21 @@ func Carrier(p *v1alpha1.SharedPlatform) string {
 // and as its scope has them, sorted.
 func LinkAgencies(l *v1alpha1.DataSharingLink) []string {
 	consumer, _ := names.AgencyOf(l.Namespace)
-	out := []string{consumer, string(l.Spec.Provider.Agency)}
-	if s := l.Status.Scope; s != nil {
-		out = append(out, string(s.Consumer.Agency), string(s.Provider.Agency))
-		if s.Via != nil {
-			out = append(out, string(s.Via.Agency))
-		}
-	}
+	out := append([]string{consumer, string(l.Spec.Provider.Agency)}, scopeAgencies(l.Status.Scope)...)
 	slices.Sort(out)
 	return slices.DeleteFunc(slices.Compact(out), func(name string) bool { return name == "" })
+}
+
+// scopeAgencies are the agencies of the ends of a scope.
+func scopeAgencies(s *v1alpha1.LinkScope) []string {
+	if s == nil {
+		return nil
+	}
+	out := []string{string(s.Consumer.Agency), string(s.Provider.Agency)}
+	if s.Via != nil {
+		out = append(out, string(s.Via.Agency))
+	}
+	return out
 }
 
 // PersonalEnds names the agencies of a link's ends while its scope has personal

@@ -72,3 +72,39 @@ func TestEveryPartInALinkCounts(t *testing.T) {
 		}
 	}
 }
+
+// TestFormerPart: only what an agency of the name did before shows in a link that
+// it had a part in. A link that waits for an agency to come does not, or an agency
+// that comes last would wait for a second person.
+// Fails when the spec's provider, or the authority as such, counts.
+func TestFormerPart(t *testing.T) {
+	link := func(change func(*v1alpha1.DataSharingLink)) *v1alpha1.DataSharingLink {
+		l := &v1alpha1.DataSharingLink{ObjectMeta: metav1.ObjectMeta{Namespace: names.Namespace("asks"), Name: "l"}}
+		l.Spec.Provider.Agency = "gives"
+		change(l)
+		return l
+	}
+	scoped := func(l *v1alpha1.DataSharingLink) {
+		l.Status.Scope = &v1alpha1.LinkScope{Consumer: v1alpha1.LinkScopeEnd{Agency: "asks"}, Provider: v1alpha1.LinkScopeEnd{Agency: "gives"}, Via: &v1alpha1.LinkScopeEnd{Agency: "carries"}}
+	}
+	decided := func(l *v1alpha1.DataSharingLink) {
+		scoped(l)
+		l.Status.Decisions = []v1alpha1.LinkDecision{{Namespace: names.Namespace("authority")}}
+	}
+	for name, tt := range map[string]struct {
+		l      *v1alpha1.DataSharingLink
+		agency string
+		want   bool
+	}{
+		"asked, and never there":     {link(func(*v1alpha1.DataSharingLink) {}), "gives", false},
+		"an end":                     {link(scoped), "gives", true},
+		"the carrier":                {link(scoped), "carries", true},
+		"authority, nothing decided": {link(scoped), "authority", false},
+		"authority that decided":     {link(decided), "authority", true},
+		"nobody":                     {link(decided), "other", false},
+	} {
+		if got := hadPart(tt.l, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: tt.agency}}); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}

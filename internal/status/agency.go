@@ -33,6 +33,8 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 	case out.Code != nil:
 		setBlocker(set, v1alpha1.ConditionNamespaceReady, out.Code)
 		how = stalled
+	case out.Recording:
+		set.Unknown(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonRecording, "Who has rights in the agency is being recorded in its status (status.rights); the namespace is made when that is stored.")
 	case len(out.Objects) == 0:
 		set.Unknown(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonPending, "The namespace is made when the parent is resolved.")
 	case err == nil && len(res.Conflicts) > 0 && desired.Orphaned(a, in.Namespace):

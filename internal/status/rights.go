@@ -18,7 +18,7 @@ func recordRights(set *conditions.Set, in desired.AgencyInput, out desired.Agenc
 	const c = v1alpha1.ConditionRightsChanged
 	a := in.Agency
 	previous := meta.FindStatusCondition(a.Status.Conditions, c)
-	if desired.Orphaned(a, in.Namespace) || len(out.Objects) == 0 {
+	if desired.Orphaned(a, in.Namespace) || len(out.Objects) == 0 && !out.Recording {
 		// Nothing was written into a namespace of the agency's own.
 		a.Status.PendingRights = nil
 		set.Unknown(v1alpha1.ConditionRightsConfirmed, v1alpha1.ReasonPending, "There is no namespace of the agency yet.")

@@ -116,6 +116,13 @@ func TestThreat33_UnreadableLink(t *testing.T) {
 	wantLinkPolicies(t, link, 0, 20*time.Second)
 	unreadable(t, "DataSharingLink", link)
 	countsAsPersonal(t, "garbled-giver")
+	// Whoever adds rights elsewhere waits for a second person, and not for the link to be mended.
+	added := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"viewerGroups":["more"],"rightsChange":{"requestedBy":"lan"}}}`))
+	giver := &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "garbled-giver"}}
+	if err := env.Admin.Patch(t.Context(), giver.DeepCopy(), added); err != nil {
+		t.Fatal(err)
+	}
+	env.WaitCondition(t, giver, v1alpha1.ConditionRightsConfirmed, metav1.ConditionFalse, v1alpha1.ReasonConfirmationMissing)
 	op.WaitQuiet(t, 3*time.Second)
 
 	other := openLink(t, "sound", "G2")
@@ -182,8 +189,9 @@ func TestThreat33_UnreadablePolicyAndAgency(t *testing.T) {
 		p.Spec.Images = &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"elsewhere.example.gov.vn"}}
 	})
 	agency, runs := harness.Agency("held", "G41"), harness.Portal("held", "runs")
-	env.Create(t, agency)
-	env.WaitReady(t, agency)
+	leaves := harness.Agency("leaves", "G42", func(a *v1alpha1.Agency) { a.Spec.DeletionPolicy = v1alpha1.DeletionDeletePortals })
+	env.Create(t, agency, leaves)
+	env.WaitReady(t, agency, leaves)
 	env.Create(t, runs)
 	env.WaitReady(t, runs)
 	env.Create(t, strict)
@@ -203,6 +211,11 @@ func TestThreat33_UnreadablePolicyAndAgency(t *testing.T) {
 
 	spoil(t, "agencies", agency, "Agency", "quota", `"much"`)
 	unreadable(t, "Agency", agency)
+	// No other agency's end waits for this one.
+	if err := env.Admin.Delete(t.Context(), leaves); err != nil {
+		t.Fatal(err)
+	}
+	env.WaitGone(t, leaves)
 	later := harness.Portal("held", "later")
 	env.Create(t, later)
 	env.WaitCondition(t, later, v1alpha1.ConditionReady, "Unknown", v1alpha1.ReasonLookupFailed)

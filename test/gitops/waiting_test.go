@@ -1,4 +1,4 @@
-package integration
+package gitops
 
 import (
 	"fmt"
@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/harness"
 	"github.com/govplatform/govplatform/test/sample"
@@ -180,6 +181,12 @@ func (d *delivery) tooEarly(t *testing.T, done []string, group string) string {
 // Kubernetes empties their namespaces.
 func (d *delivery) takeBack(t *testing.T, group string) {
 	t.Helper()
+	if group == "links" {
+		// The authority's agency stays as long as it has decided about something.
+		if err := env.Admin.DeleteAllOf(t.Context(), &v1alpha1.DataSharingApproval{}, client.InNamespace(names.Namespace(settings.Default().AuthorityAgency))); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, o := range d.objects[group] {
 		if group == "agencies" {
 			patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
