@@ -80,6 +80,7 @@ type LinkOutput struct {
 // DataSharingLink builds the policy pair of a link, if and only if both ends
 // resolve, the term holds and every required side approves exactly this scope.
 func DataSharingLink(in LinkInput) LinkOutput {
+	in = onWhatRuns(in)
 	var out LinkOutput
 	floor := sharingFloor(in)
 	out.References = referenceBlockers(in, floor)
@@ -102,6 +103,14 @@ func DataSharingLink(in LinkInput) LinkOutput {
 	}
 	out.Readers = linkReaders(in)
 	return out
+}
+
+// onWhatRuns has the ends of a link as they run: an edit that its standards keep
+// from running closes no link.
+func onWhatRuns(in LinkInput) LinkInput {
+	std := standards{in.Settings, in.Policies}
+	in.Consumer, in.Provider, in.Via = std.running(in.Consumer), std.running(in.Provider), std.running(in.Via)
+	return in
 }
 
 // Classification of the data that a link asks for: the strictest label that the
@@ -236,16 +245,17 @@ func viaStateSecret(in LinkInput) bool {
 
 // endBlocker tells why a portal can't be an end of a link. A portal that is
 // merely not available right now still can, and so can one whose newest spec is
-// not looked at yet: until it is, what runs is what was found to comply. What is
-// stored about it is not enough, since it may be old and nobody may be able to
-// write it: the spec is held against the present standards here too.
+// not looked at yet, or violates a standard while the last compliant one runs: what
+// runs is what counts. What is stored about it is not enough, since it may be old
+// and nobody may be able to write it: what runs is held against the present
+// standards here too.
 func endBlocker(field, name string, p PortalWithAgency, std standards, missing string) *Blocker {
 	switch {
 	case p.Portal == nil || p.Portal.DeletionTimestamp != nil || p.Agency == nil:
 		return &Blocker{Class: Waiting, Reason: missing, Message: fmt.Sprintf("%s: the portal of %q does not exist; create it or correct the name.", field, name)}
 	case p.Agency.Spec.Suspended || Offboards(p.Agency):
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonSuspended, Message: fmt.Sprintf("%s: agency %q is suspended or being removed; its links are closed.", field, p.Agency.Name)}
-	case !meta.IsStatusConditionTrue(p.Portal.Status.Conditions, v1alpha1.ConditionPolicyCompliant), !std.met(p):
+	case !complies(p.Portal), !std.met(std.running(p)):
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonEndNotCompliant, Message: fmt.Sprintf("%s: portal %s/%s does not meet its policies, or is not looked at yet (see its conditions); the link waits.", field, p.Portal.Namespace, p.Portal.Name)}
 	default:
 		return nil
@@ -291,6 +301,7 @@ func operationNames(ops []v1alpha1.Operation) []string {
 // ScopeOf returns what an approval of the link approves; ok is false while there
 // is no scope.
 func ScopeOf(in LinkInput) (scope v1alpha1.LinkScope, ok bool) {
+	in = onWhatRuns(in)
 	if len(referenceBlockers(in, sharingFloor(in))) > 0 || !recordable(in.Link.Spec.ValidUntil.Time) {
 		return v1alpha1.LinkScope{}, false
 	}

@@ -8,52 +8,69 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
-// TestEndsAreHeldAgainstThePresentStandards: the stored condition of an end says
-// that it complies, and a standard that it does not meet has come since. Nobody
-// may be able to write the condition, so it is not waited for.
-// Fails when endBlocker looks at the condition only.
-func TestEndsAreHeldAgainstThePresentStandards(t *testing.T) {
-	digests := func(agency string, mode v1alpha1.PolicyMode) v1alpha1.SecurityPolicy {
-		return v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "digests"}, Spec: v1alpha1.SecurityPolicySpec{Mode: mode,
-			Selector: v1alpha1.PolicySelector{Agencies: []v1alpha1.AgencyName{v1alpha1.AgencyName(agency)}}, Images: &v1alpha1.ImageControl{RequireDigest: true}}}
-	}
-	for _, c := range []struct {
-		name   string
-		modify func(*LinkInput)
-		policy v1alpha1.SecurityPolicy
-		open   bool
-	}{
-		{"nobody's", nil, digests("other", v1alpha1.ModeEnforce), true},
-		{"audited", nil, digests("asker", v1alpha1.ModeAudit), true},
-		{"consumer", nil, digests("asker", v1alpha1.ModeEnforce), false},
-		{"provider", nil, digests("giver", v1alpha1.ModeEnforce), false},
-		{"sharing platform", viaPlatform, digests("hub", v1alpha1.ModeEnforce), false},
-		{"sharing platform of a direct link", nil, digests("hub", v1alpha1.ModeEnforce), true},
+// TestLinksRestOnWhatRuns: an edit that the standards keep from running closes no
+// link, takes no dataset and keeps what was approved; what does not run, and what
+// the newest spec makes stricter, does.
+// Fails when the newest spec alone is held against the standards, and when the
+// scope is that of the newest spec.
+func TestLinksRestOnWhatRuns(t *testing.T) {
+	const good, evil = "registry.example.gov.vn/good/a:1", "registry.example.org/evil/a:1"
+	kept := metav1.Condition{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonKeptLastCompliant}
+	compliant := metav1.Condition{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionTrue}
+	for _, end := range []func(*LinkInput) *v1alpha1.AgencyPortal{
+		func(in *LinkInput) *v1alpha1.AgencyPortal { return in.Consumer.Portal },
+		func(in *LinkInput) *v1alpha1.AgencyPortal { return in.Provider.Portal },
+		func(in *LinkInput) *v1alpha1.AgencyPortal { return in.Via.Portal },
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			modify := c.modify
-			if modify == nil {
-				modify = func(*LinkInput) {}
-			}
-			in := approvedLink(modify)
-			if !DataSharingLink(in).Open {
-				t.Fatal("the link is not open before")
-			}
-			in.Policies = append(in.Policies, c.policy)
-			if out := DataSharingLink(in); out.Open != c.open || out.Open != (len(out.Objects) > 0) {
-				t.Errorf("open %v, %d objects, %+v", out.Open, len(out.Objects), out.References)
+		in := approvedLink(viaPlatform, func(in *LinkInput) {
+			in.Policies[0].Spec.Images = &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"registry.example.gov.vn"}}
+			for _, p := range []*v1alpha1.AgencyPortal{in.Consumer.Portal, in.Provider.Portal, in.Via.Portal} {
+				p.Spec.Image = good
+				p.Status.LastCompliant = p.Spec.DeepCopy()
 			}
 		})
+		approved := DataSharingLink(in)
+		if !approved.Open {
+			t.Fatalf("%+v", approved.References)
+		}
+		p := end(&in)
+		last := p.Status.LastCompliant
+		for _, tt := range []struct {
+			name   string
+			change func()
+			open   bool
+		}{
+			{"the edit is not looked at yet", func() { p.Spec.Image = evil }, true},
+			{"the edit is kept from running", func() { p.Status.Conditions = []metav1.Condition{kept} }, true},
+			{"and asks for stricter data", func() { p.Spec.DataClassification = v1alpha1.ClassificationPersonal }, false},
+			{"what runs does not comply any more", func() {
+				p.Spec.DataClassification = last.DataClassification
+				p.Status.LastCompliant = last.DeepCopy()
+				p.Status.LastCompliant.Image = evil + "2"
+			}, false},
+			{"nothing runs", func() { p.Status.LastCompliant, p.Status.Conditions[0].Reason = nil, v1alpha1.ReasonViolation }, false},
+			{"it is mended", func() {
+				p.Spec.Image, p.Status.LastCompliant, p.Status.Conditions = good, last, []metav1.Condition{compliant}
+			}, true},
+		} {
+			tt.change()
+			out := DataSharingLink(in)
+			if out.Open != tt.open {
+				t.Errorf("%s: %s: open %t, want %t: %+v", p.Name, tt.name, out.Open, tt.open, out.References)
+			}
+			if tt.open && out.Hash != approved.Hash {
+				t.Errorf("%s: %s: another scope", p.Name, tt.name)
+			}
+			if scope, ok := ScopeOf(in); ok != tt.open || ok && scope.Consumer.Image != approved.Scope.Consumer.Image {
+				t.Errorf("%s: %s: scope %t", p.Name, tt.name, ok)
+			}
+		}
 	}
-	hub := endOf("hub", "axis", 9443)
-	hub.Portal.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"hub"}
-	platform := PortalInput{Platforms: map[string]ReferencedPlatform{"hub": {Endpoint: hub, Platform: &v1alpha1.SharedPlatform{
-		ObjectMeta: metav1.ObjectMeta{Name: "hub"}, Spec: v1alpha1.SharedPlatformSpec{Endpoint: v1alpha1.PlatformEndpoint{Portal: &v1alpha1.PortalEndpoint{Agency: "hub", Name: "axis"}}}}}}}
-	if _, b := resolvePlatform(platform, "asker", "hub"); b != nil {
-		t.Fatalf("blocked before: %+v", b)
-	}
-	platform.Policies = []v1alpha1.SecurityPolicy{digests("hub", v1alpha1.ModeEnforce)}
-	if _, b := resolvePlatform(platform, "asker", "hub"); b == nil {
-		t.Error("a flow to a platform whose portal does not meet a standard is open")
+	service := linkInput().Service
+	owner := endOf("giver", "serves", 8443)
+	owner.Portal.Spec.Image, owner.Portal.Status.LastCompliant = evil, owner.Portal.Spec.DeepCopy()
+	owner.Portal.Status.Conditions = []metav1.Condition{kept}
+	if !ValidClaim(service, owner) {
+		t.Error("an edit that does not run takes the dataset")
 	}
 }

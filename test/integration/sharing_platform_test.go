@@ -237,6 +237,7 @@ func TestClaimNeedsALivingHolder(t *testing.T) {
 	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonClaimNotValid)
 	time.Sleep(time.Second) // The age is in seconds.
 	p := newPair(t, "claim", "D7", nil, dataset)
+	time.Sleep(time.Second) // So is the time since which a dataset is held.
 	portal := harness.Portal("claim-squatter", "nothing")
 	env.Create(t, portal)
 	env.WaitReady(t, old)
