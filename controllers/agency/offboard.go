@@ -35,7 +35,12 @@ func (r *Reconciler) offboard(ctx context.Context, in desired.AgencyInput, d des
 	}
 	begun := desired.Offboards(a)
 	if d.Contents.Portals > 0 {
-		status.AgencyOffboarding(in, fmt.Sprintf("Removing portals (%d); the namespace follows when their pods are gone.", d.Contents.Portals))
+		held, err := r.held(ctx, d.Namespace.Name, "AgencyPortal")
+		if err != nil {
+			status.LookupFailed(a.GetStatusBase(), a.Generation)
+			return ctrl.Result{}, err
+		}
+		status.AgencyOffboarding(in, fmt.Sprintf("Removing portals (%d); the namespace follows when their pods are gone.", d.Contents.Portals), held)
 		if !begun {
 			// The status closes links before anything is removed.
 			return ctrl.Result{RequeueAfter: retrySoon}, nil
@@ -51,7 +56,7 @@ func (r *Reconciler) offboard(ctx context.Context, in desired.AgencyInput, d des
 		status.AgencyWaitsForPods(in, pods)
 		return ctrl.Result{RequeueAfter: offboardingPoll}, nil
 	}
-	status.AgencyOffboarding(in, "Removing the namespace.")
+	status.AgencyOffboarding(in, "Removing the namespace.", nil)
 	if !begun {
 		return ctrl.Result{RequeueAfter: retrySoon}, nil
 	}
@@ -74,7 +79,16 @@ func (r *Reconciler) endNamespace(ctx context.Context, in desired.AgencyInput, n
 		status.LookupFailed(in.Agency.GetStatusBase(), in.Agency.Generation)
 		return ctrl.Result{}, err
 	}
-	status.AgencyNamespaceEnds(in, ns, pods)
+	kinds := make([]string, len(contents))
+	for i, c := range contents {
+		kinds[i] = c.kind
+	}
+	held, err := r.held(ctx, ns.Name, kinds...)
+	if err != nil {
+		status.LookupFailed(in.Agency.GetStatusBase(), in.Agency.Generation)
+		return ctrl.Result{}, err
+	}
+	status.AgencyNamespaceEnds(in, ns, pods, held)
 	if len(pods) > 0 {
 		return ctrl.Result{RequeueAfter: offboardingPoll}, nil
 	}
@@ -100,6 +114,26 @@ func (r *Reconciler) deletePortals(ctx context.Context, namespace string) error 
 		}
 	}
 	return nil
+}
+
+// held lists the objects of some of the platform's kinds in a namespace that are
+// being deleted and wait for a finalizer which the operator knows nothing of.
+func (r *Reconciler) held(ctx context.Context, namespace string, kinds ...string) ([]status.Held, error) {
+	var out []status.Held
+	for _, kind := range kinds {
+		list := metadataList(kind)
+		if err := r.Live.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return nil, fmt.Errorf("list what is held: %w", err)
+		}
+		for i := range list.Items {
+			o := &list.Items[i]
+			foreign := slices.DeleteFunc(slices.Clone(o.Finalizers), names.OurFinalizer)
+			if o.DeletionTimestamp != nil && len(foreign) > 0 {
+				out = append(out, status.Held{Kind: kind, Name: o.Name, Finalizers: foreign})
+			}
+		}
+	}
+	return out, nil
 }
 
 // pods lists the pods of a namespace that guards are kept for, as the API server

@@ -68,6 +68,9 @@ const (
 	// removed with it.
 	FlowFinalizer = "platform.gov.vn/flows"
 
+	// prefix of the operator's own labels, annotations and finalizers.
+	prefix = "platform.gov.vn/"
+
 	// LabelQuotaCanary marks a quota that shows which kinds Kubernetes counts.
 	LabelQuotaCanary = "platform.gov.vn/quota-canary"
 
@@ -212,3 +215,6 @@ func (o Owner) Collects(obj metav1.Object) bool {
 func (o Owner) Owns(obj metav1.Object) bool {
 	return o.UID != "" && obj.GetLabels()[LabelOwnerUID] == string(o.UID)
 }
+
+// OurFinalizer reports whether a finalizer is one of the operator's.
+func OurFinalizer(name string) bool { return strings.HasPrefix(name, prefix) }

@@ -129,9 +129,14 @@ func AgencyDeletionRefused(in desired.AgencyInput, b *desired.Blocker) {
 	finish(&a.Status.StatusBase, set, progressOf(b))
 }
 
-// AgencyOffboarding says which step of the removal is under way.
-func AgencyOffboarding(in desired.AgencyInput, step string) {
-	deleting(in, v1alpha1.ReasonOffboarding, moving, step)
+// AgencyOffboarding says which step of the removal is under way, and what it waits
+// for that only other people can end.
+func AgencyOffboarding(in desired.AgencyInput, step string, held []Held) {
+	how := moving
+	if len(held) > 0 {
+		how = stalled
+	}
+	deleting(in, v1alpha1.ReasonOffboarding, how, step+waitsForFinalizers(names.Namespace(in.Agency.Name), held))
 }
 
 // AgencyWaitsForPods says which pods keep an agency's namespace.
@@ -152,11 +157,14 @@ func deleting(in desired.AgencyInput, reason string, how progress, message strin
 
 // AgencyNamespaceEnds says that the namespace is being deleted, and what it
 // waits for.
-func AgencyNamespaceEnds(in desired.AgencyInput, ns *corev1.Namespace, pods []Pod) {
+func AgencyNamespaceEnds(in desired.AgencyInput, ns *corev1.Namespace, pods []Pod, held []Held) {
 	a := in.Agency
 	reason, how, message := v1alpha1.ReasonNamespaceTerminating, moving, namespaceRest(ns)
 	if len(pods) > 0 {
 		_, how, message = waitsForPods(ns.Name, pods)
+	}
+	if len(held) > 0 {
+		how, message = stalled, message+waitsForFinalizers(ns.Name, held)
 	}
 	if a.DeletionTimestamp != nil && desired.Offboards(a) {
 		deleting(in, v1alpha1.ReasonOffboarding, how, message)

@@ -115,15 +115,20 @@ func TestAgencyDeletion(t *testing.T) {
 		},
 			summary{map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "Offboarding": "True Offboarding", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
 			[]string{"held by finalizer example.org/hold", "Whoever put the finalizer on held must take it off."}},
-		{"under way", func(in desired.AgencyInput) { AgencyOffboarding(in, "Removing the namespace.") },
+		{"under way", func(in desired.AgencyInput) { AgencyOffboarding(in, "Removing the namespace.", nil) },
 			summary{map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "Offboarding": "True Offboarding", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
 			[]string{"Removing the namespace."}},
+		{"a portal held by others", func(in desired.AgencyInput) {
+			AgencyOffboarding(in, "Removing portals (1).", []Held{{Kind: "AgencyPortal", Name: "citizens", Finalizers: []string{"backup.example/hold"}}})
+		},
+			summary{map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "Offboarding": "True Offboarding", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False Offboarding", "Stalled": "True Offboarding"}, kstatus.FailedStatus},
+			[]string{"Removing portals (1).", "AgencyPortal citizens by backup.example/hold", "kubectl -n agency-finance edit agencyportal citizens"}},
 		{"foreign pods", func(in desired.AgencyInput) { AgencyWaitsForPods(in, []Pod{{Name: "stray", Foreign: true}}) },
 			summary{map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "Offboarding": "True Offboarding", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False ForeignWorkloads", "Stalled": "True ForeignWorkloads"}, kstatus.FailedStatus},
 			[]string{"Pod stray, not deleted yet", "whoever did must remove what makes it."}},
 		{"under way, opened by others", func(in desired.AgencyInput) {
 			in.ForeignPolicies = []string{"a"}
-			AgencyOffboarding(in, "Removing the namespace.")
+			AgencyOffboarding(in, "Removing the namespace.", nil)
 		},
 			summary{map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "Offboarding": "True Offboarding", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "False ForeignPolicies", "Ready": "False Offboarding", "Reconciling": "True Offboarding"}, kstatus.InProgressStatus},
 			nil},

@@ -34,6 +34,26 @@ func (p Pod) String() string {
 	return s
 }
 
+// Held is an object that is being deleted and waits for finalizers of others.
+type Held struct {
+	Kind, Name string
+	Finalizers []string
+}
+
+// waitsForFinalizers words what keeps objects that are being deleted, and what
+// helps; empty when nothing does.
+func waitsForFinalizers(namespace string, held []Held) string {
+	if len(held) == 0 {
+		return ""
+	}
+	list := make([]string, len(held))
+	for i, h := range held {
+		list[i] = fmt.Sprintf("%s %s by %s", h.Kind, h.Name, strings.Join(clipList(h.Finalizers, 3), ", "))
+	}
+	return fmt.Sprintf(" Finalizers that the operator did not write hold: %s. Whoever put one there takes it off, or, when what it waits for is not needed any more: kubectl -n %s edit %s %s.",
+		strings.Join(clipList(list, 5), "; "), namespace, strings.ToLower(held[0].Kind), held[0].Name)
+}
+
 // waitsForPods words what keeps a namespace and what helps.
 func waitsForPods(namespace string, pods []Pod) (reason string, how progress, message string) {
 	reason, how = v1alpha1.ReasonOffboarding, moving
