@@ -97,9 +97,9 @@ flux: ## Build Flux's kustomize-controller for test/gitops.
 	@hack/scripts/flux.sh
 
 .PHONY: gitops
-gitops: controlplane flux ## Deliver the national sample with Flux's own controller.
-	$(say) "gitops: test/gitops"
-	@go test -count=1 -timeout 20m -v ./test/gitops
+gitops: controlplane flux ## Deliver the national sample with Flux's own controller, and by tools that wait, in every order.
+	$(say) "gitops: test/gitops, test/waiting"
+	@go test -count=1 -timeout 20m -v -p 1 ./test/gitops ./test/waiting
 
 .PHONY: threats
 threats: controlplane flux ## Run the attacks and inputs that broke the platform once, and print what holds (CASES=A01,…).

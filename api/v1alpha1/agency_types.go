@@ -81,14 +81,14 @@ type AgencyQuota struct {
 	// +kubebuilder:default="32"
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=24
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,14}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(m|k|M|G|T|Ki|Mi|Gi|Ti)?$')",message="must be an amount above 0 without exponent, e.g. 32"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,18}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$')",message="must be an amount above 0 without exponent, e.g. 32"
 	CPU *resource.Quantity `json:"cpu,omitempty"`
 	// memory is the sum of the bytes that the agency's pods request.
 	// +optional
 	// +kubebuilder:default="64Gi"
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=24
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,14}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(m|k|M|G|T|Ki|Mi|Gi|Ti)?$')",message="must be an amount above 0 without exponent, e.g. 64Gi"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,18}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$')",message="must be an amount above 0 without exponent, e.g. 64Gi"
 	Memory *resource.Quantity `json:"memory,omitempty"`
 	// pods is the number of pods.
 	// +optional

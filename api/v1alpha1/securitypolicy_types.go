@@ -91,13 +91,13 @@ type ResourceControl struct {
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=24
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,14}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(m|k|M|G|T|Ki|Mi|Gi|Ti)?$')",message="must be an amount above 0 without exponent, e.g. 2"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,18}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$')",message="must be an amount above 0 without exponent, e.g. 2"
 	MaxCPU *resource.Quantity `json:"maxCPU,omitempty"`
 	// maxMemory is the largest memory limit of one pod, in bytes.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=24
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,14}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(m|k|M|G|T|Ki|Mi|Gi|Ti)?$')",message="must be an amount above 0 without exponent, e.g. 4Gi"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,18}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$')",message="must be an amount above 0 without exponent, e.g. 4Gi"
 	MaxMemory *resource.Quantity `json:"maxMemory,omitempty"`
 }
 
@@ -126,7 +126,7 @@ type CertificateControl struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=24
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self.matches('[1-9]')",message="must be a duration above 0 in hours, minutes and seconds, e.g. 2160h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self.matches('[1-9]') && duration(self) <= duration('999999h')",message="must be a duration above 0 and of at most 999999 hours, in hours, minutes and seconds, e.g. 2160h"
 	MaxDuration *metav1.Duration `json:"maxDuration,omitempty"`
 	// minTLSVersion is the lowest TLS version accepted.
 	// +optional
@@ -163,7 +163,7 @@ type DataSharingControl struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=24
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self.matches('[1-9]')",message="must be a duration above 0 in hours, minutes and seconds, e.g. 8760h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self.matches('[1-9]') && duration(self) <= duration('999999h')",message="must be a duration above 0 and of at most 999999 hours, in hours, minutes and seconds, e.g. 8760h"
 	MaxValidity *metav1.Duration `json:"maxValidity,omitempty"`
 	// datasetOwners assigns datasets to agencies, nationwide and whatever the
 	// policy selects. An assignment beats the age of a claim; two that contradict

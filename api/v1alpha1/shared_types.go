@@ -136,19 +136,20 @@ type StatusBase struct {
 // ResourceAmounts is an amount of compute. Its rules are narrower than the
 // pattern of Kubernetes, which lets values pass that can't be parsed (1e1.5) and
 // would keep the operator from reading any object of the kind, and others that
-// take hours to compare (1e999999999).
+// take hours to compare (1e999999999). They take every form in which Go writes an
+// amount that they take (1024Ti becomes 1Pi): statuses have copies of specs.
 type ResourceAmounts struct {
 	// cpu in cores, e.g. 500m.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=24
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,14}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(m|k|M|G|T|Ki|Mi|Gi|Ti)?$')",message="must be an amount above 0 without exponent, e.g. 500m"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,18}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$')",message="must be an amount above 0 without exponent, e.g. 500m"
 	CPU *resource.Quantity `json:"cpu,omitempty"`
 	// memory in bytes, e.g. 512Mi.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=24
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,14}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(m|k|M|G|T|Ki|Mi|Gi|Ti)?$')",message="must be an amount above 0 without exponent, e.g. 512Mi"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : string(self).matches('^([1-9][0-9]{0,18}([.][0-9]{1,6})?|0[.][0-9]{0,3}[1-9][0-9]{0,3})(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$')",message="must be an amount above 0 without exponent, e.g. 512Mi"
 	Memory *resource.Quantity `json:"memory,omitempty"`
 }
 

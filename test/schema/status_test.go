@@ -41,12 +41,16 @@ func edges(t *testing.T, kind string, f field) []string {
 			}
 		}
 		out = append(out, "2147483647", "9223372036854775807", "-9223372036854775808")
+	case classQuantity, classDuration:
+		out = append(out, spellings[f.class]...)
+		// Written again, these have another unit or more digits.
+		out = append(out, quoted("1000T", "1024Ti", "1024Pi", "0.000001m", "1.000001m", "999999h999999m", "999999h3600s", "999998h59m59s", "999999h0m0s")...)
 	}
 	return out
 }
 
-// TestThreat33_StatusOfWhatIsAdmitted writes values at every bound into each time
-// and number of a spec, and then the status that the operator makes of what was
+// TestThreat33_StatusOfWhatIsAdmitted writes values at every bound into each time,
+// number, amount and duration of a spec, and then the status that the operator makes of what was
 // admitted. What can be asked for can be recorded: no object is acted on whose
 // status can never be stored. Texts and lists at their bounds are in
 // TestThreat34_LargestObjects.
@@ -61,7 +65,7 @@ func TestThreat33_StatusOfWhatIsAdmitted(t *testing.T) {
 			continue
 		}
 		for _, f := range fieldsOf(t, kinds(t)[sample.GetKind()]) {
-			if f.class != classTime && f.class != classInteger || !strings.HasPrefix(f.path, "spec.") || !lookup(sample.Object, f.path) {
+			if !slices.Contains([]string{classTime, classInteger, classQuantity, classDuration}, f.class) || !strings.HasPrefix(f.path, "spec.") || !lookup(sample.Object, f.path) {
 				continue
 			}
 			t.Run(sample.GetKind()+"/"+sample.GetName()+"/"+f.path, func(t *testing.T) {
