@@ -2,21 +2,17 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -55,6 +51,11 @@ type restorer struct {
 	user     string
 	table    table
 	failures []string
+	// left are the objects, by objectKey, that the cluster has otherwise and that
+	// were left so.
+	left map[string]bool
+	// claimants are the youngest objects so far by what they claim.
+	claimants map[string]claimant
 }
 
 // Restore puts an export into a cluster. It opens nothing that needs an approval,
@@ -71,7 +72,7 @@ func Restore(ctx context.Context, c client.Client, e *Export, o RestoreOptions) 
 	if !o.DryRun && !slices.Contains(self.Groups, "system:masters") {
 		return fmt.Errorf("you are %s: a restore writes what other people asked for and the record of what they decided, which only break-glass access (the group system:masters) may; nothing was written, and --dry-run shows what would be", self.Username)
 	}
-	r := &restorer{client: c, options: o, export: e, plan: plan, user: self.Username, table: table{header: []string{"KIND", "OBJECT", "RESULT", "NOTE"}}}
+	r := &restorer{client: c, options: o, export: e, plan: plan, user: self.Username, table: table{header: []string{"KIND", "OBJECT", "RESULT", "NOTE"}}, left: map[string]bool{}, claimants: map[string]claimant{}}
 	r.run(ctx)
 	waiting, err := r.waiting(ctx)
 	if err != nil {
@@ -80,6 +81,8 @@ func Restore(ctx context.Context, c client.Client, e *Export, o RestoreOptions) 
 	if err := r.table.write(o.Out, ColorWanted(o.Out)); err != nil {
 		return err
 	}
+	r.sayRights()
+	r.sayConsents()
 	if len(waiting) > 0 {
 		say(o.Out, "\nThese approvals do not come back by themselves. Whoever decides for the agency looks at the link and gives them again:\n")
 	}
@@ -100,34 +103,44 @@ func (r *restorer) fail(format string, args ...any) {
 }
 
 func (r *restorer) row(kind, name, result, note string) {
-	tones := map[string]tone{"created": good, "overwritten": pending, "conflict": bad, "failed": bad, "skipped": pending}
+	tones := map[string]tone{"created": good, "overwritten": pending, "changed": good, "waits": pending, "conflict": bad, "failed": bad, "skipped": pending}
 	r.table.add(text(kind), text(name), cell{result, tones[result]}, text(note))
 }
 
 // run goes through the phases until one that closes is not complete.
 func (r *restorer) run(ctx context.Context) {
 	r.settings(ctx)
+	incomplete := len(r.failures) > 0
 	for i, p := range r.plan.phases {
-		if len(r.failures) > 0 && (i == 0 || r.plan.phases[i-1].closes) && !r.options.DryRun {
+		if incomplete && !r.options.DryRun {
 			r.fail("%s and what follows: not begun, because what closes is not complete", p.title)
 			return
 		}
 		say(r.options.Progress, "step %d of %d: %s (%d)\n", i+1, len(r.plan.phases), p.title, len(p.items))
-		if p.inNamespaces && !r.options.DryRun {
-			r.namespaces(ctx)
-			if len(r.failures) > 0 {
-				continue
-			}
+		before := len(r.failures)
+		if r.options.DryRun || r.ready(ctx, p) {
+			r.items(ctx, p)
 		}
-		for n, u := range p.items {
-			if n > 0 && n%100 == 0 {
-				say(r.options.Progress, "  %d of %d\n", n, len(p.items))
-			}
-			r.object(ctx, u)
-		}
+		incomplete = p.closes && len(r.failures) > before
 	}
 	for _, u := range r.plan.skipped {
 		r.row(u.GetKind(), objectName(u), "skipped", "it was being deleted")
+	}
+}
+
+func (r *restorer) items(ctx context.Context, p phase) {
+	for n, u := range p.items {
+		if n > 0 && n%100 == 0 {
+			say(r.options.Progress, "  %d of %d\n", n, len(p.items))
+		}
+		switch {
+		case u.GetKind() == "DataSharingApproval":
+			r.decision(ctx, u)
+		case p.newest && r.plan.former[objectKey(u)] != nil:
+			r.newest(ctx, u)
+		default:
+			r.object(ctx, u)
+		}
 	}
 }
 
@@ -188,51 +201,105 @@ func (r *restorer) conflict(kind, name, note string, overwrite func() error) {
 // object creates one object, or finds that it is there.
 func (r *restorer) object(ctx context.Context, u *unstructured.Unstructured) {
 	want, kind, name := fresh(u), u.GetKind(), objectName(u)
-	note, waiting := "", ""
-	if kind == "DataSharingApproval" {
-		// The API server accepts only the requesting user here.
-		_ = unstructured.SetNestedField(want.Object, r.user, "spec", "approver")
-		note = "closes its link: " + want.GetAnnotations()[AnnotationRestoredFrom]
+	newest := r.plan.newest[objectKey(u)]
+	note := ""
+	if newest != nil {
+		note = "with the spec that was in force; the newest follows"
 	}
-	if kind == "Agency" {
-		waits, err := onlyInForce(want, u)
-		if err != nil {
-			r.done(kind, name, "failed", "", err)
-			return
-		}
-		if len(waits) > 0 {
-			waiting = "rights wait, ask for them again: " + strings.Join(waits, ", ")
-		}
-	}
-	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(u.GroupVersionKind())
-	err := r.client.Get(ctx, client.ObjectKeyFromObject(u), live)
+	live, err := r.live(ctx, u)
 	switch {
 	case apierrors.IsNotFound(err):
+		err = nil
 		if kind == "Agency" {
 			note, err = r.adopt(ctx, want)
-			note = joinNotes(note, waiting)
-		} else {
-			err = nil
 		}
 		if err == nil {
+			r.turn(ctx, u)
 			err = r.write(func() error { return r.client.Create(ctx, want) })
 		}
-		if err == nil {
-			err = r.write(func() error { return r.status(ctx, u) })
+		if err == nil && !r.options.DryRun {
+			r.claimed(u, want)
+			err = r.status(ctx, u)
 		}
 		r.done(kind, name, "created", note, err)
 	case err != nil:
 		r.done(kind, name, "failed", "", err)
-	case r.same(ctx, live, want) || kind == "Agency" && r.same(ctx, live, fresh(u)):
-		r.done(kind, name, "unchanged", waiting, r.write(func() error { return r.status(ctx, u) }))
+	case r.same(ctx, live, want), newest != nil && r.same(ctx, live, fresh(newest)):
+		r.claimed(u, live)
+		r.done(kind, name, "unchanged", "", r.write(func() error { return r.status(ctx, u) }))
 	default:
-		r.conflict(kind, name, joinNotes("the cluster has another one of this name", waiting), func() error {
-			replaced := live.DeepCopy()
-			replaced.Object["spec"] = want.Object["spec"]
-			return errors.Join(r.client.Update(ctx, replaced), r.status(ctx, u))
-		})
+		r.claimed(u, live)
+		r.left[objectKey(u)] = r.options.OnConflict != ConflictOverwrite
+		r.conflict(kind, name, "the cluster has another one of this name", func() error { return r.replace(ctx, live, u) })
 	}
+}
+
+// replace puts the file's spec into an object that is still as it was looked at.
+func (r *restorer) replace(ctx context.Context, live, u *unstructured.Unstructured) error {
+	err := retry.RetryOnConflict(patient, func() error {
+		now, err := r.live(ctx, u)
+		if err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(now.Object["spec"], live.Object["spec"]) {
+			return errors.New("somebody changed it at this moment; repeat the command")
+		}
+		now.Object["spec"] = fresh(u).Object["spec"]
+		return r.client.Update(ctx, now)
+	})
+	return errors.Join(err, r.status(ctx, u))
+}
+
+// newest brings the newest spec of an object that had another one in force, and
+// was restored with that.
+func (r *restorer) newest(ctx context.Context, u *unstructured.Unstructured) {
+	kind, name := u.GetKind(), objectName(u)
+	live, err := r.live(ctx, u)
+	switch {
+	case r.left[objectKey(u)] || err == nil && r.same(ctx, live, fresh(u)):
+	case r.options.DryRun:
+		r.row(kind, name, "changed", "to its newest spec, which waits as it did")
+	case err == nil && !r.same(ctx, live, fresh(r.plan.former[objectKey(u)])):
+		r.conflict(kind, name, "somebody changed it meanwhile", func() error { return r.replace(ctx, live, u) })
+	default:
+		if err == nil {
+			err = r.replace(ctx, live, u)
+		}
+		r.done(kind, name, "changed", "to its newest spec, which waits as it did", err)
+	}
+}
+
+// decision writes a decision that closes. Where another decision has its name it
+// gets another name: whatever the cluster has otherwise, what closed closes.
+func (r *restorer) decision(ctx context.Context, u *unstructured.Unstructured) {
+	note := "closes its link: " + u.GetAnnotations()[AnnotationRestoredFrom]
+	for _, name := range []string{u.GetName(), otherName(u)} {
+		want := fresh(u)
+		want.SetName(name)
+		// The API server accepts only the requesting user here.
+		_ = unstructured.SetNestedField(want.Object, r.user, "spec", "approver")
+		live, err := r.live(ctx, want)
+		switch {
+		case apierrors.IsNotFound(err):
+			r.done(u.GetKind(), objectName(want), "created", note, r.write(func() error { return r.client.Create(ctx, want) }))
+			return
+		case err != nil:
+			r.done(u.GetKind(), objectName(want), "failed", "", err)
+			return
+		case r.same(ctx, live, want):
+			r.row(u.GetKind(), objectName(want), "unchanged", "")
+			return
+		}
+		note = "the cluster has another decision " + name + "; this one " + note
+	}
+	r.done(u.GetKind(), objectName(u), "failed", "", errors.New("two other decisions have its names; suspend the link yourself, with kubectl gov approve"))
+}
+
+// live reads what the cluster has under an object's name.
+func (r *restorer) live(ctx context.Context, u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	live := &unstructured.Unstructured{}
+	live.SetGroupVersionKind(u.GroupVersionKind())
+	return live, r.client.Get(ctx, client.ObjectKeyFromObject(u), live)
 }
 
 // same reports whether the cluster has what the file says. What the API server
@@ -268,112 +335,6 @@ func (r *restorer) adopt(ctx context.Context, a *unstructured.Unstructured) (not
 		return "the namespace " + ns.Name + " is not that of the file; the Agency says how it is taken over", nil
 	}
 	return "takes over its namespace", unstructured.SetNestedField(a.Object, string(ns.UID), "spec", "adoptNamespace")
-}
-
-// namespaces waits until the operator has given every agency its namespace, in
-// which decisions are written before there is a link.
-func (r *restorer) namespaces(ctx context.Context) {
-	deadline := time.Now().Add(r.options.Wait)
-	for _, u := range r.plan.agencies {
-		for {
-			why := r.namespaceOf(ctx, u.GetName())
-			if why == "" {
-				break
-			}
-			if time.Now().After(deadline) || ctx.Err() != nil {
-				r.fail("Agency %s: %s; the operator must run, see kubectl gov status -A, then repeat the command", u.GetName(), why)
-				break
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(200 * time.Millisecond):
-			}
-		}
-	}
-}
-
-// namespaceOf says why an agency has no namespace yet; empty when it has.
-func (r *restorer) namespaceOf(ctx context.Context, name string) string {
-	var a v1alpha1.Agency
-	if err := r.client.Get(ctx, client.ObjectKey{Name: name}, &a); err != nil {
-		return err.Error()
-	}
-	var ns corev1.Namespace
-	if err := r.client.Get(ctx, client.ObjectKey{Name: names.Namespace(name)}, &ns); err == nil && ns.Labels[names.LabelOwnerUID] == string(a.UID) && ns.DeletionTimestamp == nil {
-		return ""
-	}
-	if c := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionNamespaceReady); c != nil && c.Status != metav1.ConditionTrue {
-		return c.Message
-	}
-	return "its namespace is not made yet"
-}
-
-// status puts back the parts of a status that nobody can observe anew: since when
-// a dataset is owned, the record of decisions, and which acceptance was used up.
-// The lock is the version that was read, so the operator's write is not lost.
-func (r *restorer) status(ctx context.Context, u *unstructured.Unstructured) error {
-	return retry.RetryOnConflict(wait.Backoff{Steps: 20}, func() error {
-		live := &unstructured.Unstructured{}
-		live.SetGroupVersionKind(u.GroupVersionKind())
-		if err := r.client.Get(ctx, client.ObjectKeyFromObject(u), live); err != nil {
-			return err
-		}
-		before := live.DeepCopy()
-		switch u.GetKind() {
-		case "DataService":
-			keepClaim(live, u)
-		case "SecurityPolicy":
-			keepAcceptance(live, u)
-		case "DataSharingLink":
-			r.keepRecord(live)
-		}
-		if reflect.DeepEqual(before.Object, live.Object) {
-			return nil
-		}
-		return r.client.Status().Patch(ctx, live, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	})
-}
-
-// keepClaim gives a service the time since which it owned the dataset, unless it
-// is on record with an earlier one.
-func keepClaim(live, from *unstructured.Unstructured) {
-	claim, ok, _ := unstructured.NestedMap(from.Object, "status", "claim")
-	have, _, _ := unstructured.NestedMap(live.Object, "status", "claim")
-	since, _ := claim["heldSince"].(string)
-	now, _ := have["heldSince"].(string)
-	if ok && (have == nil || have["dataset"] == claim["dataset"] && since < now) {
-		_ = unstructured.SetNestedMap(live.Object, claim, "status", "claim")
-	}
-}
-
-// keepAcceptance lets an acceptance that was used up stay so.
-func keepAcceptance(live, from *unstructured.Unstructured) {
-	used, ok, _ := unstructured.NestedMap(from.Object, "status", "usedAcceptance")
-	if _, have, _ := unstructured.NestedMap(live.Object, "status", "usedAcceptance"); ok && !have {
-		_ = unstructured.SetNestedMap(live.Object, used, "status", "usedAcceptance")
-	}
-}
-
-// keepRecord puts the old decisions before those that the operator has recorded
-// since, within the schema's 20.
-func (r *restorer) keepRecord(live *unstructured.Unstructured) {
-	have, _, _ := unstructured.NestedSlice(live.Object, "status", "decisions")
-	key := func(v any) string {
-		d, _ := v.(map[string]any)
-		data, _ := json.Marshal([]any{d["uid"], d["decision"], d["side"]})
-		return string(data)
-	}
-	all := slices.Clone(r.plan.records[live.GetNamespace()+"/"+live.GetName()])
-	seen := map[string]bool{}
-	for _, d := range have {
-		seen[key(d)] = true
-	}
-	all = slices.DeleteFunc(all, func(d any) bool { return seen[key(d)] })
-	if len(all) == 0 {
-		return
-	}
-	all = append(all, have...)
-	_ = unstructured.SetNestedSlice(live.Object, all[max(0, len(all)-20):], "status", "decisions")
 }
 
 // waiting are the approvals of the file that nobody has given again.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -27,14 +29,27 @@ type phase struct {
 	// inNamespaces is the first step that writes into agencies' namespaces, so
 	// these must be there.
 	inNamespaces bool
-	items        []*unstructured.Unstructured
+	// newest is a step that brings the newest specs of what has another one in
+	// force.
+	newest bool
+	items  []*unstructured.Unstructured
 }
 
 // restorePlan is what a restore does with an export.
 type restorePlan struct {
 	phases []phase
-	// agencies of the file.
+	// agencies of the file that had a namespace.
 	agencies []*unstructured.Unstructured
+	// former and newest are the two specs of objects that have two, by objectKey.
+	former, newest map[string]*unstructured.Unstructured
+	// ran, standards and newStandards are what the steps of these names bring.
+	ran, standards, newStandards []*unstructured.Unstructured
+	// rights are those that waited for a confirmation, by agency.
+	rights []waitingRights
+	// consents are those of portals to be platforms that are not restored.
+	consents []withheld
+	// full are the agencies that have more portals than they may.
+	full map[string]bool
 	// approvals that were in effect; they are given again by people.
 	approvals []v1alpha1.DataSharingApproval
 	// skipped are objects that were being deleted.
@@ -47,7 +62,7 @@ type restorePlan struct {
 // approval is bound to UIDs that the new cluster does not have, and only people
 // approve.
 func planRestore(e *Export) (*restorePlan, error) {
-	p := &restorePlan{records: map[string][]any{}}
+	p := &restorePlan{records: map[string][]any{}, former: map[string]*unstructured.Unstructured{}, newest: map[string]*unstructured.Unstructured{}, full: map[string]bool{}}
 	byKind := map[string][]*unstructured.Unstructured{}
 	hashes := map[string]string{}
 	for _, o := range e.Objects {
@@ -80,14 +95,33 @@ func planRestore(e *Export) (*restorePlan, error) {
 			p.approvals = append(p.approvals, a)
 		}
 	}
+	for _, kind := range []string{"Agency", "SharedPlatform", "AgencyPortal", "DataService"} {
+		sortByAge(byKind[kind])
+	}
 	sortByClaim(byKind["DataService"])
-	p.agencies = byKind["Agency"]
+	if err := p.splitStandards(byKind["SecurityPolicy"]); err != nil {
+		return nil, err
+	}
+	agencies, err := p.onlyRightsInForce(byKind["Agency"])
+	if err != nil {
+		return nil, err
+	}
+	p.agencies = slices.DeleteFunc(slices.Clone(agencies), func(u *unstructured.Unstructured) bool {
+		return !slices.ContainsFunc(e.Namespaces, func(n ExportedNamespace) bool { return n.Agency == u.GetName() })
+	})
+	if err := p.withhold(byKind["AgencyPortal"], byKind["SharedPlatform"]); err != nil {
+		return nil, err
+	}
+	p.countPortals(byKind["AgencyPortal"], agencies)
+	newPortals := p.splitPortals(byKind["AgencyPortal"])
 	p.phases = []phase{
-		{title: "standards", closes: true, items: byKind["SecurityPolicy"]},
-		{title: "agencies", closes: true, items: p.agencies},
+		{title: "standards", closes: true, items: p.standards},
+		{title: "agencies", closes: true, items: agencies},
 		{title: "decisions that close", closes: true, inNamespaces: true, items: decisions},
+		{title: "portals as they ran", closes: len(p.consents) > 0, items: p.ran},
 		{title: "shared platforms", items: byKind["SharedPlatform"]},
-		{title: "portals", items: byKind["AgencyPortal"]},
+		{title: "standards as they are asked for", closes: true, newest: true, items: p.newStandards},
+		{title: "portals as they are asked for", newest: true, items: newPortals},
 		{title: "data services", items: byKind["DataService"]},
 		{title: "links", items: byKind["DataSharingLink"]},
 	}
@@ -146,6 +180,12 @@ func sortByClaim(services []*unstructured.Unstructured) {
 		return at
 	}
 	slices.SortStableFunc(services, func(a, b *unstructured.Unstructured) int { return strings.Compare(since(a), since(b)) })
+}
+
+// otherName is what a decision is called where its own name is taken.
+func otherName(u *unstructured.Unstructured) string {
+	sum := sha256.Sum256([]byte(objectName(u)))
+	return "restored-" + hex.EncodeToString(sum[:])[:16]
 }
 
 // fresh is an object of the file as it is created: without what belongs to the

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
 )
 
 // TestRestoreWritesOnlyWhatWasInForce: what waited for a second person in the old
@@ -32,11 +33,14 @@ func TestRestoreWritesOnlyWhatWasInForce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u := &unstructured.Unstructured{Object: content}
-		want := fresh(u)
-		waits, err := onlyInForce(want, u)
+		var plan restorePlan
+		written, err := plan.onlyRightsInForce([]*unstructured.Unstructured{{Object: content}})
 		if err != nil {
 			t.Fatal(err)
+		}
+		want, waits := written[0], []string(nil)
+		for _, w := range plan.rights {
+			waits = append(waits, desired.RightsList(w.rights)...)
 		}
 		if diff := cmp.Diff(tt.waits, waits); diff != "" {
 			t.Errorf("%s: waits (-want +got):\n%s", name, diff)

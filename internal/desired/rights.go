@@ -117,6 +117,15 @@ func askedRights(a *v1alpha1.Agency) v1alpha1.AgencyRights {
 	})
 }
 
+// RightsNotInForce are those that an agency's spec asks for and that are not in
+// force; none of an agency that an operator without a record of rights looked after.
+func RightsNotInForce(a *v1alpha1.Agency) v1alpha1.AgencyRights {
+	if a.Status.Rights == nil && a.Status.Namespace != "" {
+		return v1alpha1.AgencyRights{}
+	}
+	return Without(askedRights(a), RightsInForce(a))
+}
+
 // rightsBefore are those that the changes are told against: the recorded ones,
 // else, of an agency from before there was a record, what its RoleBindings say. A
 // new agency's bindings can be there before status.namespace is, when the

@@ -369,7 +369,7 @@ func siblings(ctx context.Context, r client.Reader, in *desired.PortalInput) err
 		s := &list.Items[i]
 		switch {
 		case s.UID == p.UID:
-		case !precedes(s, p):
+		case !Precedes(s, p):
 			if desired.Started(s, of[s.Name]) {
 				in.RunningSiblings++
 			}
@@ -441,14 +441,16 @@ func oldest[T client.Object](self T, claimants []T) T {
 		if c.GetUID() == self.GetUID() {
 			continue
 		}
-		if precedes(c, first) {
+		if Precedes(c, first) {
 			first = c
 		}
 	}
 	return first
 }
 
-func precedes(a, b client.Object) bool {
+// Precedes reports whether one object is older than another, or as old and first
+// by UID.
+func Precedes(a, b client.Object) bool {
 	t, u := a.GetCreationTimestamp(), b.GetCreationTimestamp()
 	return t.Before(&u) || t.Equal(&u) && a.GetUID() < b.GetUID()
 }

@@ -78,11 +78,11 @@ func datasetHolder(ctx context.Context, r client.Reader, in desired.ServiceInput
 func claimsBefore(a, b *v1alpha1.DataService) bool {
 	switch x, y := desired.HeldClaim(a), desired.HeldClaim(b); {
 	case x == nil && y == nil:
-		return precedes(a, b)
+		return Precedes(a, b)
 	case x == nil || y == nil:
 		return x != nil
 	case x.HeldSince.Equal(&y.HeldSince):
-		return precedes(a, b)
+		return Precedes(a, b)
 	default:
 		return x.HeldSince.Before(&y.HeldSince)
 	}
@@ -300,7 +300,7 @@ func sharingPlatform(ctx context.Context, r client.Reader) (desired.PortalWithAg
 		return p.Spec.Endpoint.Portal == nil || p.DeletionTimestamp != nil
 	})
 	slices.SortFunc(candidates, func(a, b *v1alpha1.SharedPlatform) int {
-		if precedes(a, b) {
+		if Precedes(a, b) {
 			return -1
 		}
 		return 1

@@ -1,10 +1,14 @@
 package metrics
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 )
@@ -32,4 +36,47 @@ func TestRightsChanged(t *testing.T) {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
+}
+
+// listed answers a list of agencies and fails every other one.
+type listed struct {
+	client.Reader
+	agencies []v1alpha1.Agency
+}
+
+func (l listed) List(_ context.Context, into client.ObjectList, _ ...client.ListOption) error {
+	list, ok := into.(*v1alpha1.AgencyList)
+	if !ok {
+		return errors.New("not listed")
+	}
+	list.Items = l.agencies
+	return nil
+}
+
+// TestRightsWaiting fails where another condition, or another status of it, is
+// counted.
+func TestRightsWaiting(t *testing.T) {
+	with := func(condition string, status metav1.ConditionStatus) (a v1alpha1.Agency) {
+		a.Status.Conditions = []metav1.Condition{{Type: condition, Status: status}}
+		return a
+	}
+	agencies := []v1alpha1.Agency{
+		{}, with(v1alpha1.ConditionRightsConfirmed, metav1.ConditionTrue), with(v1alpha1.ConditionRightsConfirmed, metav1.ConditionUnknown),
+		with(v1alpha1.ConditionRightsChanged, metav1.ConditionFalse), with(v1alpha1.ConditionRightsConfirmed, metav1.ConditionFalse), with(v1alpha1.ConditionRightsConfirmed, metav1.ConditionFalse),
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(Collector{Reader: listed{agencies: agencies}})
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "govplatform_agency_rights_waiting" {
+			if got := f.GetMetric()[0].GetGauge().GetValue(); got != 2 {
+				t.Errorf("%v agencies wait, want 2", got)
+			}
+			return
+		}
+	}
+	t.Error("the metric is not there")
 }

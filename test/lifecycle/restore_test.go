@@ -10,6 +10,7 @@ import (
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,7 +24,12 @@ import (
 // one that is rejected, and a suspended agency, and returns its export as a file.
 func exported(t *testing.T, env *harness.Env) []byte {
 	t.Helper()
-	op := env.Operator(t, harness.OperatorOptions{})
+	return exportedWith(t, env, env.Operator(t, harness.OperatorOptions{}))
+}
+
+// exportedWith does so where an operator runs already.
+func exportedWith(t *testing.T, env *harness.Env, op *harness.Operator) []byte {
+	t.Helper()
 	world(t, env)
 	refused := harness.Link("asks", "refused", "consumer", "gives", "data")
 	env.Create(t, refused)
@@ -40,14 +46,31 @@ func exported(t *testing.T, env *harness.Env) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := cli.ReadExport(t.Context(), env.Admin, time.Unix(1, 0))
+	again, err := cli.ReadExport(t.Context(), platformTeam(t, env), time.Unix(1, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if second, err := again.Marshal(); err != nil || !bytes.Equal(data, second) {
-		t.Errorf("the same cluster gives two exports (%v)", err)
+		t.Errorf("the platform team gets another export (%v)", err)
 	}
 	return data
+}
+
+// platformTeam is somebody who has the shipped role and nothing else.
+func platformTeam(t *testing.T, env *harness.Env) client.Client {
+	t.Helper()
+	const user = "team-member"
+	env.Create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: user},
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "govplatform-platform-team"}, Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}}})
+	cfg, err := env.ControlPlane.UserConfig(user, "system:authenticated")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := harness.NewClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // restoreFile runs a restore and returns its table.
@@ -112,9 +135,11 @@ func TestRestore(t *testing.T) {
 		t.Errorf("without break-glass access: %v", err)
 	}
 	stop := openLinks(t, env)
-	if said, err := restoreFile(t, env.Admin, data, cli.RestoreOptions{DryRun: true}); err != nil || !strings.Contains(said, "created") {
-		t.Fatalf("dry run: %v\n%s", err, said)
+	dry, err := restoreFile(t, env.Admin, data, cli.RestoreOptions{DryRun: true})
+	if err != nil {
+		t.Fatalf("dry run: %v\n%s", err, dry)
 	}
+	assertGolden(t, "restore-dry-run.txt", dry)
 	if err := env.Admin.Get(t.Context(), client.ObjectKey{Name: "asks"}, &v1alpha1.Agency{}); client.IgnoreNotFound(err) != nil || err == nil {
 		t.Errorf("a dry run made an agency: %v", err)
 	}
@@ -149,6 +174,7 @@ func TestRestore(t *testing.T) {
 	}
 	reopens(t, env, data, kept, refused)
 	conflicts(t, env, data)
+	nameIsTaken(t, env, data)
 }
 
 // reopens approves anew: that opens the link that waits, and not the one that
@@ -180,10 +206,12 @@ func conflicts(t *testing.T, env *harness.Env, data []byte) {
 		t.Fatal(err)
 	}
 	said, err := restoreFile(t, env.Admin, data, cli.RestoreOptions{})
-	if err == nil || !strings.Contains(said, "SecurityPolicy registries") || !strings.Contains(said, "not begun") {
-		t.Errorf("a conflict: %v\n%s", err, said)
+	if err == nil {
+		t.Errorf("a conflict is no failure:\n%s", said)
 	}
-	for word, want := range map[string]string{cli.ConflictKeep: "other.example", cli.ConflictOverwrite: "registry.platform.example.gov.vn"} {
+	assertGolden(t, "restore-conflict.txt", said)
+	for _, how := range [][2]string{{cli.ConflictKeep, "other.example"}, {cli.ConflictOverwrite, "registry.platform.example.gov.vn"}} {
+		word, want := how[0], how[1]
 		if err := change(); err != nil {
 			t.Fatal(err)
 		}
@@ -193,6 +221,33 @@ func conflicts(t *testing.T, env *harness.Env, data []byte) {
 		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(registries), registries); err != nil || fmt.Sprint(registries.Spec.Images.AllowedRegistries) != "["+want+"]" {
 			t.Errorf("%s left %v (%v)", word, registries.Spec.Images.AllowedRegistries, err)
 		}
+	}
+}
+
+// nameIsTaken: somebody made a suspended link anew and approved it under the name
+// of the suspension. That closes it all the same, and the link is told.
+func nameIsTaken(t *testing.T, env *harness.Env, data []byte) {
+	t.Helper()
+	halted := linkNamed("halted")
+	suspension := harness.Approval("gives", halted, v1alpha1.DecisionSuspend)
+	for _, o := range []client.Object{suspension, halted} {
+		if err := env.Admin.Delete(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		env.WaitGone(t, o)
+	}
+	halted = harness.Link("asks", "halted", "consumer", "gives", "data", func(l *v1alpha1.DataSharingLink) { l.Spec.Purpose = "Khác" })
+	env.Create(t, halted)
+	scoped(t, env, halted)
+	env.Create(t, harness.Approval("gives", halted, v1alpha1.DecisionApprove))
+	env.WaitReady(t, halted)
+	said, err := restoreFile(t, env.Admin, data, cli.RestoreOptions{})
+	if err == nil || !strings.Contains(said, "the cluster has another decision halted; this one closes its link") || !strings.Contains(said, "DataSharingLink agency-asks/halted: the cluster has another one") {
+		t.Errorf("a name that is taken: %v\n%s", err, said)
+	}
+	env.WaitCondition(t, halted, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonLinkSuspended)
+	if said, _ := restoreFile(t, env.Admin, data, cli.RestoreOptions{}); strings.Contains(said, "created") {
+		t.Errorf("again:\n%s", said)
 	}
 }
 

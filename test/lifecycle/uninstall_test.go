@@ -47,9 +47,7 @@ func TestUninstall(t *testing.T) {
 	if err := r.Print(&said); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(said.String(), "1 links are open and stay open") {
-		t.Errorf("nothing is said of the open link:\n%s", said.String())
-	}
+	assertGolden(t, "uninstall.txt", said.String())
 	var first string
 	for i, o := range r.Objects {
 		switch o.GetKind() {

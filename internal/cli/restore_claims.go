@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
+)
+
+// Where two objects claim one thing (a code, a zone, a host name, to be the
+// one-stop system, a place within the quota, a capability) the older one has it.
+// Age is creationTimestamp, which counts seconds, and UID, which is random. So a
+// restore creates objects in their order, and competing ones in different seconds.
+
+// sortByAge sorts as the operator of the old cluster did.
+func sortByAge(all []*unstructured.Unstructured) {
+	slices.SortStableFunc(all, func(a, b *unstructured.Unstructured) int {
+		switch {
+		case gather.Precedes(a, b):
+			return -1
+		case gather.Precedes(b, a):
+			return 1
+		default:
+			return 0
+		}
+	})
+}
+
+// countPortals finds the agencies of which some portals are too many.
+func (p *restorePlan) countPortals(portals, agencies []*unstructured.Unstructured) {
+	n := map[string]int64{}
+	for _, u := range portals {
+		n[u.GetNamespace()]++
+	}
+	for _, a := range agencies {
+		most, ok, _ := unstructured.NestedInt64(a.Object, "spec", "quota", "portals")
+		p.full[names.Namespace(a.GetName())] = !ok || n[names.Namespace(a.GetName())] > most
+	}
+}
+
+// claims are what an object of the file claims that only one can have.
+func (p *restorePlan) claims(u *unstructured.Unstructured) []string {
+	text := func(fields ...string) string {
+		s, _, _ := unstructured.NestedString(u.Object, append([]string{"spec"}, fields...)...)
+		return s
+	}
+	list := func(field string) []string {
+		l, _, _ := unstructured.NestedStringSlice(u.Object, "spec", field)
+		return l
+	}
+	var out []string
+	switch u.GetKind() {
+	case "Agency":
+		out = append(out, "code "+text("code"))
+		for _, zone := range list("domains") {
+			out = append(out, "zone "+zone)
+		}
+	case "SharedPlatform":
+		out = append(out, "capability "+policy.Fingerprint(v1alpha1.Text(text("capability")), v1alpha1.Text(text("scope"))))
+		if text("type") == string(v1alpha1.PlatformDataSharing) {
+			out = append(out, "type "+text("type"))
+		}
+	case "AgencyPortal":
+		for _, host := range list("hostnames") {
+			out = append(out, "host name "+host)
+		}
+		if slices.Contains(list("components"), string(v1alpha1.ComponentOneStop)) {
+			out = append(out, "one-stop system of "+u.GetNamespace())
+		}
+		if p.full[u.GetNamespace()] {
+			out = append(out, "quota of "+u.GetNamespace())
+		}
+	case "DataService":
+		out = append(out, "dataset "+text("dataset"))
+	}
+	return out
+}
+
+// claimant is the youngest object so far with a claim, as the cluster has it.
+type claimant struct {
+	object *unstructured.Unstructured
+	seen   time.Time
+}
+
+// apart is more than the step of creationTimestamp.
+const apart = 1050 * time.Millisecond
+
+// turn waits until an object that is created now is younger than those that
+// claim the same.
+func (r *restorer) turn(ctx context.Context, u *unstructured.Unstructured) {
+	for _, claim := range r.plan.claims(u) {
+		if c, ok := r.claimants[claim]; ok && !r.options.DryRun {
+			select {
+			case <-ctx.Done():
+			case <-time.After(apart - time.Since(c.seen)):
+			}
+		}
+	}
+}
+
+// claimed remembers what a live object claims. One that is older here than what
+// was older in the file has what the other one had. Who owns a dataset is on
+// record instead.
+func (r *restorer) claimed(u, live *unstructured.Unstructured) {
+	for _, claim := range r.plan.claims(u) {
+		c, ok := r.claimants[claim]
+		if ok && u.GetKind() != "DataService" && gather.Precedes(live, c.object) {
+			r.fail("%s: it is older here than %s, which was the older one and had the %s: delete it, and repeat the command", objectKey(u), objectName(c.object), claim)
+			continue
+		}
+		r.claimants[claim] = claimant{live, time.Now()}
+	}
+}

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/policy"
+)
+
+// What is in force and what is asked for are two things: a standard that is held
+// for its impact, a portal that runs by its last compliant spec, rights that wait
+// for a second person. Restored by its spec alone, each would come out as if it
+// had never waited. So a restore repeats what happened: first it brings what was
+// in force, and when all of that is there what was asked for, which waits again.
+// Rights are the exception: nothing shows that an agency holds personal data
+// before its portals are there, so what waited is asked for again by a person.
+
+// waitingRights are rights of an agency that are not restored.
+type waitingRights struct {
+	agency, by string
+	rights     v1alpha1.AgencyRights
+}
+
+// objectKey names an object of the file.
+func objectKey(u *unstructured.Unstructured) string { return u.GetKind() + " " + objectName(u) }
+
+// splitStandards splits policies into the specs in force, and the newest where
+// that is another one. One that was never in force comes with the latter.
+func (p *restorePlan) splitStandards(all []*unstructured.Unstructured) error {
+	for _, u := range all {
+		var s v1alpha1.SecurityPolicy
+		if err := convert(u, &s); err != nil {
+			return err
+		}
+		// Generations are of the old cluster; what the status says counts.
+		in := s.Status.InForce
+		switch {
+		case in == nil && s.Status.Impact != nil:
+			p.newStandards = append(p.newStandards, u)
+		case in == nil || policy.SameStandard(in, &s.Spec):
+			p.standards = append(p.standards, u)
+		default:
+			former := u.DeepCopy()
+			spec, _, _ := unstructured.NestedMap(u.Object, "status", "inForce")
+			// A statement that was used up is forgotten when it is taken out.
+			if stated, ok, _ := unstructured.NestedMap(u.Object, "spec", "acceptedImpact"); ok {
+				spec["acceptedImpact"] = stated
+			}
+			former.Object["spec"] = spec
+			p.standards, p.newStandards = append(p.standards, former), append(p.newStandards, u)
+			p.former[objectKey(u)], p.newest[objectKey(u)] = former, u
+		}
+	}
+	return nil
+}
+
+// splitPortals splits portals into what ran, and what is asked for. A portal that
+// never ran could start while a held standard is not there yet, so it comes with
+// the latter, and so does whatever is younger and competes with it.
+func (p *restorePlan) splitPortals(all []*unstructured.Unstructured) (newest []*unstructured.Unstructured) {
+	late := map[string]bool{}
+	for _, u := range all {
+		keys := p.claims(u)
+		last, ran, _ := unstructured.NestedMap(u.Object, "status", "lastCompliant")
+		if !ran || slices.ContainsFunc(keys, func(k string) bool { return late[k] }) {
+			newest = append(newest, u)
+			for _, k := range keys {
+				late[k] = true
+			}
+			continue
+		}
+		if reflect.DeepEqual(any(last), u.Object["spec"]) {
+			p.ran = append(p.ran, u)
+			continue
+		}
+		former := u.DeepCopy()
+		former.Object["spec"] = last
+		p.ran, newest = append(p.ran, former), append(newest, u)
+		p.former[objectKey(u)], p.newest[objectKey(u)] = former, u
+	}
+	return newest
+}
+
+// sayRights names the rights that were left out.
+func (r *restorer) sayRights() {
+	if len(r.plan.rights) > 0 {
+		say(r.options.Out, "\nThese rights waited for a confirmation and are not in the spec any more. Who wants them asks for them again, with spec.rightsChange.requestedBy:\n")
+	}
+	for _, w := range r.plan.rights {
+		say(r.options.Out, "  Agency %s: %s   # was asked for by %s\n", w.agency, desired.SayRights(w.rights), cmp.Or(w.by, "nobody who was named"))
+	}
+}
+
+// onlyRightsInForce takes out of agencies' specs the rights that nobody has yet.
+// A new agency's rights wait for nobody.
+func (p *restorePlan) onlyRightsInForce(all []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+	var out []*unstructured.Unstructured
+	for _, u := range all {
+		var a v1alpha1.Agency
+		if err := convert(u, &a); err != nil {
+			return nil, err
+		}
+		waits := desired.RightsNotInForce(&a)
+		if desired.NoRights(waits) {
+			out = append(out, u)
+			continue
+		}
+		w := waitingRights{agency: a.Name, rights: waits}
+		if a.Spec.RightsChange != nil {
+			w.by = a.Spec.RightsChange.RequestedBy
+		}
+		p.rights = append(p.rights, w)
+		kept := desired.RightsInForce(&a)
+		narrowed := u.DeepCopy()
+		// The names in it are of the request that is left out.
+		unstructured.RemoveNestedField(narrowed.Object, "spec", "rightsChange")
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&kept)
+		if err != nil {
+			return nil, err
+		}
+		for _, field := range []string{"adminGroups", "adminServiceAccounts", "viewerGroups"} {
+			unstructured.RemoveNestedField(narrowed.Object, "spec", field)
+			if list, ok := content[field]; ok {
+				_ = unstructured.SetNestedField(narrowed.Object, list, "spec", field)
+			}
+		}
+		out = append(out, narrowed)
+	}
+	return out, nil
+}

@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/policy"
+)
+
+// ready waits for what a phase rests on, and reports whether it may begin.
+func (r *restorer) ready(ctx context.Context, p phase) bool {
+	before := len(r.failures)
+	wait := func(u *unstructured.Unstructured, missing func(context.Context, *unstructured.Unstructured) string) {
+		if why := r.until(ctx, func() string { return missing(ctx, u) }); why != "" {
+			r.fail("%s: %s; the operator must run, see kubectl gov status -A, then repeat the command", objectKey(u), why)
+		}
+	}
+	switch {
+	case p.inNamespaces:
+		// Decisions are written before there is a link.
+		for _, u := range r.plan.agencies {
+			wait(u, r.namespaceMissing)
+		}
+	case p.newest && p.closes && len(p.items) > 0:
+		// A newest spec is held if it would stop what runs under the former one.
+		for _, u := range r.plan.ran {
+			wait(u, r.unseen)
+		}
+		for _, u := range r.plan.standards {
+			wait(u, r.notInForce)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(lateCache):
+		}
+	case p.newest:
+		for _, u := range r.plan.newStandards {
+			wait(u, r.unseen)
+		}
+	}
+	return len(r.failures) == before
+}
+
+// until waits until a condition holds, and returns why it does not.
+func (r *restorer) until(ctx context.Context, missing func() string) string {
+	deadline := time.Now().Add(r.options.Wait)
+	for {
+		why := missing()
+		if why == "" || time.Now().After(deadline) || ctx.Err() != nil {
+			return why
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// lateCache is how late the operator's cache may be.
+const lateCache = time.Second
+
+// unseen says why the operator has not looked at an object.
+func (r *restorer) unseen(ctx context.Context, u *unstructured.Unstructured) string {
+	live, err := r.live(ctx, u)
+	if err != nil {
+		return err.Error()
+	}
+	if seen, _, _ := unstructured.NestedInt64(live.Object, "status", "observedGeneration"); seen != live.GetGeneration() {
+		return "the operator has not looked at it yet"
+	}
+	return ""
+}
+
+// notInForce says why the former spec of a standard is not in force. One that
+// has its newest spec, or that is as the cluster has it, is not waited for.
+func (r *restorer) notInForce(ctx context.Context, u *unstructured.Unstructured) string {
+	if r.left[objectKey(u)] || r.plan.former[objectKey(u)] == nil {
+		return ""
+	}
+	live, err := r.live(ctx, u)
+	if err != nil {
+		return err.Error()
+	}
+	if !r.same(ctx, live, fresh(u)) {
+		return ""
+	}
+	var p v1alpha1.SecurityPolicy
+	if err := convert(live, &p); err != nil {
+		return err.Error()
+	}
+	if policy.Pending(&p) {
+		return "the spec that was in force is not so yet"
+	}
+	return r.unseen(ctx, u)
+}
+
+// namespaceMissing says why an agency has no namespace yet; empty when it has.
+func (r *restorer) namespaceMissing(ctx context.Context, u *unstructured.Unstructured) string {
+	name := u.GetName()
+	var a v1alpha1.Agency
+	if err := r.client.Get(ctx, client.ObjectKey{Name: name}, &a); err != nil {
+		return err.Error()
+	}
+	var ns corev1.Namespace
+	if err := r.client.Get(ctx, client.ObjectKey{Name: names.Namespace(name)}, &ns); err == nil && ns.Labels[names.LabelOwnerUID] == string(a.UID) && ns.DeletionTimestamp == nil {
+		return ""
+	}
+	if c := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionNamespaceReady); c != nil && c.Status != metav1.ConditionTrue {
+		return c.Message
+	}
+	return "its namespace is not made yet"
+}

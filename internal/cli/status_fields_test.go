@@ -1,0 +1,268 @@
+package cli
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+// What a restore does with a field of a status. A field that is a decision, or
+// that nobody can observe anew, must come back or be left out for a reason.
+const (
+	// derived: the operator computes it from what is there.
+	derived = "derived"
+	// restored: the restore writes it, or does what leads to it.
+	restored = "restored"
+	// leftOut: on purpose.
+	leftOut = "left out"
+)
+
+type fieldFate struct{ fate, why string }
+
+// statusFields is every field of every status, by kind and name.
+var statusFields = map[string]map[string]fieldFate{
+	"": {
+		"observedGeneration": {leftOut, "generations are of one cluster"},
+		"conditions":         {derived, "and the times in them are those of the new cluster: since when something holds there"},
+		"inventory":          {leftOut, "it names objects of the old cluster; the operator finds its own by their mark"},
+	},
+	"Agency": {
+		"namespace":     {derived, "its absence makes the agency new, which gives no rights that waited: those are not in the spec"},
+		"portals":       {derived, "counted"},
+		"dataServices":  {derived, "counted"},
+		"links":         {derived, "counted"},
+		"approvals":     {derived, "counted"},
+		"children":      {derived, "counted"},
+		"catalogue":     {derived, "listed"},
+		"adopted":       {leftOut, "it is about a namespace of the old cluster"},
+		"rights":        {restored, "what was in force is all that the restored spec asks for; the time is that of the restore, when it is announced"},
+		"pendingRights": {leftOut, "what waited for a second person is asked for again, and listed: before its portals are there nothing shows that an agency holds personal data"},
+	},
+	"SecurityPolicy": {
+		"matched":        {derived, "counted"},
+		"compliant":      {derived, "counted"},
+		"violating":      {derived, "counted"},
+		"exempted":       {derived, "counted"},
+		"violators":      {derived, "listed"},
+		"inForce":        {restored, "it is the spec that the policy is restored with first"},
+		"impact":         {derived, "weighed when the newest spec follows, after the portals"},
+		"usedAcceptance": {restored, "a statement that was used up would let the next slip pass"},
+		"recentStops":    {restored, "the bound counts it until its window is over"},
+	},
+	"AgencyPortal": {
+		"agency":           {derived, "from the namespace"},
+		"securityLevel":    {derived, "computed"},
+		"url":              {derived, "from what runs"},
+		"ports":            {derived, "from what runs"},
+		"publicServices":   {derived, "counted"},
+		"policies":         {derived, "from the selectors"},
+		"findings":         {derived, "evaluated"},
+		"platformConsents": {restored, "where they did not cover what the platform is; otherwise the agency agreed to the platform that is restored"},
+		"lastCompliant":    {restored, "it is the spec that the portal is restored with first, and is held against the standards again"},
+	},
+	"SharedPlatform": {
+		"fingerprint": {derived, "computed"},
+		"duplicateOf": {derived, "from the age, in whose order platforms are restored"},
+		"consumers":   {derived, "counted"},
+		"consent":     {derived, "recorded anew where the portal's record lets it be"},
+	},
+	"DataService": {
+		"links":      {derived, "listed"},
+		"claim":      {restored, "since when the dataset is owned"},
+		"identifier": {derived, "from the names"},
+		"consumers":  {derived, "from the links that are open"},
+	},
+	"DataSharingLink": {
+		"specHash":   {derived, "of the new cluster's identities, so that no old approval fits"},
+		"phase":      {derived, "from the decisions"},
+		"identifier": {derived, "from the names"},
+		"scope":      {derived, "from what there is"},
+		"decisions":  {restored, "the record of who decided what"},
+	},
+	"DataSharingApproval": {},
+}
+
+// TestEveryStatusFieldHasAFate fails when a kind gets a field of its status about
+// which nobody has said what a restore does with it. It writes no status back
+// that is not among those restored.
+func TestEveryStatusFieldHasAFate(t *testing.T) {
+	for kind, typ := range Scheme().KnownTypes(v1alpha1.GroupVersion) {
+		if !slices.Contains(exportKinds, kind) {
+			continue
+		}
+		field, ok := typ.FieldByName("Status")
+		if !ok {
+			t.Fatalf("%s has no status", kind)
+		}
+		listed, seen := statusFields[kind], map[string]bool{}
+		if listed == nil {
+			t.Errorf("%s is not listed", kind)
+		}
+		for _, name := range jsonFields(field.Type) {
+			fate, own := listed[name]
+			if base, shared := statusFields[""][name]; shared {
+				fate, own = base, true
+			}
+			seen[name] = true
+			switch {
+			case !own:
+				t.Errorf("%s status.%s: say in statusFields whether a restore brings it back, and why not", kind, name)
+			case fate.why == "" || !slices.Contains([]string{derived, restored, leftOut}, fate.fate):
+				t.Errorf("%s status.%s: %+v", kind, name, fate)
+			}
+		}
+		for name := range listed {
+			if !seen[name] {
+				t.Errorf("%s has no status.%s any more", kind, name)
+			}
+		}
+	}
+}
+
+// jsonFields are the names of a struct's fields, those of inlined structs too.
+func jsonFields(typ reflect.Type) []string {
+	var out []string
+	for i := range typ.NumField() {
+		name, options, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		if options == "inline" {
+			out = append(out, jsonFields(typ.Field(i).Type)...)
+			continue
+		}
+		out = append(out, name)
+	}
+	return out
+}
+
+// fileObject is an object of a file.
+func fileObject(kind, namespace, name string, spec, status map[string]any) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{Object: map[string]any{"spec": spec, "status": status}}
+	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	u.SetNamespace(namespace)
+	u.SetName(name)
+	return u
+}
+
+// imagesOf returns the images, in order, of what a phase of a plan brings.
+func imagesOf(items []*unstructured.Unstructured) []string {
+	var out []string
+	for _, u := range items {
+		image, _, _ := unstructured.NestedString(u.Object, "spec", "image")
+		out = append(out, u.GetName()+" "+image)
+	}
+	return out
+}
+
+// TestPlanBringsFirstWhatRan: a portal comes as it ran and then as it is asked
+// for. One that never ran comes late, and with it a younger one with its host
+// name, which would get the name otherwise.
+func TestPlanBringsFirstWhatRan(t *testing.T) {
+	portal := func(name, image, last, created string, hosts ...any) *unstructured.Unstructured {
+		status := map[string]any{}
+		if last != "" {
+			status["lastCompliant"] = map[string]any{"image": last, "hostnames": hosts}
+		}
+		u := fileObject("AgencyPortal", "agency-a", name, map[string]any{"image": image, "hostnames": hosts}, status)
+		_ = unstructured.SetNestedField(u.Object, created, "metadata", "creationTimestamp")
+		return u
+	}
+	e := &Export{}
+	for _, u := range []*unstructured.Unstructured{
+		portal("a-younger", "1", "1", "2026-01-01T00:00:03Z", "www"), portal("b-changed", "2", "1", "2026-01-01T00:00:02Z"),
+		portal("c-runs", "1", "1", "2026-01-01T00:00:00Z"), portal("d-never-ran", "1", "", "2026-01-01T00:00:01Z", "www"),
+	} {
+		e.Objects = append(e.Objects, u.Object)
+	}
+	p, err := planRestore(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := imagesOf(p.ran), []string{"c-runs 1", "b-changed 1"}; !slices.Equal(got, want) {
+		t.Errorf("first %q, want %q", got, want)
+	}
+	if got, want := imagesOf(p.phases[6].items), []string{"d-never-ran 1", "b-changed 2", "a-younger 1"}; !slices.Equal(got, want) {
+		t.Errorf("then %q, want %q", got, want)
+	}
+}
+
+// TestPlanBringsFirstWhatWasInForce: a held standard comes with the spec in
+// force, and with the statement that is used up, which is forgotten without it.
+func TestPlanBringsFirstWhatWasInForce(t *testing.T) {
+	stated := map[string]any{"portals": int64(1), "links": int64(0)}
+	e := &Export{Objects: []map[string]any{
+		fileObject("SecurityPolicy", "", "calm", map[string]any{}, map[string]any{"inForce": map[string]any{"mode": "Enforce"}}).Object,
+		fileObject("SecurityPolicy", "", "held", map[string]any{"mode": "Enforce", "acceptedImpact": stated}, map[string]any{"inForce": map[string]any{"mode": "Audit"}, "usedAcceptance": stated, "impact": map[string]any{"portals": int64(2)}}).Object,
+		fileObject("SecurityPolicy", "", "new", map[string]any{"mode": "Enforce"}, map[string]any{"impact": map[string]any{"portals": int64(2)}}).Object,
+	}}
+	p, err := planRestore(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modes := func(items []*unstructured.Unstructured) (out []string) {
+		for _, u := range items {
+			mode, _, _ := unstructured.NestedString(u.Object, "spec", "mode")
+			_, accepts, _ := unstructured.NestedMap(u.Object, "spec", "acceptedImpact")
+			out = append(out, strings.TrimSpace(u.GetName()+" "+mode))
+			if accepts {
+				out = append(out, "accepts")
+			}
+		}
+		return out
+	}
+	if got, want := modes(p.standards), []string{"calm", "held Audit", "accepts"}; !slices.Equal(got, want) {
+		t.Errorf("first %q, want %q", got, want)
+	}
+	if got, want := modes(p.newStandards), []string{"held Enforce", "accepts", "new Enforce"}; !slices.Equal(got, want) {
+		t.Errorf("then %q, want %q", got, want)
+	}
+}
+
+// TestPlanGivesNoRightsThatWaited fails where an agency is restored as it is.
+func TestPlanGivesNoRightsThatWaited(t *testing.T) {
+	spec := func() map[string]any {
+		return map[string]any{"adminGroups": []any{"old", "new"}, "viewerGroups": []any{"new"}, "code": "A", "rightsChange": map[string]any{"requestedBy": "an"}}
+	}
+	e := &Export{Objects: []map[string]any{
+		fileObject("Agency", "", "a", spec(), map[string]any{"rights": map[string]any{"adminGroups": []any{"old"}, "since": "2026-01-01T00:00:00Z"}}).Object,
+		fileObject("Agency", "", "unrecorded", spec(), map[string]any{"namespace": "agency-unrecorded"}).Object,
+	}}
+	p, err := planRestore(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []map[string]any{{"adminGroups": []any{"old"}, "code": "A"}, spec()}
+	for i, u := range p.phases[1].items {
+		if !reflect.DeepEqual(u.Object["spec"], want[i]) {
+			t.Errorf("%s comes as %v, want %v", u.GetName(), u.Object["spec"], want[i])
+		}
+	}
+	if len(p.rights) != 1 || p.rights[0].by != "an" || len(p.rights[0].rights.AdminGroups) != 1 || len(p.rights[0].rights.ViewerGroups) != 1 {
+		t.Errorf("left out are %+v", p.rights)
+	}
+}
+
+// TestCompetingClaimsKeepTheirOrder: what claims the same is created a second
+// apart, and what the cluster has in another order is named.
+func TestCompetingClaimsKeepTheirOrder(t *testing.T) {
+	portal := func(name, created string) *unstructured.Unstructured {
+		u := fileObject("AgencyPortal", "agency-a", name, map[string]any{"hostnames": []any{"www"}}, nil)
+		_ = unstructured.SetNestedField(u.Object, created, "metadata", "creationTimestamp")
+		return u
+	}
+	older, younger := portal("older", "2026-01-01T00:00:01Z"), portal("younger", "2026-01-01T00:00:00Z")
+	r := &restorer{plan: &restorePlan{}, claimants: map[string]claimant{}}
+	r.claimed(older, older)
+	before := time.Now()
+	r.turn(t.Context(), younger)
+	if waited := time.Since(before); waited < time.Second {
+		t.Errorf("the second one follows after %s", waited)
+	}
+	if r.claimed(younger, younger); len(r.failures) != 1 || !strings.Contains(r.failures[0], "AgencyPortal agency-a/younger: it is older here than agency-a/older") {
+		t.Errorf("the wrong order is not named: %q", r.failures)
+	}
+}
