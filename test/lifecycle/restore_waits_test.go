@@ -258,7 +258,7 @@ func restoredShuffled(t *testing.T, env *harness.Env, data []byte) {
 	if err := cli.Restore(t.Context(), env.Admin, e, cli.RestoreOptions{Wait: harness.Timeout, OnConflict: cli.ConflictStop, Out: &out, Progress: &out}); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	for _, want := range []string{"Agency files: adminGroups intruders   # was asked for by nobody who was named", "with the spec that was in force", "to its newest spec, which waits as it did"} {
+	for _, want := range []string{"Agency files: adminGroups \"intruders\"   # was asked for by nobody who was named", "with the spec that was in force", "to its newest spec, which waits as it did"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not said:\n%s", want, out.String())
 		}
