@@ -73,6 +73,7 @@ func Restore(ctx context.Context, c client.Client, e *Export, o RestoreOptions) 
 		return fmt.Errorf("you are %s: a restore writes what other people asked for and the record of what they decided, which only break-glass access (the group system:masters) may; nothing was written, and --dry-run shows what would be", self.Username)
 	}
 	r := &restorer{client: c, options: o, export: e, plan: plan, user: self.Username, table: table{header: []string{"KIND", "OBJECT", "RESULT", "NOTE"}}, left: map[string]bool{}, claimants: map[string]claimant{}}
+	r.narrow(ctx)
 	r.run(ctx)
 	waiting, err := r.waiting(ctx)
 	if err != nil {

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"context"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 )
@@ -11,18 +14,17 @@ import (
 // A portal's agency agrees to one SharedPlatform, its type and its agencies, and
 // names it by its name only. What had no consent, since it was made anew, became
 // something else or was widened, would have it after a restore. So such a portal
-// comes with the record of the platform of the old cluster, which no platform of
-// the new one fits, and its agency agrees anew.
+// comes with the record of a platform that does not exist, before there are
+// platforms, and its agency agrees anew. Where the platform is there before the
+// portal, as for one that never ran, the portal comes without the name.
 
 // withheld is a consent that is not restored.
-type withheld struct {
-	portal, platform, why string
-	// uid is what the portal's record has for the platform's name.
-	uid string
-}
+type withheld struct{ portal, platform, why string }
+
+// noPlatform is the UID of a consent that is withheld. No object has it.
+const noPlatform = "withheld-by-restore"
 
 // withhold finds the consents that did not cover what the file's platforms are.
-// Portals come before platforms, so that none of these opens in between.
 func (p *restorePlan) withhold(portals, platforms []*unstructured.Unstructured) error {
 	byName := map[v1alpha1.ObjectName]*v1alpha1.SharedPlatform{}
 	for _, u := range platforms {
@@ -39,7 +41,7 @@ func (p *restorePlan) withhold(portals, platforms []*unstructured.Unstructured) 
 		}
 		for _, c := range portal.Status.PlatformConsents {
 			if why := notCovered(&portal, byName[c.Name], c); why != "" {
-				p.consents = append(p.consents, withheld{portal: objectKey(u), platform: string(c.Name), why: why, uid: c.UID})
+				p.consents = append(p.consents, withheld{portal: objectKey(u), platform: string(c.Name), why: why})
 			}
 		}
 	}
@@ -67,13 +69,42 @@ func notCovered(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform
 	}
 }
 
+// narrow takes the names of withheld consents out of portals whose platform the
+// cluster has: the operator could be quicker than the record.
+func (r *restorer) narrow(ctx context.Context) {
+	for _, w := range r.plan.consents {
+		platform := &unstructured.Unstructured{}
+		platform.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("SharedPlatform"))
+		if apierrors.IsNotFound(r.client.Get(ctx, client.ObjectKey{Name: w.platform}, platform)) {
+			continue
+		}
+		for _, phase := range r.plan.phases {
+			for _, u := range phase.items {
+				if objectKey(u) != w.portal {
+					continue
+				}
+				if live, err := r.live(ctx, u); err == nil && provides(live, w.platform) {
+					continue
+				}
+				u.Object = r.plan.withoutWithheld(u).Object
+			}
+		}
+	}
+}
+
+// provides reports whether a portal's spec names a platform.
+func provides(portal *unstructured.Unstructured, platform string) bool {
+	names, _, _ := unstructured.NestedStringSlice(portal.Object, "spec", "providesPlatforms")
+	return slices.Contains(names, platform)
+}
+
 // keepConsents gives a portal the records of the consents that are withheld. What
 // was agreed in the new cluster stays; that takes changes of the spec, so in one of
 // the first generation the operator was quicker.
 func (r *restorer) keepConsents(live, u *unstructured.Unstructured) {
 	have, _, _ := unstructured.NestedSlice(live.Object, "status", "platformConsents")
 	for _, w := range r.plan.consents {
-		if w.portal != objectKey(u) {
+		if w.portal != objectKey(u) || !provides(u, w.platform) {
 			continue
 		}
 		same := func(c any) bool {
@@ -83,9 +114,23 @@ func (r *restorer) keepConsents(live, u *unstructured.Unstructured) {
 		if live.GetGeneration() > 1 && slices.ContainsFunc(have, same) {
 			continue
 		}
-		have = append(slices.DeleteFunc(have, same), map[string]any{"name": w.platform, "uid": w.uid})
+		have = append(slices.DeleteFunc(have, same), map[string]any{"name": w.platform, "uid": noPlatform})
 		_ = unstructured.SetNestedSlice(live.Object, have, "status", "platformConsents")
 	}
+}
+
+// withoutWithheld takes the names of withheld consents out of a portal's spec.
+func (p *restorePlan) withoutWithheld(u *unstructured.Unstructured) *unstructured.Unstructured {
+	names, _, _ := unstructured.NestedStringSlice(u.Object, "spec", "providesPlatforms")
+	left := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.ContainsFunc(p.consents, func(w withheld) bool { return w.portal == objectKey(u) && w.platform == name })
+	})
+	if len(left) == len(names) {
+		return u
+	}
+	u = u.DeepCopy()
+	_ = unstructured.SetNestedStringSlice(u.Object, left, "spec", "providesPlatforms")
+	return u
 }
 
 // sayConsents names the consents that are withheld.

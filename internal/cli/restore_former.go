@@ -69,7 +69,7 @@ func (p *restorePlan) splitPortals(all []*unstructured.Unstructured) (newest []*
 		keys := p.claims(u)
 		last, ran, _ := unstructured.NestedMap(u.Object, "status", "lastCompliant")
 		if !ran || slices.ContainsFunc(keys, func(k string) bool { return late[k] }) {
-			newest = append(newest, u)
+			newest = append(newest, p.withoutWithheld(u))
 			for _, k := range keys {
 				late[k] = true
 			}
@@ -81,6 +81,11 @@ func (p *restorePlan) splitPortals(all []*unstructured.Unstructured) (newest []*
 		}
 		former := u.DeepCopy()
 		former.Object["spec"] = last
+		// Consent counts by the newest spec, whatever runs.
+		unstructured.RemoveNestedField(last, "providesPlatforms")
+		if provides, ok, _ := unstructured.NestedFieldCopy(u.Object, "spec", "providesPlatforms"); ok {
+			last["providesPlatforms"] = provides
+		}
 		p.ran, newest = append(p.ran, former), append(newest, u)
 		p.former[objectKey(u)], p.newest[objectKey(u)] = former, u
 	}

@@ -94,6 +94,9 @@ type PortalOutput struct {
 	// Beyond is why the portal would not start if it had not started already; nil
 	// while it is within its agency's quota.
 	Beyond *Blocker
+	// LastFailed is true when the last compliant spec was held against the standards
+	// and does not meet them any more.
+	LastFailed bool
 	// Hold keeps the present workload as it is: what it rests on is being
 	// repaired, and neither creating nor removing would be right.
 	Hold bool
@@ -125,6 +128,7 @@ func AgencyPortal(in PortalInput) PortalOutput {
 		// Not even the last compliant spec may run.
 	case len(violated) > 0:
 		out.Running, rendered = lastCompliant(s, in)
+		out.LastFailed = out.Running == nil
 	default:
 		out.Running = spec
 	}

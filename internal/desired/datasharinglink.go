@@ -77,10 +77,8 @@ type LinkOutput struct {
 	Readers []Object
 }
 
-// DataSharingLink builds the policy pair of a link, if and only if both ends
-// resolve, the term holds and every required side approves exactly this scope.
-func DataSharingLink(in LinkInput) LinkOutput {
-	in = onWhatRuns(in)
+// decideLink decides about a link with its ends as they are given.
+func decideLink(in LinkInput) LinkOutput {
 	var out LinkOutput
 	floor := sharingFloor(in)
 	out.References = referenceBlockers(in, floor)
@@ -103,14 +101,6 @@ func DataSharingLink(in LinkInput) LinkOutput {
 	}
 	out.Readers = linkReaders(in)
 	return out
-}
-
-// onWhatRuns has the ends of a link as they run: an edit that its standards keep
-// from running closes no link.
-func onWhatRuns(in LinkInput) LinkInput {
-	std := standards{in.Settings, in.Policies}
-	in.Consumer, in.Provider, in.Via = std.running(in.Consumer), std.running(in.Provider), std.running(in.Via)
-	return in
 }
 
 // Classification of the data that a link asks for: the strictest label that the
@@ -255,7 +245,7 @@ func endBlocker(field, name string, p PortalWithAgency, std standards, missing s
 		return &Blocker{Class: Waiting, Reason: missing, Message: fmt.Sprintf("%s: the portal of %q does not exist; create it or correct the name.", field, name)}
 	case p.Agency.Spec.Suspended || Offboards(p.Agency):
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonSuspended, Message: fmt.Sprintf("%s: agency %q is suspended or being removed; its links are closed.", field, p.Agency.Name)}
-	case !complies(p.Portal), !std.met(std.running(p)):
+	case !complies(p.Portal), !std.met(running(p)):
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonEndNotCompliant, Message: fmt.Sprintf("%s: portal %s/%s does not meet its policies, or is not looked at yet (see its conditions); the link waits.", field, p.Portal.Namespace, p.Portal.Name)}
 	default:
 		return nil
@@ -301,7 +291,7 @@ func operationNames(ops []v1alpha1.Operation) []string {
 // ScopeOf returns what an approval of the link approves; ok is false while there
 // is no scope.
 func ScopeOf(in LinkInput) (scope v1alpha1.LinkScope, ok bool) {
-	in = onWhatRuns(in)
+	in, _ = onWhatComes(in)
 	if len(referenceBlockers(in, sharingFloor(in))) > 0 || !recordable(in.Link.Spec.ValidUntil.Time) {
 		return v1alpha1.LinkScope{}, false
 	}

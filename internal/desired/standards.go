@@ -23,23 +23,35 @@ func (s standards) met(p PortalWithAgency) bool {
 	return len(policy.Blocking(judge(portalScope(in), in, &p.Portal.Spec, isLastCompliant(p.Portal)).findings)) == 0
 }
 
-// running returns a portal as what runs in its place: with its last compliant spec
-// while the newest does not meet the standards and that one does. Not when the
-// newest has a stricter class of data: that counts at once.
-func (s standards) running(p PortalWithAgency) PortalWithAgency {
+// running returns a portal as what runs of it: its last compliant spec, until the
+// portal's own round has written a newer one. A stricter class of data in the
+// newest spec counts at once.
+func running(p PortalWithAgency) PortalWithAgency {
 	if p.Portal == nil || p.Portal.Status.LastCompliant == nil || isLastCompliant(p.Portal) {
 		return p
 	}
-	last := p.Portal.Status.LastCompliant
-	if policy.Strictest(last.DataClassification, p.Portal.Spec.DataClassification) != last.DataClassification || s.met(p) {
-		return p
+	runs := *p.Portal
+	runs.Spec = *p.Portal.Status.LastCompliant
+	runs.Spec.DataClassification = policy.Strictest(runs.Spec.DataClassification, p.Portal.Spec.DataClassification)
+	return PortalWithAgency{Portal: &runs, Agency: p.Agency}
+}
+
+// coming returns a portal as what runs of it, or as its newest spec where that may
+// replace it at any moment: the portal's own round has not kept it from that, and
+// nothing that is known here will.
+func (s standards) coming(p PortalWithAgency) (_ PortalWithAgency, changes bool) {
+	runs := running(p)
+	if runs == p || kept(p.Portal) || !s.met(p) {
+		return runs, false
 	}
-	kept := *p.Portal
-	kept.Spec = *last
-	if runs := (PortalWithAgency{Portal: &kept, Agency: p.Agency}); s.met(runs) {
-		return runs
-	}
-	return p
+	return p, true
+}
+
+// kept reports whether the operator has looked at a portal's newest spec and lets
+// the last compliant one run in its place.
+func kept(p *v1alpha1.AgencyPortal) bool {
+	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionPolicyCompliant)
+	return c != nil && c.Reason == v1alpha1.ReasonKeptLastCompliant && c.ObservedGeneration == p.Generation
 }
 
 // complies reports whether what runs of a portal was found to meet the standards

@@ -6,71 +6,82 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/policy"
 )
 
 // TestLinksRestOnWhatRuns: an edit that the standards keep from running closes no
-// link, takes no dataset and keeps what was approved; what does not run, and what
-// the newest spec makes stricter, does.
-// Fails when the newest spec alone is held against the standards, and when the
-// scope is that of the newest spec.
+// link, takes no dataset and keeps what was approved; what does not run, what the
+// newest spec makes stricter, and an edit that is about to run and was not
+// approved, do. Nobody approves one spec and gets another one.
+// Fails when the newest spec alone is held against the standards, when the scope is
+// that of a newest spec that is kept, and when what runs is not looked at while an
+// edit is about to run.
 func TestLinksRestOnWhatRuns(t *testing.T) {
-	const good, evil = "registry.example.gov.vn/good/a:1", "registry.example.org/evil/a:1"
-	kept := metav1.Condition{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonKeptLastCompliant}
-	compliant := metav1.Condition{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionTrue}
-	for _, end := range []func(*LinkInput) *v1alpha1.AgencyPortal{
-		func(in *LinkInput) *v1alpha1.AgencyPortal { return in.Consumer.Portal },
-		func(in *LinkInput) *v1alpha1.AgencyPortal { return in.Provider.Portal },
-		func(in *LinkInput) *v1alpha1.AgencyPortal { return in.Via.Portal },
+	const good, other, evil = "registry.example.gov.vn/good/a:1", "registry.example.gov.vn/other/a:1", "registry.example.org/evil/a:1"
+	keptNow := []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonKeptLastCompliant, ObservedGeneration: 7}}
+	keptBefore := []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonKeptLastCompliant, ObservedGeneration: 6}}
+	compliant := []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionTrue}}
+	violates := []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonViolation}}
+	for name, tt := range map[string]struct {
+		conditions []metav1.Condition
+		change     func(newest, last *v1alpha1.AgencyPortalSpec)
+		nothing    bool // runs
+		open       bool
+		image      string // of the end in the scope
+	}{
+		"as approved":                   {compliant, func(_, _ *v1alpha1.AgencyPortalSpec) {}, false, true, good},
+		"an edit that is not looked at": {compliant, func(n, _ *v1alpha1.AgencyPortalSpec) { n.Image = evil }, false, true, good},
+		"an edit that is kept":          {keptNow, func(n, _ *v1alpha1.AgencyPortalSpec) { n.Image = evil }, false, true, good},
+		"kept, and stricter": {keptNow, func(n, _ *v1alpha1.AgencyPortalSpec) {
+			n.Image, n.DataClassification = evil, v1alpha1.ClassificationPersonal
+		}, false, false, good},
+		"kept for what is not known here":  {keptNow, func(n, _ *v1alpha1.AgencyPortalSpec) { n.Image = other }, false, true, good},
+		"approved, and kept from running":  {keptNow, func(_, l *v1alpha1.AgencyPortalSpec) { l.Image = other }, false, false, other},
+		"approved, and not looked at":      {compliant, func(_, l *v1alpha1.AgencyPortalSpec) { l.Image = other }, false, false, good},
+		"approved, after one that is kept": {keptBefore, func(_, l *v1alpha1.AgencyPortalSpec) { l.Image = other }, false, false, good},
+		"not approved, and not looked at":  {compliant, func(n, _ *v1alpha1.AgencyPortalSpec) { n.Image = other }, false, false, other},
+		"immaterial, and not looked at":    {compliant, func(n, _ *v1alpha1.AgencyPortalSpec) { n.Replicas.Min = 3 }, false, true, good},
+		"what runs does not comply":        {keptNow, func(n, l *v1alpha1.AgencyPortalSpec) { n.Image, l.Image = evil, evil+"2" }, false, false, ""},
+		"nothing runs":                     {violates, func(n, _ *v1alpha1.AgencyPortalSpec) { n.Image = evil }, true, false, ""},
 	} {
-		in := approvedLink(viaPlatform, func(in *LinkInput) {
-			in.Policies[0].Spec.Images = &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"registry.example.gov.vn"}}
-			for _, p := range []*v1alpha1.AgencyPortal{in.Consumer.Portal, in.Provider.Portal, in.Via.Portal} {
-				p.Spec.Image = good
-				p.Status.LastCompliant = p.Spec.DeepCopy()
-			}
-		})
-		approved := DataSharingLink(in)
-		if !approved.Open {
-			t.Fatalf("%+v", approved.References)
-		}
-		p := end(&in)
-		last := p.Status.LastCompliant
-		for _, tt := range []struct {
-			name   string
-			change func()
-			open   bool
-		}{
-			{"the edit is not looked at yet", func() { p.Spec.Image = evil }, true},
-			{"the edit is kept from running", func() { p.Status.Conditions = []metav1.Condition{kept} }, true},
-			{"and asks for stricter data", func() { p.Spec.DataClassification = v1alpha1.ClassificationPersonal }, false},
-			{"what runs does not comply any more", func() {
-				p.Spec.DataClassification = last.DataClassification
-				p.Status.LastCompliant = last.DeepCopy()
-				p.Status.LastCompliant.Image = evil + "2"
-			}, false},
-			{"nothing runs", func() { p.Status.LastCompliant, p.Status.Conditions[0].Reason = nil, v1alpha1.ReasonViolation }, false},
-			{"it is mended", func() {
-				p.Spec.Image, p.Status.LastCompliant, p.Status.Conditions = good, last, []metav1.Condition{compliant}
-			}, true},
+		for i, end := range []func(*LinkInput) *v1alpha1.AgencyPortal{
+			func(in *LinkInput) *v1alpha1.AgencyPortal { return in.Consumer.Portal },
+			func(in *LinkInput) *v1alpha1.AgencyPortal { return in.Provider.Portal },
+			func(in *LinkInput) *v1alpha1.AgencyPortal { return in.Via.Portal },
 		} {
-			tt.change()
+			in := approvedLink(viaPlatform, func(in *LinkInput) {
+				in.Policies[0].Spec.Images = &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"registry.example.gov.vn"}}
+				for _, p := range []*v1alpha1.AgencyPortal{in.Consumer.Portal, in.Provider.Portal, in.Via.Portal} {
+					p.Spec.Image, p.Generation = good, 7
+					p.Status.LastCompliant = p.Spec.DeepCopy()
+				}
+			})
+			p := end(&in)
+			tt.change(&p.Spec, p.Status.LastCompliant)
+			p.Status.Conditions = tt.conditions
+			if tt.nothing {
+				p.Status.LastCompliant = nil
+			}
 			out := DataSharingLink(in)
-			if out.Open != tt.open {
-				t.Errorf("%s: %s: open %t, want %t: %+v", p.Name, tt.name, out.Open, tt.open, out.References)
+			if out.Open != tt.open || out.Open != (len(out.Objects) > 0) {
+				t.Errorf("%s, %s: open %t with %d policies, want %t: %+v", name, p.Name, out.Open, len(out.Objects), tt.open, out.References)
 			}
-			if tt.open && out.Hash != approved.Hash {
-				t.Errorf("%s: %s: another scope", p.Name, tt.name)
+			scope, ok := ScopeOf(in)
+			if ok != (tt.image != "") {
+				t.Fatalf("%s, %s: a scope %t", name, p.Name, ok)
 			}
-			if scope, ok := ScopeOf(in); ok != tt.open || ok && scope.Consumer.Image != approved.Scope.Consumer.Image {
-				t.Errorf("%s: %s: scope %t", p.Name, tt.name, ok)
+			if !ok {
+				continue
+			}
+			if got := []string{scope.Consumer.Image, scope.Provider.Image, scope.Via.Image}[i]; got != policy.Repository(tt.image) {
+				t.Errorf("%s, %s: the scope has image %s, want %s", name, p.Name, got, tt.image)
 			}
 		}
 	}
-	service := linkInput().Service
 	owner := endOf("giver", "serves", 8443)
 	owner.Portal.Spec.Image, owner.Portal.Status.LastCompliant = evil, owner.Portal.Spec.DeepCopy()
-	owner.Portal.Status.Conditions = []metav1.Condition{kept}
-	if !ValidClaim(service, owner) {
+	owner.Portal.Status.Conditions = keptNow
+	if !ValidClaim(linkInput().Service, owner) {
 		t.Error("an edit that does not run takes the dataset")
 	}
 }

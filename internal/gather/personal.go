@@ -155,17 +155,22 @@ func formerLink(ctx context.Context, r client.Reader, live bool, s settings.Sett
 	}
 	found := ""
 	for i := range links {
-		if l := &links[i]; PersonalLink(l) && hadPart(l, a) {
+		if l := &links[i]; hadPart(l, a) {
 			found = firstName(found, l.Namespace+"/"+l.Name)
 		}
 	}
 	return named("DataSharingLink", found), nil
 }
 
-// hadPart reports whether a link's record shows a part of an agency in it.
+// hadPart reports whether a link's record shows a part of an agency in personal
+// data. A scope goes with its ends, and decisions stay: of one without a scope
+// nobody knows any more what it was about.
 func hadPart(l *v1alpha1.DataSharingLink, a *v1alpha1.Agency) bool {
-	return slices.Contains(scopeAgencies(l.Status.Scope), a.Name) ||
-		slices.ContainsFunc(l.Status.Decisions, func(d v1alpha1.LinkDecision) bool { return d.Namespace == names.Namespace(a.Name) })
+	decided := slices.ContainsFunc(l.Status.Decisions, func(d v1alpha1.LinkDecision) bool { return d.Namespace == names.Namespace(a.Name) })
+	if l.Status.Scope == nil {
+		return decided
+	}
+	return PersonalLink(l) && (decided || slices.Contains(scopeAgencies(l.Status.Scope), a.Name))
 }
 
 // linksOf lists the links among which are all that an agency has a part in.

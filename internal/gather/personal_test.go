@@ -85,7 +85,7 @@ func TestFormerPart(t *testing.T) {
 		return l
 	}
 	scoped := func(l *v1alpha1.DataSharingLink) {
-		l.Status.Scope = &v1alpha1.LinkScope{Consumer: v1alpha1.LinkScopeEnd{Agency: "asks"}, Provider: v1alpha1.LinkScopeEnd{Agency: "gives"}, Via: &v1alpha1.LinkScopeEnd{Agency: "carries"}}
+		l.Status.Scope = &v1alpha1.LinkScope{Classification: v1alpha1.ClassificationPersonal, Consumer: v1alpha1.LinkScopeEnd{Agency: "asks"}, Provider: v1alpha1.LinkScopeEnd{Agency: "gives"}, Via: &v1alpha1.LinkScopeEnd{Agency: "carries"}}
 	}
 	decided := func(l *v1alpha1.DataSharingLink) {
 		scoped(l)
@@ -101,7 +101,15 @@ func TestFormerPart(t *testing.T) {
 		"the carrier":                {link(scoped), "carries", true},
 		"authority, nothing decided": {link(scoped), "authority", false},
 		"authority that decided":     {link(decided), "authority", true},
-		"nobody":                     {link(decided), "other", false},
+		"and an end is suspended": {link(func(l *v1alpha1.DataSharingLink) {
+			decided(l)
+			l.Status.Scope = nil
+		}), "authority", true},
+		"of data that is not personal": {link(func(l *v1alpha1.DataSharingLink) {
+			decided(l)
+			l.Status.Scope.Classification = v1alpha1.ClassificationInternal
+		}), "authority", false},
+		"nobody": {link(decided), "other", false},
 	} {
 		if got := hadPart(tt.l, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: tt.agency}}); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)

@@ -34,8 +34,7 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 	switch {
 	case out.Running == &p.Spec:
 		st.LastCompliant = p.Spec.DeepCopy()
-	case out.Running == nil && blockerOf(out, v1alpha1.ReasonViolation) != nil:
-		// It does not comply any more either.
+	case out.LastFailed:
 		st.LastCompliant = nil
 	}
 	if !out.Hold {

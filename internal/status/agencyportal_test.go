@@ -236,6 +236,11 @@ func TestAgencyPortalFields(t *testing.T) {
 			fields{"http://tax-filing.agency-finance.svc:9090", 3, v1alpha1.ServiceCounts{Declared: 2}, "registry.gov.example/mof/tax:1" + digest}},
 		{"held", portal(func(in *desired.PortalInput) { in.NamespaceGuarded, in.Portal.Status.URL = false, "http://before" }),
 			fields{"http://before", 3, v1alpha1.ServiceCounts{Declared: 2}, ""}},
+		// What runs was not judged, so it is not forgotten: it may run on when the namespace is guarded.
+		{"held, with an edit that is kept", portal(enforce(v1alpha1.ModeEnforce), lastCompliant, func(in *desired.PortalInput) { in.NamespaceGuarded, in.Portal.Status.URL = false, "http://before" }),
+			fields{"http://before", 3, v1alpha1.ServiceCounts{Declared: 2}, "registry.gov.example/mof/tax:1" + digest}},
+		{"what ran does not comply either", portal(enforce(v1alpha1.ModeEnforce), lastCompliant, func(in *desired.PortalInput) { in.Portal.Status.LastCompliant.Image = "registry.gov.example/mof/tax:0" }),
+			fields{"", 3, v1alpha1.ServiceCounts{Declared: 2}, ""}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -19,8 +19,11 @@ func recordRights(set *conditions.Set, in desired.AgencyInput, out desired.Agenc
 	a := in.Agency
 	previous := meta.FindStatusCondition(a.Status.Conditions, c)
 	if desired.Orphaned(a, in.Namespace) || len(out.Objects) == 0 && !out.Recording {
-		// Nothing was written into a namespace of the agency's own.
-		a.Status.PendingRights = nil
+		// Nothing was written into a namespace of the agency's own. What waits by a
+		// record goes on waiting: what it waits for may be forgotten by now.
+		if a.Status.Rights == nil {
+			a.Status.PendingRights = nil
+		}
 		set.Unknown(v1alpha1.ConditionRightsConfirmed, v1alpha1.ReasonPending, "There is no namespace of the agency yet.")
 		if previous != nil {
 			set.Set(*previous)
