@@ -122,3 +122,13 @@ func (s *Set) List() []metav1.Condition {
 	slices.SortFunc(s.next, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
 	return s.next
 }
+
+// KeepOne carries over, as it stands, one condition that an earlier round found and
+// this one can't, and reports whether there was one.
+func (s *Set) KeepOne(conditionType string) bool {
+	c := meta.FindStatusCondition(s.previous, conditionType)
+	if c != nil {
+		meta.SetStatusCondition(&s.next, *c)
+	}
+	return c != nil
+}

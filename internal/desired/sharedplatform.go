@@ -197,6 +197,9 @@ func unmet(in PortalInput, spec *v1alpha1.AgencyPortalSpec) (missing []need, unr
 	return missing, unresolved
 }
 
+// platformRefs is the control of the operator's own that demands platforms.
+const platformRefs = "platformRefs"
+
 // requiredPlatforms finds platforms that the portal must reference and does not.
 func requiredPlatforms(in PortalInput, spec *v1alpha1.AgencyPortalSpec) []v1alpha1.PolicyFinding {
 	missing, unresolved := unmet(in, spec)
@@ -205,7 +208,7 @@ func requiredPlatforms(in PortalInput, spec *v1alpha1.AgencyPortalSpec) []v1alph
 	}
 	var out []v1alpha1.PolicyFinding
 	for _, n := range missing {
-		out = append(out, v1alpha1.PolicyFinding{Policy: builtIn, Mode: v1alpha1.ModeEnforce, Control: "platformRefs",
+		out = append(out, v1alpha1.PolicyFinding{Policy: builtIn, Mode: v1alpha1.ModeEnforce, Control: platformRefs,
 			Found: n.why + " without a reference to a platform of type " + string(n.platform), Wanted: "a SharedPlatform of type " + string(n.platform) + " in spec.platformRefs"})
 	}
 	return out

@@ -1,6 +1,8 @@
 package desired
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -33,25 +35,28 @@ func running(p PortalWithAgency) PortalWithAgency {
 	runs := *p.Portal
 	runs.Spec = *p.Portal.Status.LastCompliant
 	runs.Spec.DataClassification = policy.Strictest(runs.Spec.DataClassification, p.Portal.Spec.DataClassification)
+	// It is judged as what runs, whatever the class.
+	runs.Status.LastCompliant = &runs.Spec
 	return PortalWithAgency{Portal: &runs, Agency: p.Agency}
 }
 
 // coming returns a portal as what runs of it, or as its newest spec where that may
-// replace it at any moment: the portal's own round has not kept it from that, and
-// nothing that is known here will.
+// replace it at any moment: it meets the present standards, as far as is known here.
 func (s standards) coming(p PortalWithAgency) (_ PortalWithAgency, changes bool) {
 	runs := running(p)
-	if runs == p || kept(p.Portal) || !s.met(p) {
+	if runs == p || lacksPlatform(p.Portal) || !s.met(p) {
 		return runs, false
 	}
 	return p, true
 }
 
-// kept reports whether the operator has looked at a portal's newest spec and lets
-// the last compliant one run in its place.
-func kept(p *v1alpha1.AgencyPortal) bool {
+// lacksPlatform reports whether the operator has looked at a portal's newest spec
+// and keeps it from running for want of a shared platform, which is known in the
+// portal's own round alone.
+func lacksPlatform(p *v1alpha1.AgencyPortal) bool {
 	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionPolicyCompliant)
-	return c != nil && c.Reason == v1alpha1.ReasonKeptLastCompliant && c.ObservedGeneration == p.Generation
+	return c != nil && c.Reason == v1alpha1.ReasonKeptLastCompliant && c.ObservedGeneration == p.Generation &&
+		slices.ContainsFunc(p.Status.Findings, func(f v1alpha1.PolicyFinding) bool { return f.Policy == builtIn && f.Control == platformRefs })
 }
 
 // complies reports whether what runs of a portal was found to meet the standards

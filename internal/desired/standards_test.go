@@ -35,8 +35,8 @@ func TestLinksRestOnWhatRuns(t *testing.T) {
 		"kept, and stricter": {keptNow, func(n, _ *v1alpha1.AgencyPortalSpec) {
 			n.Image, n.DataClassification = evil, v1alpha1.ClassificationPersonal
 		}, false, false, good},
-		"kept for what is not known here":  {keptNow, func(n, _ *v1alpha1.AgencyPortalSpec) { n.Image = other }, false, true, good},
-		"approved, and kept from running":  {keptNow, func(_, l *v1alpha1.AgencyPortalSpec) { l.Image = other }, false, false, other},
+		"kept until standards were looser": {keptNow, func(n, _ *v1alpha1.AgencyPortalSpec) { n.Image = other }, false, false, other},
+		"approved, and kept from running":  {keptNow, func(_, l *v1alpha1.AgencyPortalSpec) { l.Image = other }, false, false, good},
 		"approved, and not looked at":      {compliant, func(_, l *v1alpha1.AgencyPortalSpec) { l.Image = other }, false, false, good},
 		"approved, after one that is kept": {keptBefore, func(_, l *v1alpha1.AgencyPortalSpec) { l.Image = other }, false, false, good},
 		"not approved, and not looked at":  {compliant, func(n, _ *v1alpha1.AgencyPortalSpec) { n.Image = other }, false, false, other},
@@ -77,6 +77,14 @@ func TestLinksRestOnWhatRuns(t *testing.T) {
 				t.Errorf("%s, %s: the scope has image %s, want %s", name, p.Name, got, tt.image)
 			}
 		}
+	}
+	lacking := approvedLink()
+	lacking.Consumer.Portal.Status.LastCompliant = lacking.Consumer.Portal.Spec.DeepCopy()
+	lacking.Consumer.Portal.Spec.Image, lacking.Consumer.Portal.Generation = other, 7
+	lacking.Consumer.Portal.Status.Conditions = keptNow
+	lacking.Consumer.Portal.Status.Findings = []v1alpha1.PolicyFinding{{Policy: builtIn, Control: platformRefs}}
+	if out := DataSharingLink(lacking); !out.Open {
+		t.Errorf("an edit that is kept for want of a platform closes the link: %+v", out.References)
 	}
 	owner := endOf("giver", "serves", 8443)
 	owner.Portal.Spec.Image, owner.Portal.Status.LastCompliant = evil, owner.Portal.Spec.DeepCopy()

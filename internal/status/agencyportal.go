@@ -142,6 +142,8 @@ func compliance(set *conditions.Set, out desired.PortalOutput) {
 		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonKeptLastCompliant, violation.Message+" The last compliant spec keeps running.")
 	case violation != nil && !out.Hold:
 		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonViolation, violation.Message+" Nothing runs.")
+	case violation != nil && set.KeepOne(v1alpha1.ConditionPolicyCompliant):
+		// Under a hold what runs is not judged.
 	case violation != nil:
 		setBlocker(set, v1alpha1.ConditionPolicyCompliant, violation)
 	case oneStop != nil:

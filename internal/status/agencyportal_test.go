@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -254,6 +255,19 @@ func TestAgencyPortalFields(t *testing.T) {
 				t.Errorf("status differs (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestHoldKeepsWhatWasFound: while a namespace's guard is repaired an edit that is
+// kept stays so, or the links of what runs would close and open again.
+func TestHoldKeepsWhatWasFound(t *testing.T) {
+	in := portal(enforce(v1alpha1.ModeEnforce), lastCompliant)
+	for _, guarded := range []bool{true, false, true} {
+		in.NamespaceGuarded = guarded
+		AgencyPortal(in, desired.AgencyPortal(in), apply.Result{}, nil)
+		if c := meta.FindStatusCondition(in.Portal.Status.Conditions, v1alpha1.ConditionPolicyCompliant); c == nil || c.Reason != v1alpha1.ReasonKeptLastCompliant {
+			t.Errorf("guarded %t: %+v", guarded, c)
+		}
 	}
 }
 
