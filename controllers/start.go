@@ -82,10 +82,9 @@ func checkIdentity(ctx context.Context, c client.Client) (namespace string, err 
 	// Who it is only words the answer.
 	if err := c.Create(ctx, &review); err == nil {
 		user = review.Status.UserInfo.Username
-		namespace, _, _ = strings.Cut(strings.TrimPrefix(user, serviceAccountUser), ":")
-	}
-	if !strings.HasPrefix(user, serviceAccountUser) {
-		namespace = ""
+		if account, ok := strings.CutPrefix(user, serviceAccountUser); ok {
+			namespace, _, _ = strings.Cut(account, ":")
+		}
 	}
 	ns := &corev1.Namespace{}
 	ns.Name = names.Namespace(triedAgency)

@@ -201,6 +201,18 @@ const (
 // DecisionRevoked stands on the record of a link for an approval that was deleted.
 const DecisionRevoked Decision = "Revoked"
 
+// Phases of a link, for people.
+const (
+	PhaseWaiting   = "Waiting"
+	PhaseRefused   = "Refused"
+	PhaseRequested = "Requested"
+	PhaseRejected  = "Rejected"
+	PhaseSuspended = "Suspended"
+	PhaseExpired   = "Expired"
+	PhaseOpening   = "Opening"
+	PhaseOpen      = "Open"
+)
+
 // LinkDecision is a decision about a link as it was observed. It stays on the
 // record when the approval is changed or deleted.
 //

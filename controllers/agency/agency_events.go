@@ -3,12 +3,12 @@ package agency
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/events"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // announce says who got and who lost rights in an agency's namespace, and who
@@ -35,17 +35,11 @@ const noteSize = 960
 // cut returns where a text of more than one Event is cut: behind a name if there
 // is one, else between characters.
 func cut(s string) int {
-	if n := strings.LastIndex(s, `", `); n > 0 {
-		return n + len(`", `)
+	n := text.Boundary(s, noteSize)
+	if name := strings.LastIndex(s[:n], `", `); name > 0 {
+		return name + len(`", `)
 	}
-	n := len(s)
-	for n > 0 && !utf8.RuneStart(s[n-1]) {
-		n--
-	}
-	if r, size := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || size != 1 {
-		return len(s)
-	}
-	return n - 1
+	return n
 }
 
 // told tells a message in as many Events as it needs, each with its number: what
@@ -55,7 +49,7 @@ func told(reason, action, message string) []events.Event {
 	for rest := message; rest != ""; {
 		n := len(rest)
 		if n > noteSize {
-			n = cut(rest[:noteSize])
+			n = cut(rest)
 		}
 		parts, rest = append(parts, rest[:n]), rest[n:]
 	}

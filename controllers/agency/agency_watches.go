@@ -109,8 +109,12 @@ func (r *Reconciler) partiesOf(links []v1alpha1.DataSharingLink) []ctrl.Request 
 // carrierOf maps a sharing platform to the agency that carries its traffic.
 func carrierOf(_ context.Context, o client.Object) []ctrl.Request {
 	p, ok := o.(*v1alpha1.SharedPlatform)
-	if !ok || gather.Carrier(p) == "" {
+	if !ok {
 		return nil
 	}
-	return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: gather.Carrier(p)}}}
+	carrier := gather.Carrier(p)
+	if carrier == "" {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: carrier}}}
 }

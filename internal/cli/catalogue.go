@@ -33,7 +33,7 @@ func Catalogue(ctx context.Context, reader client.Reader, agency string) ([]Cata
 	err := reader.List(ctx, &agencies)
 	switch {
 	case apierrors.IsForbidden(err):
-		return nil, fmt.Errorf("you may not read agencies, which have the catalogue: ask the platform team for the ClusterRole govplatform-catalogue-viewer")
+		return nil, fmt.Errorf("you may not read agencies, which have the catalogue: %s", readHelps["Agency"].forbidden)
 	case meta.IsNoMatchError(err):
 		return nil, errNotInstalled("agencies")
 	case err != nil:
@@ -52,7 +52,7 @@ func Catalogue(ctx context.Context, reader client.Reader, agency string) ([]Cata
 		}
 	}
 	if !found {
-		return nil, fmt.Errorf("there is no agency %q: see the names with kubectl get agencies", agency)
+		return nil, errNoAgency(agency)
 	}
 	slices.SortFunc(out, func(a, b CatalogueRow) int {
 		return cmp.Or(cmp.Compare(a.Dataset, b.Dataset), strings.Compare(a.Agency, b.Agency), cmp.Compare(a.Name, b.Name))
@@ -98,14 +98,11 @@ service and operations. It reads agencies and nothing else.`,
 			if err != nil {
 				return err
 			}
-			var printed error
-			err = writeAs(streams.Out, output, rows, func() { printed = PrintCatalogue(streams.Out, rows, ColorWanted(streams.Out)) })
-			return cmp.Or(err, printed)
+			return writeAs(streams.Out, output, rows, func() error { return PrintCatalogue(streams.Out, rows, ColorWanted(streams.Out)) })
 		},
 	}
-	command.Flags().StringVarP(&output, "output", "o", "", "json or yaml; a table without it")
+	addOutput(command, &output, "a table")
 	flags.AddFlags(command.Flags())
-	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	command.ValidArgsFunction = func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		return completeAgencies(flags, prefix), cobra.ShellCompDirectiveNoFileComp
 	}
@@ -119,4 +116,9 @@ func completeAgencies(flags *genericclioptions.ConfigFlags, prefix string) []str
 		out = append(out, strings.TrimPrefix(ns, names.Namespace("")))
 	}
 	return out
+}
+
+// errNoAgency says that an agency that was named does not exist.
+func errNoAgency(name string) error {
+	return fmt.Errorf("there is no agency %q: see the names with kubectl get agencies", name)
 }

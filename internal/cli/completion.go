@@ -21,21 +21,22 @@ const completionTimeout = 3 * time.Second
 // addStatusCompletion completes namespaces and portals from the cluster. When
 // it can't be reached, nothing is proposed and nothing is printed.
 func addStatusCompletion(command *cobra.Command, flags *genericclioptions.ConfigFlags) {
-	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
-	_ = command.RegisterFlagCompletionFunc("namespace", func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-		return completeNamespaces(flags, prefix), cobra.ShellCompDirectiveNoFileComp
-	})
+	addNamespaceCompletion(command, flags)
 	command.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		all, _ := cmd.Flags().GetBool("all-namespaces")
 		return completePortals(flags, all, args, prefix), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
-// addLinkCompletion completes namespaces, and the links in the chosen one.
-func addLinkCompletion(command *cobra.Command, flags *genericclioptions.ConfigFlags) {
+func addNamespaceCompletion(command *cobra.Command, flags *genericclioptions.ConfigFlags) {
 	_ = command.RegisterFlagCompletionFunc("namespace", func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		return completeNamespaces(flags, prefix), cobra.ShellCompDirectiveNoFileComp
 	})
+}
+
+// addLinkCompletion completes namespaces, and the links in the chosen one.
+func addLinkCompletion(command *cobra.Command, flags *genericclioptions.ConfigFlags) {
+	addNamespaceCompletion(command, flags)
 	command.ValidArgsFunction = func(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp

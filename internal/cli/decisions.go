@@ -125,14 +125,11 @@ one about what it asked for before, and Any for a suspension without a scope. Th
 			if err != nil {
 				return err
 			}
-			var printed error
-			err = writeAs(streams.Out, output, rows, func() { printed = PrintDecisions(streams.Out, rows, ColorWanted(streams.Out)) })
-			return cmp.Or(err, printed)
+			return writeAs(streams.Out, output, rows, func() error { return PrintDecisions(streams.Out, rows, ColorWanted(streams.Out)) })
 		},
 	}
-	command.Flags().StringVarP(&output, "output", "o", "", "json or yaml; a table without it")
+	addOutput(command, &output, "a table")
 	flags.AddFlags(command.Flags())
 	addLinkCompletion(command, flags)
-	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	return command
 }

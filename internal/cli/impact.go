@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -15,7 +13,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
@@ -206,10 +203,11 @@ counts against one bound, with what waits in the cluster and what took effect th
 			if err != nil {
 				return asFailure(err)
 			}
-			if err := writeAs(streams.Out, output, impacts, func() {
+			if err := writeAs(streams.Out, output, impacts, func() error {
 				for _, i := range impacts {
 					PrintImpact(streams.Out, i, s.Bound())
 				}
+				return nil
 			}); err != nil {
 				return asFailure(err)
 			}
@@ -222,31 +220,8 @@ counts against one bound, with what waits in the cluster and what took effect th
 		},
 	}
 	command.Flags().StringArrayVarP(&files, "filename", "f", nil, "file, folder or - with the policies")
-	command.Flags().StringVarP(&output, "output", "o", "", "json or yaml; text without it")
+	addOutput(command, &output, "text")
 	command.Flags().StringVar(&settingsFile, "settings", "", "the operator's settings; those of the cluster without it")
 	flags.AddFlags(command.Flags())
-	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	return command
-}
-
-// writeAs writes a value as json or yaml, or calls the printer for people.
-func writeAs(w io.Writer, output string, value any, people func()) error {
-	switch output {
-	case "":
-		people()
-		return nil
-	case "json":
-		data, err := json.MarshalIndent(value, "", "  ")
-		if err != nil {
-			return err
-		}
-		return raw(w, append(data, '\n'))
-	case "yaml":
-		data, err := yaml.Marshal(value)
-		if err != nil {
-			return err
-		}
-		return raw(w, data)
-	}
-	return errors.New("-o " + output + " is not known: use json or yaml, or leave it out")
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
 )
 
 // exitNoEffect is the exit code for a decision that is stored and that the
@@ -69,12 +69,12 @@ func (p Prepared) actedOn(l *v1alpha1.DataSharingLink) bool {
 		}
 	}
 	if p.Approval.Spec.Decision == v1alpha1.DecisionApprove {
-		return recorded && l.Status.Phase != "Opening"
+		return recorded && l.Status.Phase != v1alpha1.PhaseOpening
 	}
 	paired := meta.FindStatusCondition(l.Status.Conditions, v1alpha1.ConditionPolicyPaired)
 	withdrawn := paired != nil && paired.Reason == v1alpha1.ReasonWithdrawn
 	// A record has room for the newest decisions only.
-	return withdrawn && (recorded || l.Status.Phase == "Suspended" || l.Status.Phase == "Rejected")
+	return withdrawn && (recorded || l.Status.Phase == v1alpha1.PhaseSuspended || l.Status.Phase == v1alpha1.PhaseRejected)
 }
 
 // report waits and says what came of the decision. It fails when nothing did.
@@ -102,7 +102,7 @@ func (p Prepared) warn(w io.Writer, l *v1alpha1.DataSharingLink, within time.Dur
 	what := "so it opens nothing yet."
 	switch {
 	case p.Approval.Spec.Decision == v1alpha1.DecisionApprove:
-	case slices.ContainsFunc(l.Status.Inventory, isPolicy):
+	case desired.Wrote(l.Status.Inventory, "NetworkPolicy"):
 		what = fmt.Sprintf("so link %s is still Open and TRAFFIC PASSES until it does. To cut it by hand meanwhile, a cluster administrator deletes the network policies that the link's status.inventory names.", p.Scope.Link)
 	default:
 		what = fmt.Sprintf("so link %s, of which no policy exists now, is not held by it yet.", p.Scope.Link)
@@ -112,9 +112,6 @@ func (p Prepared) warn(w io.Writer, l *v1alpha1.DataSharingLink, within time.Dur
 		client.ObjectKeyFromObject(p.Approval), within, what, operatorNamespace, p.Scope.Link.Name, p.Scope.Link.Namespace)
 }
 
-// isPolicy leaves out what only lets people read the link.
-func isPolicy(e v1alpha1.InventoryEntry) bool { return e.Kind == "NetworkPolicy" }
-
 // explain says how the link stands after the decision.
 func (p Prepared) explain(w io.Writer, l *v1alpha1.DataSharingLink) {
 	switch {
@@ -122,7 +119,7 @@ func (p Prepared) explain(w io.Writer, l *v1alpha1.DataSharingLink) {
 		say(w, "closed: the link is gone\n")
 	case p.Approval.Spec.Decision != v1alpha1.DecisionApprove:
 		say(w, "closed: no policy of the link exists. Connections that were open before may last until they are closed.\n")
-	case l.Status.Phase == "Open":
+	case l.Status.Phase == v1alpha1.PhaseOpen:
 		say(w, "open: both halves of every policy pair exist\n")
 	default:
 		say(w, "not open: the link is %s\n", l.Status.Phase)

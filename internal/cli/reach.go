@@ -232,7 +232,7 @@ func (c *platformState) isOpen(in desired.LinkInput) bool {
 	if phase == "" {
 		phase, _ = c.offlinePhase(in)
 	}
-	return phase == "Open"
+	return phase == v1alpha1.PhaseOpen
 }
 
 // describeLink says in one sentence what a link lets pass, or what it lacks.
@@ -279,12 +279,12 @@ func (c *platformState) offlinePhase(in desired.LinkInput) (phase string, missin
 	case len(missing) > 0:
 		return "Shut", missing
 	case out.Open:
-		return "Open", nil
+		return v1alpha1.PhaseOpen, nil
 	case !out.Provider.Approved:
 		missing = append(missing, fmt.Sprintf("the provider %q must approve it.", in.Link.Spec.Provider.Agency))
 	}
 	if out.AuthorityRequired && !out.Authority.Approved {
 		missing = append(missing, fmt.Sprintf("the authority %q must approve it.", c.settings.AuthorityAgency))
 	}
-	return "Requested", append(missing, "Approvals are bound to identities that the API server gives out; with --assume-approved offline answers take them as given.")
+	return v1alpha1.PhaseRequested, append(missing, "Approvals are bound to identities that the API server gives out; with --assume-approved offline answers take them as given.")
 }

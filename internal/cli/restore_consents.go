@@ -73,9 +73,7 @@ func notCovered(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform
 // cluster has: the operator could be quicker than the record.
 func (r *restorer) narrow(ctx context.Context) {
 	for _, w := range r.plan.consents {
-		platform := &unstructured.Unstructured{}
-		platform.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("SharedPlatform"))
-		if apierrors.IsNotFound(r.client.Get(ctx, client.ObjectKey{Name: w.platform}, platform)) {
+		if apierrors.IsNotFound(r.client.Get(ctx, client.ObjectKey{Name: w.platform}, &v1alpha1.SharedPlatform{})) {
 			continue
 		}
 		for _, phase := range r.plan.phases {

@@ -23,9 +23,8 @@ var patient = wait.Backoff{Steps: 20, Duration: 20 * time.Millisecond, Jitter: 0
 // The lock is the version that was read, so the operator's write is not lost.
 func (r *restorer) status(ctx context.Context, u *unstructured.Unstructured) error {
 	return retry.RetryOnConflict(patient, func() error {
-		live := &unstructured.Unstructured{}
-		live.SetGroupVersionKind(u.GroupVersionKind())
-		if err := r.client.Get(ctx, client.ObjectKeyFromObject(u), live); err != nil {
+		live, err := r.live(ctx, u)
+		if err != nil {
 			return err
 		}
 		before := live.DeepCopy()

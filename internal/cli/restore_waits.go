@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -50,18 +51,12 @@ func (r *restorer) ready(ctx context.Context, p phase) bool {
 }
 
 // until waits until a condition holds, and returns why it does not.
-func (r *restorer) until(ctx context.Context, missing func() string) string {
-	deadline := time.Now().Add(r.options.Wait)
-	for {
-		why := missing()
-		if why == "" || time.Now().After(deadline) || ctx.Err() != nil {
-			return why
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
+func (r *restorer) until(ctx context.Context, missing func() string) (why string) {
+	_ = wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, r.options.Wait, true, func(context.Context) (bool, error) {
+		why = missing()
+		return why == "", nil
+	})
+	return why
 }
 
 // lateCache is how late the operator's cache may be.

@@ -355,7 +355,7 @@ func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 		},
 	}
 	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "show every agency")
-	command.Flags().StringVarP(&output, "output", "o", "", "json or yaml; a table without it")
+	addOutput(command, &output, "a table")
 	flags.AddFlags(command.Flags())
 	addStatusCompletion(command, flags)
 	return command

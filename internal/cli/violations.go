@@ -100,7 +100,7 @@ reported, with Held it will block when the authority accepts a standard that is 
 			if agency != "" && len(violations) == 0 {
 				// Who may not read agencies has an answer about portals all the same.
 				if err := reader.Get(cmd.Context(), client.ObjectKey{Name: agency}, &v1alpha1.Agency{}); apierrors.IsNotFound(err) {
-					return fmt.Errorf("there is no agency %q: see the names with kubectl get agencies", agency)
+					return errNoAgency(agency)
 				}
 			}
 			if policy != "" && len(violations) == 0 {
@@ -108,14 +108,16 @@ reported, with Held it will block when the authority accepts a standard that is 
 					return fmt.Errorf("there is no SecurityPolicy %q: see the names with kubectl get securitypolicies", policy)
 				}
 			}
-			return writeAs(streams.Out, output, violations, func() { PrintViolations(streams.Out, violations) })
+			return writeAs(streams.Out, output, violations, func() error {
+				PrintViolations(streams.Out, violations)
+				return nil
+			})
 		},
 	}
 	command.Flags().StringVar(&policy, "policy", "", "only this SecurityPolicy")
 	command.Flags().StringVar(&agency, "agency", "", "only this agency's portals")
-	command.Flags().StringVarP(&output, "output", "o", "", "json or yaml; text without it")
+	addOutput(command, &output, "text")
 	flags.AddFlags(command.Flags())
-	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = command.RegisterFlagCompletionFunc("policy", func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		return completePolicies(flags, prefix), cobra.ShellCompDirectiveNoFileComp
 	})

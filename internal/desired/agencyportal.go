@@ -322,7 +322,12 @@ func Started(p *v1alpha1.AgencyPortal, d *appsv1.Deployment) bool {
 // WritesDeployment reports whether a portal's status has a Deployment among what
 // the operator made for it.
 func WritesDeployment(p *v1alpha1.AgencyPortal) bool {
-	return slices.ContainsFunc(p.Status.Inventory, func(e v1alpha1.InventoryEntry) bool { return e.Kind == "Deployment" })
+	return Wrote(p.Status.Inventory, "Deployment")
+}
+
+// Wrote reports whether an inventory has an object of a kind.
+func Wrote(inventory []v1alpha1.InventoryEntry, kind string) bool {
+	return slices.ContainsFunc(inventory, func(e v1alpha1.InventoryEntry) bool { return e.Kind == kind })
 }
 
 // beyondQuota returns why a portal may not start; nil when there is room for it.

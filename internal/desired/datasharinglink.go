@@ -174,8 +174,7 @@ func sharingFloor(in LinkInput) policy.SharingFloor {
 // LinkOpen reports whether a link is open with its present spec: policies of it
 // exist. It is no more than that even while one of them can't be written.
 func LinkOpen(l *v1alpha1.DataSharingLink) bool {
-	return l.Status.ObservedGeneration == l.Generation &&
-		slices.ContainsFunc(l.Status.Inventory, func(e v1alpha1.InventoryEntry) bool { return e.Kind == "NetworkPolicy" })
+	return l.Status.ObservedGeneration == l.Generation && Wrote(l.Status.Inventory, "NetworkPolicy")
 }
 
 func selecting(in LinkInput, p PortalWithAgency, policies []v1alpha1.SecurityPolicy) []v1alpha1.SecurityPolicy {

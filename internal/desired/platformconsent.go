@@ -3,9 +3,9 @@ package desired
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // Consents reports whether a portal's agency agrees that the portal is a
@@ -110,10 +110,7 @@ func widerThanConsent(end PortalWithAgency, p *v1alpha1.SharedPlatform) *Blocker
 				names = append(names, string(a))
 			}
 		}
-		wider = strings.Join(names, ", ")
-		if len(names) > maxNamedAgencies {
-			wider = fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamedAgencies], ", "), len(names)-maxNamedAgencies)
-		}
+		wider = text.Few(names, maxNamedAgencies)
 	} else if len(consentedAgencies(end.Portal, p)) == 0 {
 		wider = ""
 	}

@@ -77,32 +77,24 @@ func Agency(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 	if in.PersonalData, err = personalData(ctx, r, false, in); err != nil {
 		return in, err
 	}
-	if in.Catalogue, err = catalogue(ctx, r, a); err != nil {
-		return in, err
+	var services v1alpha1.DataServiceList
+	if err := r.List(ctx, &services, client.InNamespace(names.Namespace(a.Name)), client.UnsafeDisableDeepCopy); err != nil {
+		return in, fmt.Errorf("list data services: %w", err)
 	}
-	in.Contents, err = contents(ctx, r, a, len(in.Portals))
+	in.Catalogue = desired.Catalogue(services.Items)
+	in.Contents, err = contents(ctx, r, a, len(in.Portals), len(services.Items))
 	return in, err
 }
 
-// catalogue reads what of an agency's services everybody may see.
-func catalogue(ctx context.Context, r client.Reader, a *v1alpha1.Agency) ([]v1alpha1.CatalogueEntry, error) {
-	var list v1alpha1.DataServiceList
-	if err := r.List(ctx, &list, client.InNamespace(names.Namespace(a.Name)), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list data services: %w", err)
-	}
-	return desired.Catalogue(list.Items), nil
-}
-
-// contents counts what an agency has.
-func contents(ctx context.Context, r client.Reader, a *v1alpha1.Agency, portals int) (v1alpha1.AgencyContents, error) {
-	c := v1alpha1.AgencyContents{Portals: count(portals)}
+// contents counts what an agency has, of what was not read yet.
+func contents(ctx context.Context, r client.Reader, a *v1alpha1.Agency, portals, services int) (v1alpha1.AgencyContents, error) {
+	c := v1alpha1.AgencyContents{Portals: count(portals), DataServices: count(services)}
 	here := client.InNamespace(names.Namespace(a.Name))
 	for _, k := range []struct {
 		n      *int32
 		list   client.ObjectList
 		option client.ListOption
 	}{
-		{&c.DataServices, &v1alpha1.DataServiceList{}, here},
 		{&c.Links, &v1alpha1.DataSharingLinkList{}, here},
 		{&c.Approvals, &v1alpha1.DataSharingApprovalList{}, here},
 		{&c.Children, &v1alpha1.AgencyList{}, client.MatchingFields{IndexAgencyParent: a.Name}},

@@ -43,21 +43,17 @@ func LiveRights(ctx context.Context, live client.Reader, in *desired.AgencyInput
 // agency holds nothing, but an earlier one of its name may have. The API server
 // itself has no indexes, so a live reader lists all links.
 func personalData(ctx context.Context, r client.Reader, live bool, in desired.AgencyInput) (string, error) {
-	s := in.Settings
-	links := func(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
-		return personalLink(ctx, r, live, s, a)
-	}
-	looks := []func(context.Context, client.Reader, *v1alpha1.Agency) (string, error){personalPortal, personalService, links}
-	if desired.NewAgency(in.Agency, in.Namespace) {
-		looks = []func(context.Context, client.Reader, *v1alpha1.Agency) (string, error){
-			func(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
-				return formerLink(ctx, r, live, s, a)
-			},
-		}
-	}
 	a := in.Agency
+	looks := []func() (string, error){
+		func() (string, error) { return personalPortal(ctx, r, a) },
+		func() (string, error) { return personalService(ctx, r, a) },
+		func() (string, error) { return personalLink(ctx, r, live, in.Settings, a) },
+	}
+	if desired.NewAgency(a, in.Namespace) {
+		looks = []func() (string, error){func() (string, error) { return formerLink(ctx, r, live, in.Settings, a) }}
+	}
 	for _, look := range looks {
-		found, err := look(ctx, r, a)
+		found, err := look()
 		if unreadable.IsUnreadable(err) {
 			return "an object that the operator can't read", nil
 		}

@@ -89,18 +89,6 @@ func SharedPlatform(in desired.PlatformInput, out desired.PlatformOutput) {
 	finish(&p.Status.StatusBase, set, how)
 }
 
-// Phases of a link, for people.
-const (
-	phaseWaiting   = "Waiting"
-	phaseRefused   = "Refused"
-	phaseRequested = "Requested"
-	phaseRejected  = "Rejected"
-	phaseSuspended = "Suspended"
-	phaseExpired   = "Expired"
-	phaseOpening   = "Opening"
-	phaseOpen      = "Open"
-)
-
 // DataSharingLink writes the status of a link.
 func DataSharingLink(in desired.LinkInput, out desired.LinkOutput, res apply.Result, err error) {
 	l := in.Link
@@ -188,23 +176,23 @@ func phaseOf(out desired.LinkOutput, set *conditions.Set) string {
 	paired := set.Get(v1alpha1.ConditionPolicyPaired)
 	switch {
 	case is(v1alpha1.ReasonLinkSuspended):
-		return phaseSuspended
+		return v1alpha1.PhaseSuspended
 	case out.Validity != nil && out.Validity.Reason == v1alpha1.ReasonExpired:
-		return phaseExpired
+		return v1alpha1.PhaseExpired
 	case is(v1alpha1.ReasonRejected):
-		return phaseRejected
+		return v1alpha1.PhaseRejected
 	case out.Validity != nil, len(out.References) > 0 && out.References[0].Class == desired.Terminal:
-		return phaseRefused
+		return v1alpha1.PhaseRefused
 	case len(out.References) > 0:
-		return phaseWaiting
+		return v1alpha1.PhaseWaiting
 	case out.Recording:
-		return phaseOpening
+		return v1alpha1.PhaseOpening
 	case !out.Open:
-		return phaseRequested
+		return v1alpha1.PhaseRequested
 	case paired != nil && paired.Status == "True":
-		return phaseOpen
+		return v1alpha1.PhaseOpen
 	default:
-		return phaseOpening
+		return v1alpha1.PhaseOpening
 	}
 }
 

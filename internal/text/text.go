@@ -137,10 +137,16 @@ func Clip(s string, limit int) string {
 	if end <= 0 {
 		return ellipsis[:limit]
 	}
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
+	return s[:Boundary(s, end)] + ellipsis
+}
+
+// Boundary returns where a text of more than limit bytes is cut: at most there, and
+// between characters.
+func Boundary(s string, limit int) int {
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
 	}
-	return s[:end] + ellipsis
+	return limit
 }
 
 // Few joins the first n of some names and counts the others.
