@@ -125,13 +125,7 @@ func (f *floodBench) create(o client.Object) { createSoon(f.B, env.Admin, o) }
 
 func (f *floodBench) prepare(op *harness.Operator) {
 	f.Helper()
-	cfg, err := env.ControlPlane.UserConfig("mallory@"+flooder, flooder+"-admins", "system:authenticated")
-	if err != nil {
-		f.Fatal(err)
-	}
-	if f.admin, err = harness.NewClient(cfg); err != nil {
-		f.Fatal(err)
-	}
+	f.admin = env.User(f.B, "mallory@"+flooder, flooder+"-admins", "system:authenticated")
 	f.create(harness.Policy("flood", "", func(p *v1alpha1.SecurityPolicy) {
 		p.Spec.Selector.Agencies = []v1alpha1.AgencyName{victim, provider, flooder}
 		p.Spec.DataSharing = &v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}

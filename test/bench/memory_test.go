@@ -48,15 +48,8 @@ func runMemory(b *testing.B, n int) {
 	ctx, op, stop := operate(b)
 	defer stop()
 	const padder, other = "padded", "others"
-	cfg, err := env.ControlPlane.UserConfig("mallory@"+padder, padder+"-admins", "system:authenticated")
-	if err != nil {
-		b.Fatal(err)
-	}
 	// Not the cluster's administrator, whom admission does not hold.
-	admin, err := harness.NewClient(cfg)
-	if err != nil {
-		b.Fatal(err)
-	}
+	admin := env.User(b, "mallory@"+padder, padder+"-admins", "system:authenticated")
 	create := func(c client.Client, o client.Object) { createSoon(b, c, o) }
 	create(env.Admin, harness.Policy("padded", "", func(p *v1alpha1.SecurityPolicy) {
 		p.Spec.Selector.Agencies = []v1alpha1.AgencyName{padder, other}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -187,19 +186,10 @@ func (m mistake) assertRefused(ctx context.Context, t *testing.T, err error) {
 // system:masters, for whom no admission policy holds.
 func mayDoEverything(ctx context.Context, t *testing.T) client.Client {
 	t.Helper()
-	binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "root"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "root"}}}
-	if err := env.Admin.Create(ctx, binding); err != nil {
+	if err := env.Admin.Create(ctx, harness.Everywhere("root", "cluster-admin", "root")); err != nil {
 		t.Fatal(err)
 	}
-	config, err := env.ControlPlane.UserConfig("root")
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := harness.NewClient(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := env.User(t, "root")
 	for root.List(ctx, &v1alpha1.SharedPlatformList{}) != nil {
 		wait(ctx, t, "the rights of root")
 	}

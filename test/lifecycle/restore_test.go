@@ -10,7 +10,6 @@ import (
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -60,17 +59,8 @@ func exportedWith(t *testing.T, env *harness.Env, op *harness.Operator) []byte {
 func platformTeam(t *testing.T, env *harness.Env) client.Client {
 	t.Helper()
 	const user = "team-member"
-	env.Create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: user},
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "govplatform-platform-team"}, Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}}})
-	cfg, err := env.ControlPlane.UserConfig(user, "system:authenticated")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := harness.NewClient(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	env.Create(t, harness.Everywhere(user, "govplatform-platform-team", user))
+	return env.User(t, user, "system:authenticated")
 }
 
 // restoreFile runs a restore and returns its table.
@@ -123,14 +113,7 @@ func TestRestore(t *testing.T) {
 	}
 
 	env := start(t)
-	cfg, err := env.ControlPlane.UserConfig("somebody", "system:authenticated")
-	if err != nil {
-		t.Fatal(err)
-	}
-	somebody, err := harness.NewClient(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	somebody := env.User(t, "somebody", "system:authenticated")
 	if _, err := restoreFile(t, somebody, data, cli.RestoreOptions{}); err == nil || !strings.Contains(err.Error(), "system:masters") {
 		t.Errorf("without break-glass access: %v", err)
 	}

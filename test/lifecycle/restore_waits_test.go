@@ -346,16 +346,8 @@ func restoredAfterOther(t *testing.T, env *harness.Env, data []byte) {
 func byKindName(t *testing.T, env *harness.Env, data []byte) []string {
 	t.Helper()
 	const user = "system:serviceaccount:backup:tool"
-	env.Create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "backup-tool"},
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"}, Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}}})
-	cfg, err := env.ControlPlane.UserConfig(user, "system:serviceaccounts", "system:authenticated")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tool, err := harness.NewClient(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	env.Create(t, harness.Everywhere("backup-tool", "cluster-admin", user))
+	tool := env.User(t, user, "system:serviceaccounts", "system:authenticated")
 	e, err := cli.ParseExport(data)
 	if err != nil {
 		t.Fatal(err)

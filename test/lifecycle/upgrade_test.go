@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -57,16 +56,8 @@ func TestUpgrade(t *testing.T) {
 // mayDoEverything returns a client of a user with every right, for whom admission policies hold.
 func mayDoEverything(t *testing.T, env *harness.Env) client.Client {
 	t.Helper()
-	env.Create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "root"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "root"}}})
-	config, err := env.ControlPlane.UserConfig("root")
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := harness.NewClient(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	env.Create(t, harness.Everywhere("root", "cluster-admin", "root"))
+	root := env.User(t, "root")
 	harness.Eventually(t, func() error { return root.List(t.Context(), &v1alpha1.SecurityPolicyList{}) })
 	return root
 }

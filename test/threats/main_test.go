@@ -108,15 +108,7 @@ func malloryOf(agency string) string { return "mallory@" + agency }
 
 func as(t *testing.T, user string, groups ...string) client.Client {
 	t.Helper()
-	cfg, err := env.ControlPlane.UserConfig(user, groups...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := harness.NewClient(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return env.User(t, user, groups...)
 }
 
 // fullRights gives mallory every verb on everything in the agency's namespace,
