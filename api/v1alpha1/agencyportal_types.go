@@ -358,6 +358,23 @@ type AgencyPortalStatus struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	PlatformConsents []PlatformConsent `json:"platformConsents,omitempty"`
+	// replacing is there while pods may run that are not of lastCompliant: it is
+	// recorded before another program is written, and taken back when no pod of
+	// another one is left. The portal's links are closed meanwhile.
+	// +optional
+	Replacing *PortalReplacement `json:"replacing,omitempty"`
+}
+
+// PortalReplacement is a change of what approvals of a portal's links are about.
+type PortalReplacement struct {
+	// from is the repository of the image that is replaced.
+	// +required
+	// +kubebuilder:validation:MaxLength=512
+	From string `json:"from"`
+	// to is the repository of the image that replaces it.
+	// +required
+	// +kubebuilder:validation:MaxLength=512
+	To string `json:"to"`
 }
 
 // PlatformConsent is the SharedPlatform that a portal's agency agreed to.

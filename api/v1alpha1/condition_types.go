@@ -269,6 +269,8 @@ const (
 	ReasonServiceNotFound = "ServiceNotFound"
 	// ReasonOperationNotFound: the service has no such operation.
 	ReasonOperationNotFound = "OperationNotFound"
+	// ReasonEndReplaced: another program is being rolled out at an end of a link.
+	ReasonEndReplaced = "EndReplaced"
 	// ReasonEndNotCompliant: the portal of one end does not meet its policies.
 	ReasonEndNotCompliant = "EndNotCompliant"
 	// ReasonStateSecret: a state secret is never linked.

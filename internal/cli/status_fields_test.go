@@ -64,6 +64,7 @@ var statusFields = map[string]map[string]fieldFate{
 		"policies":         {derived, "from the selectors"},
 		"findings":         {derived, "evaluated"},
 		"platformConsents": {restored, "where they did not cover what the platform is; otherwise the agency agreed to the platform that is restored"},
+		"replacing":        {derived, "from the Deployment, which is new"},
 		"lastCompliant":    {restored, "it is the spec that the portal is restored with first, and is held against the standards again"},
 	},
 	"SharedPlatform": {

@@ -94,6 +94,10 @@ type PortalOutput struct {
 	// Beyond is why the portal would not start if it had not started already; nil
 	// while it is within its agency's quota.
 	Beyond *Blocker
+	// Replacing is what of the portal's program is being replaced; nil for nothing.
+	// Recording is true in the round before the new one is written.
+	Replacing *v1alpha1.PortalReplacement
+	Recording bool
 	// LastFailed is true when the last compliant spec was held against the standards
 	// and does not meet them any more.
 	LastFailed bool
@@ -131,6 +135,15 @@ func AgencyPortal(in PortalInput) PortalOutput {
 		out.LastFailed = out.Running == nil
 	default:
 		out.Running = spec
+	}
+	switch {
+	case out.Running != nil:
+		out.Replacing, out.Recording = replace(in, out.Running)
+		if last, r := lastCompliant(s, in); out.Recording && last != nil {
+			out.Running, rendered = last, r
+		}
+	case out.Hold:
+		out.Replacing = in.Portal.Status.Replacing
 	}
 	if len(violated) > 0 {
 		out.Blockers = append(out.Blockers, Blocker{Class: Terminal, Reason: v1alpha1.ReasonViolation, Message: violationMessage(violated)})

@@ -202,6 +202,11 @@ func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
 	if b := endBlocker("spec.provider.service", in.Service.Namespace+"/"+in.Service.Name, in.Provider, std, v1alpha1.ReasonServiceNotFound); b != nil {
 		return []Blocker{*b}
 	}
+	for _, p := range ends(in) {
+		if r := p.Portal.Status.Replacing; r != nil {
+			add(Waiting, v1alpha1.ReasonEndReplaced, "spec: in portal %s/%s image %s replaces %s, and pods of both may run; the link opens when those of the former are gone, if what runs then is approved.", p.Portal.Namespace, p.Portal.Name, r.To, r.From)
+		}
+	}
 	if in.OpenPlatform != "" {
 		out = append(out, *platformPortalBlocker("spec.provider.service", in.Provider.Portal.Name, in.OpenPlatform))
 	}
@@ -225,6 +230,15 @@ func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
 		add(Terminal, v1alpha1.ReasonRequesterMissing, "spec.requestedBy: service %q shares personal data, so it must be known who asks (the strictest label of the service and its portal counts); set it to the user who applies the link.", spec.Provider.Service)
 	}
 	out = append(out, routeBlockers(in, floor)...)
+	return out
+}
+
+// ends are the portals that the traffic of a link goes through.
+func ends(in LinkInput) []PortalWithAgency {
+	out := []PortalWithAgency{in.Consumer, in.Provider}
+	if in.Link.Spec.Route != v1alpha1.RouteDirect && in.Via.Portal != nil {
+		out = append(out, in.Via)
+	}
 	return out
 }
 
@@ -338,12 +352,9 @@ func OperationsOf(l *v1alpha1.DataSharingLink, svc *v1alpha1.DataService) []v1al
 // as its replicas, resources or a new release of the same program, may change
 // without a new approval.
 func end(in LinkInput, p PortalWithAgency) v1alpha1.LinkScopeEnd {
-	spec := &p.Portal.Spec
-	level, _ := policy.SecurityLevel(spec, in.Settings.SecurityLevels)
-	return v1alpha1.LinkScopeEnd{
-		Agency: v1alpha1.AgencyName(p.Agency.Name), Name: p.Portal.Name, UID: p.Portal.UID,
-		Exposure: spec.Exposure, SecurityLevel: level, DataClassification: spec.DataClassification, Image: policy.Repository(spec.Image),
-	}
+	e := facts(in.Settings, &p.Portal.Spec)
+	e.Agency, e.Name, e.UID = v1alpha1.AgencyName(p.Agency.Name), p.Portal.Name, p.Portal.UID
+	return e
 }
 
 // linkPolicies builds the pairs: one for the direct route, two over the sharing

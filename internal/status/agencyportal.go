@@ -29,7 +29,7 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 	if in.Agency != nil {
 		st.Agency = in.Agency.Name
 	}
-	st.SecurityLevel, st.PlatformConsents = out.Level, out.Consents
+	st.SecurityLevel, st.PlatformConsents, st.Replacing = out.Level, out.Consents, out.Replacing
 	st.Policies, st.Findings = out.Policies[:min(len(out.Policies), maxListed)], listed(out.Findings)
 	switch {
 	case out.Running == &p.Spec:
@@ -176,6 +176,8 @@ func workload(set *conditions.Set, in desired.PortalInput, out desired.PortalOut
 	switch {
 	case out.Hold && in.Deployment != nil:
 		set.False(c, v1alpha1.ReasonWorkloadBlocked, "What runs is left as it is: "+out.Blockers[0].Message)
+	case out.Recording && out.Running != &in.Portal.Spec:
+		set.False(c, v1alpha1.ReasonRecording, fmt.Sprintf("Image %s is about to replace %s; that is being recorded (status.replacing), so that no link is open to what was not approved, and the workload is written then.", out.Replacing.To, out.Replacing.From))
 	case len(rest.Failures) > 0:
 		// Also where nothing may run: what could not be removed runs on.
 		restApplied(set, c, res, err)

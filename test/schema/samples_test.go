@@ -138,6 +138,7 @@ status:
   policies: [level-4]
   ports: [8081]
   platformConsents: [{name: identity, uid: 5f9a1c1e-0000-4000-8000-000000000000}]
+  replacing: {from: registry.example.gov.vn/a, to: registry.example.gov.vn/b}
   findings: [{policy: level-4, mode: Enforce, control: images.requireDigest, found: tag, wanted: digest}]
 ---
 kind: DataService

@@ -1,0 +1,112 @@
+package status
+
+import (
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/desired"
+)
+
+// TestReplacement goes through the rounds of a change of program: it is on record
+// before the new one is written, and until no pod of another one is left, whatever
+// the spec is by then. A new release of the same program is none.
+// Fails when what is written first is not what ran, when the record goes with the
+// spec, or when it goes while the rollout is not complete.
+func TestReplacement(t *testing.T) {
+	in := portal()
+	const good, evil = "registry.gov.example/mof/tax", "registry.gov.example/mof/miner"
+	written := func(out desired.PortalOutput) *appsv1.Deployment {
+		for _, o := range out.Objects {
+			if d, ok := o.(*appsv1.Deployment); ok {
+				return d
+			}
+		}
+		t.Fatal("no Deployment")
+		return nil
+	}
+	rolledOut := appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2, ObservedGeneration: 100}
+	stuck := appsv1.DeploymentStatus{Replicas: 3, UpdatedReplicas: 1, AvailableReplicas: 2, ObservedGeneration: 100}
+	for i, round := range []struct {
+		name, spec string
+		rollout    appsv1.DeploymentStatus // as the round finds it
+		writes     string
+		from       string // on record after the round; empty for none
+	}{
+		{"at first", good + ":1", rolledOut, good + ":1", ""},
+		{"converged", good + ":1", rolledOut, good + ":1", ""},
+		{"a new release", good + ":2", rolledOut, good + ":2", ""},
+		{"another program is recorded", evil + ":1", rolledOut, good + ":2", good},
+		{"and written", evil + ":1", rolledOut, evil + ":1", good},
+		{"and rolled out", evil + ":1", stuck, evil + ":1", good},
+		{"until no pod of the other is left", evil + ":1", rolledOut, evil + ":1", ""},
+		{"the way back is recorded", good + ":none", rolledOut, evil + ":1", evil},
+		{"and written", good + ":none", rolledOut, good + ":none", evil},
+		{"and never ends", good + ":none", stuck, good + ":none", evil},
+		{"with another release neither", good + ":3", stuck, good + ":3", evil},
+		{"until it does", good + ":3", rolledOut, good + ":3", ""},
+	} {
+		in.Portal.Generation++
+		in.Portal.Spec.Image = round.spec
+		if in.Deployment != nil {
+			in.Deployment.Status = round.rollout
+		}
+		out := desired.AgencyPortal(in)
+		AgencyPortal(in, out, apply.Result{}, nil)
+		d := written(out)
+		if got := d.Spec.Template.Spec.Containers[0].Image; got != round.writes {
+			t.Errorf("%d, %s: it writes %s, want %s", i, round.name, got, round.writes)
+		}
+		from := ""
+		if r := in.Portal.Status.Replacing; r != nil {
+			from = r.From
+		}
+		if from != round.from {
+			t.Errorf("%d, %s: %q is being replaced, want %q", i, round.name, from, round.from)
+		}
+		if last := in.Portal.Status.LastCompliant; last == nil || last.Image != round.writes {
+			t.Errorf("%d, %s: the last compliant spec is %+v", i, round.name, last)
+		}
+		in.Deployment = d
+		in.Deployment.Generation = 1
+	}
+}
+
+// TestReplacementOfFacts: a class, a level or an exposure is material too, though the
+// pods do not change for it.
+func TestReplacementOfFacts(t *testing.T) {
+	in := portal()
+	round := func() desired.PortalOutput {
+		in.Portal.Generation++
+		out := desired.AgencyPortal(in)
+		AgencyPortal(in, out, apply.Result{}, nil)
+		for _, o := range out.Objects {
+			if d, ok := o.(*appsv1.Deployment); ok {
+				in.Deployment = d
+				in.Deployment.Status = appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2, ObservedGeneration: 1}
+			}
+		}
+		return out
+	}
+	round()
+	in.Portal.Spec.DataClassification = v1alpha1.ClassificationPersonal
+	if out := round(); !out.Recording || in.Portal.Status.Replacing == nil {
+		t.Errorf("a stricter class is not recorded: %+v", in.Portal.Status.Replacing)
+	}
+	for range 2 {
+		round()
+	}
+	if in.Portal.Status.Replacing != nil {
+		t.Errorf("it stays: %+v", in.Portal.Status.Replacing)
+	}
+	// A Deployment that is not the portal's own says nothing.
+	in.Deployment.Labels = nil
+	in.Deployment.OwnerReferences = []metav1.OwnerReference{}
+	in.Portal.Spec.DataClassification = v1alpha1.ClassificationInternal
+	if out := desired.AgencyPortal(in); out.Replacing != nil {
+		t.Errorf("a foreign Deployment counts: %+v", out.Replacing)
+	}
+}
