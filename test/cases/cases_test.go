@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -72,4 +73,24 @@ func testsOf(t *testing.T, folder string) map[string]bool {
 		}
 	}
 	return out
+}
+
+// TestEveryCaseHasARow fails for a case without a row: those that broke what was
+// built are numbered from 1 in each series.
+func TestEveryCaseHasARow(t *testing.T) {
+	rows, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{}
+	for _, c := range rows {
+		have[c.ID] = true
+	}
+	for series, n := range map[string]int{"A": 24, "B": 15, "C": 7, "F": 11} {
+		for i := 1; i <= n; i++ {
+			if id := fmt.Sprintf("%s%02d", series, i); !have[id] {
+				t.Errorf("case %s has no row", id)
+			}
+		}
+	}
 }
