@@ -258,8 +258,10 @@ func endBlocker(field, name string, p PortalWithAgency, std standards, missing s
 		return &Blocker{Class: Waiting, Reason: missing, Message: fmt.Sprintf("%s: the portal of %q does not exist; create it or correct the name.", field, name)}
 	case p.Agency.Spec.Suspended || Offboards(p.Agency):
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonSuspended, Message: fmt.Sprintf("%s: agency %q is suspended or being removed; its links are closed.", field, p.Agency.Name)}
+	case !complies(p.Portal) && !judged(p.Portal):
+		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonEndNotCompliant, Message: fmt.Sprintf("%s: portal %s/%s is not held against its policies yet (see its conditions); the link waits.", field, p.Portal.Namespace, p.Portal.Name)}
 	case !complies(p.Portal), !std.met(running(p)):
-		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonEndNotCompliant, Message: fmt.Sprintf("%s: portal %s/%s does not meet its policies, or is not looked at yet (see its conditions); the link waits.", field, p.Portal.Namespace, p.Portal.Name)}
+		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonEndNotCompliant, Message: fmt.Sprintf("%s: portal %s/%s does not meet its policies (see its conditions); the link waits until it does.", field, p.Portal.Namespace, p.Portal.Name)}
 	default:
 		return nil
 	}

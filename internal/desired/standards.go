@@ -65,3 +65,10 @@ func complies(p *v1alpha1.AgencyPortal) bool {
 	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionPolicyCompliant)
 	return c != nil && (c.Status == metav1.ConditionTrue || c.Reason == v1alpha1.ReasonKeptLastCompliant)
 }
+
+// judged reports whether the operator has found out whether a portal meets its
+// standards.
+func judged(p *v1alpha1.AgencyPortal) bool {
+	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionPolicyCompliant)
+	return c != nil && c.Status != metav1.ConditionUnknown
+}

@@ -117,14 +117,35 @@ func DataSharingLink(in desired.LinkInput, out desired.LinkOutput, res apply.Res
 	default:
 		set.False(v1alpha1.ConditionPolicyPaired, v1alpha1.ReasonWithdrawn, "No policy of the link exists. Connections that were open before may last until they are closed.")
 	}
-	set.Summarise(v1alpha1.ConditionReferencesResolved, v1alpha1.ConditionWithinValidity, v1alpha1.ConditionProviderApproved,
-		v1alpha1.ConditionAuthorityApproved, v1alpha1.ConditionPolicyPaired)
+	set.Summarise(linkOrder(out)...)
 	if written {
 		// Who cannot read a link cannot decide about it, but what is open is open.
 		restApplied(set, v1alpha1.ConditionReady, res, err)
 	}
 	l.Status.Phase = phaseOf(out, set)
 	finish(&l.Status.StatusBase, set, linkProgress(out, res))
+}
+
+// linkOrder is the order in which a link's conditions explain its phase: who
+// stopped it for good or for now is told before what it lacks besides.
+func linkOrder(out desired.LinkOutput) []string {
+	said := func(reason string) []string {
+		var order []string
+		if out.Provider.Reason == reason {
+			order = append(order, v1alpha1.ConditionProviderApproved)
+		}
+		if out.Authority.Reason == reason {
+			order = append(order, v1alpha1.ConditionAuthorityApproved)
+		}
+		return order
+	}
+	order := said(v1alpha1.ReasonLinkSuspended)
+	if out.Validity != nil && out.Validity.Reason == v1alpha1.ReasonExpired {
+		order = append(order, v1alpha1.ConditionWithinValidity)
+	}
+	order = append(order, said(v1alpha1.ReasonRejected)...)
+	return append(order, v1alpha1.ConditionReferencesResolved, v1alpha1.ConditionWithinValidity, v1alpha1.ConditionProviderApproved,
+		v1alpha1.ConditionAuthorityApproved, v1alpha1.ConditionPolicyPaired)
 }
 
 func references(set *conditions.Set, out desired.LinkOutput) {
