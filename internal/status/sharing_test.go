@@ -111,7 +111,7 @@ func TestDataSharingLink(t *testing.T) {
 		{"write failed", openLink(), apply.Result{}, errors.New("timeout"), "Opening",
 			summary{good(conditions{"PolicyPaired": "False ApplyFailed", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, nil},
 		{"nobody else may read it yet", openLink(), apply.Result{Failures: []*apply.Failure{unread}}, unread, "Open",
-			summary{good(conditions{"Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, []string{"A write to the API server failed"}},
+			summary{good(conditions{"Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, []string{"A write to the API server failed (Role agency-a/link-x); the operator retries."}},
 		{"who reads it is in the way", openLink(), apply.Result{Conflicts: []apply.Conflict{{Kind: "RoleBinding", Namespace: "agency-a", Name: "link-x"}}}, nil, "Open",
 			summary{good(conditions{"Ready": "False Conflict", "Stalled": "True Conflict"}), kstatus.FailedStatus}, []string{"RoleBinding agency-a/link-x exists"}},
 		{"withdrawal failed", openLink(shut, provider(v1alpha1.ReasonLinkSuspended)), apply.Result{}, errors.New("timeout"), "Suspended",

@@ -47,8 +47,8 @@ func LookupFailed(base *v1alpha1.StatusBase, generation int64) {
 	finish(base, set, moving)
 }
 
-// failure returns the message of a failed write. Only the API server's own
-// words enter, and only where they are stable.
+// failure returns the message of a failed write, with what was written. Only the
+// API server's own words enter, and only where they are stable.
 func failure(err error) string {
 	var f *apply.Failure
 	var st apierrors.APIStatus
@@ -57,6 +57,8 @@ func failure(err error) string {
 		return fmt.Sprintf("The API server refuses %s: %s. What exists is left as it is. Correct what is named; the operator retries.", nameOf(f), causes(f, st))
 	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
 		return fmt.Sprintf("The API server refused a write: %v. Correct what it names; the operator retries.", err)
+	case errors.As(err, &f):
+		return fmt.Sprintf("A write to the API server failed (%s); the operator retries.", nameOf(f))
 	default:
 		return "A write to the API server failed; the operator retries."
 	}
@@ -133,7 +135,6 @@ func applied(set *conditions.Set, condition string, res apply.Result, err error)
 	return false
 }
 
-// setBlocker puts a blocker into a condition.
 // agenciesResolved reports whether the agencies that a standard or a platform names
 // exist. Ready does not rest on it: those come before agencies.
 func agenciesResolved(set *conditions.Set, absent []policy.NamedAgencies) {
@@ -144,6 +145,7 @@ func agenciesResolved(set *conditions.Set, absent []policy.NamedAgencies) {
 	set.False(v1alpha1.ConditionAgenciesResolved, v1alpha1.ReasonAgencyNotFound, policy.AbsentMessage(absent))
 }
 
+// setBlocker puts a blocker into a condition.
 func setBlocker(set *conditions.Set, condition string, b *desired.Blocker) {
 	set.False(condition, b.Reason, b.Message)
 }
