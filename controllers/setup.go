@@ -152,7 +152,7 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	if err := (&sharedplatform.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up shared platform controller: %w", err)
 	}
-	if err := (&datasharinglink.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now, Events: recorder, ClockJumps: clock.jumps}).SetupWithManager(mgr); err != nil {
+	if err := (&datasharinglink.Reconciler{Client: mgr.GetClient(), Live: live, Applier: applier, Settings: s, Now: now, Events: recorder, ClockJumps: clock.jumps}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up link controller: %w", err)
 	}
 	if err := (&datasharingapproval.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {

@@ -79,7 +79,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 			reconcile.ShrinkBase[*v1alpha1.Agency]()...),
 	}
 	byOwner := watches.ByOwnerLabel("Agency")
-	guard := unreadable.Guard{Client: r.Client, Kind: "Agency", Next: loop}
+	guard := unreadable.Guard{Client: r.Client, Kind: "Agency", Next: loop,
+		Meanwhile: "What exists of it stays as it is, its links are closed, and nothing is started for it; its suspension counts.",
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("agency").
 		WithOptions(queue.Of(mgr).Options("agency", 4)).

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -56,6 +57,10 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete
 
+// unreadableRetry is how often it is looked whether the agency of a portal that can't
+// be read is suspended: no event tells of that.
+const unreadableRetry = 15 * time.Second
+
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	loop := reconcile.Loop[*v1alpha1.AgencyPortal]{
@@ -76,7 +81,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	reported := builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.ReportChanged()))
 	guard := unreadable.Guard{
 		Client: r.Client, Kind: "AgencyPortal", Next: loop,
-		Gone: r.goneUnreadable, Finalizer: names.FlowFinalizer,
+		Close: r.closeUnreadable, Again: unreadableRetry, Gone: r.goneUnreadable, Finalizer: names.FlowFinalizer,
+		Meanwhile: "What runs stays as it is, until the agency is suspended; links of the portal are closed.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("agencyportal").
@@ -116,8 +122,7 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 	}
 	in, err := gather.AgencyPortal(ctx, r.Client, r.Settings, p)
 	if err != nil {
-		status.LookupFailed(p.GetStatusBase(), p.Generation)
-		return ctrl.Result{}, errors.Join(clearErr, fmt.Errorf("gather: %w", err))
+		return ctrl.Result{}, errors.Join(clearErr, r.closeOnly(ctx, p, in.Agency, err), fmt.Errorf("gather: %w", err))
 	}
 	in.Now = r.Now()
 	out := desired.AgencyPortal(in)
@@ -134,6 +139,28 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		after = reconcile.Sooner(after, guardRetry)
 	}
 	return ctrl.Result{RequeueAfter: after}, errors.Join(clearErr, err)
+}
+
+// closeOnly closes a portal of a suspended agency whatever else could not be read,
+// and changes nothing else.
+func (r *Reconciler) closeOnly(ctx context.Context, p *v1alpha1.AgencyPortal, a *v1alpha1.Agency, unread error) error {
+	if !closed(a, unread) {
+		status.LookupFailed(p.GetStatusBase(), p.Generation)
+		return nil
+	}
+	res, err := r.Applier.Close(ctx, names.OwnerOf("AgencyPortal", p), p.Status.Inventory)
+	status.PortalClosed(p, res.Inventory)
+	return err //nolint:wrapcheck // it names the child
+}
+
+// closed reports whether an agency is suspended or goes: by what was read of it, or
+// by what is known of it although it can't be read.
+func closed(a *v1alpha1.Agency, unread error) bool {
+	if a != nil {
+		return a.Spec.Suspended || desired.Offboards(a)
+	}
+	e := unreadable.As(unread)
+	return e != nil && e.Kind == "Agency" && e.Suspended
 }
 
 // tearDown removes what a portal has while it is being deleted, and needs
@@ -161,6 +188,29 @@ func shrink() []func(*v1alpha1.AgencyPortal) {
 		reconcile.ShrinkInventory[*v1alpha1.AgencyPortal],
 		func(p *v1alpha1.AgencyPortal) { p.Status.LastCompliant = nil },
 	}
+}
+
+// closeUnreadable closes a portal that can't be read while its agency is suspended.
+func (r *Reconciler) closeUnreadable(ctx context.Context, owner names.Owner) error {
+	name, ok := names.AgencyOf(owner.Namespace)
+	if !ok {
+		return nil
+	}
+	a := &v1alpha1.Agency{}
+	err := r.Client.Get(ctx, client.ObjectKey{Name: name}, a)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil && !unreadable.IsUnreadable(err):
+		return fmt.Errorf("read agency: %w", err)
+	case err != nil:
+		a = nil
+	}
+	if !closed(a, err) {
+		return nil
+	}
+	_, err = r.Applier.Close(ctx, owner, nil)
+	return err //nolint:wrapcheck // it names the child
 }
 
 // goneUnreadable closes the flows of a portal that is being deleted and cannot

@@ -42,7 +42,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		New:    func() *v1alpha1.DataService { return &v1alpha1.DataService{} },
 		Run:    r.run,
 	}
-	guard := unreadable.Guard{Client: r.Client, Kind: "DataService", Next: loop}
+	guard := unreadable.Guard{Client: r.Client, Kind: "DataService", Next: loop,
+		Meanwhile: "Links to it are closed.",
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("dataservice").
 		WithOptions(queue.Of(mgr).Options("dataservice", 1)).

@@ -38,7 +38,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		New:    func() *v1alpha1.DataSharingApproval { return &v1alpha1.DataSharingApproval{} },
 		Run:    r.run,
 	}
-	guard := unreadable.Guard{Client: r.Client, Kind: "DataSharingApproval", Next: loop}
+	guard := unreadable.Guard{Client: r.Client, Kind: "DataSharingApproval", Next: loop,
+		Meanwhile: "It counts as a suspension of its link.",
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("datasharingapproval").
 		WithOptions(queue.Of(mgr).Options("datasharingapproval", 1)).

@@ -34,7 +34,9 @@ import (
 
 // Reconciler reconciles links.
 type Reconciler struct {
-	Client   client.Client
+	Client client.Client
+	// Live reads from the API server itself.
+	Live     client.Reader
 	Applier  *apply.Applier
 	Settings settings.Settings
 	// Now is the clock.
@@ -52,11 +54,16 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=datasharinglinks/finalizers,verbs=update
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies;agencyportals;dataservices;datasharingapprovals;securitypolicies;sharedplatforms,verbs=get;list;watch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch;create;update;delete
 
 // lookAgain bounds the wait for the end of a term: a timer counts by a clock of
 // its own, which may run slower than the wall clock.
 const lookAgain = 10 * time.Minute
+
+// podsEnd is how often a link looks whether pods of another program are gone.
+const podsEnd = 2 * time.Second
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -78,6 +85,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	spec := builder.WithPredicates(watches.SpecChanged())
 	guard := unreadable.Guard{Client: r.Client, Kind: "DataSharingLink", Next: loop,
 		Close: r.closeUnreadable, Gone: r.closeUnreadable, Finalizer: names.FlowFinalizer,
+		Meanwhile: "The link is closed.",
 	}
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("datasharinglink").
@@ -122,13 +130,43 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 		status.LookupFailed(l.GetStatusBase(), l.Generation)
 		return ctrl.Result{}, errors.Join(orphansErr, fmt.Errorf("gather: %w", err))
 	}
+	if in.Unread != nil {
+		return ctrl.Result{}, errors.Join(orphansErr, r.closeOnly(ctx, owner, in), fmt.Errorf("gather: %w", in.Unread))
+	}
 	// The status that records who approved brings the round that opens.
 	out := desired.AwaitRecord(in, desired.DataSharingLink(in))
+	if out.Open {
+		if in.OtherPods, err = gather.OtherPods(ctx, r.Client, r.Live, out); err != nil {
+			status.LookupFailed(l.GetStatusBase(), l.Generation)
+			return ctrl.Result{}, errors.Join(orphansErr, fmt.Errorf("gather: %w", err))
+		}
+		if len(in.OtherPods) > 0 {
+			out = desired.DataSharingLink(in)
+		}
+	}
 	res, err := r.Applier.Apply(ctx, owner, l.Status.Inventory, slices.Concat(out.Objects, out.Readers))
 	status.DataSharingLink(in, out, res, err)
 	// The end of the term is no event, so it is waited for, to the second.
 	left := max(0, min(l.Spec.ValidUntil.Sub(now), lookAgain))
+	if len(in.OtherPods) > 0 {
+		// The end of a pod is no event of the link's.
+		left = podsEnd
+	}
 	return ctrl.Result{RequeueAfter: reconcile.Sooner(res.RetryAfter(), left)}, errors.Join(orphansErr, err)
+}
+
+// closeOnly closes a link that must not be open by what is known, while a policy
+// that may concern it can't be read, and changes nothing else.
+func (r *Reconciler) closeOnly(ctx context.Context, owner names.Owner, in desired.LinkInput) error {
+	l := in.Link
+	out := desired.DataSharingLink(in)
+	if out.Open {
+		status.LookupFailed(l.GetStatusBase(), l.Generation)
+		return nil
+	}
+	res, err := r.Applier.Close(ctx, owner, l.Status.Inventory)
+	status.DataSharingLink(in, out, res, err)
+	return err //nolint:wrapcheck // it names the child
 }
 
 // gone closes what a link left open whose finalizer somebody took off.

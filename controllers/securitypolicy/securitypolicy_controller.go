@@ -52,7 +52,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Gone:   r.gone,
 	}
 	byOwner := watches.ByOwnerLabel("SecurityPolicy")
-	guard := unreadable.Guard{Client: r.Client, Kind: "SecurityPolicy", Next: loop}
+	guard := unreadable.Guard{Client: r.Client, Kind: "SecurityPolicy", Next: loop,
+		Meanwhile: "Portals that it selects stay as they are, and nothing new is started or opened for them; what is withdrawn or suspended is closed.",
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("securitypolicy").
 		WithOptions(queue.Of(mgr).Options("securitypolicy", 1)).

@@ -38,7 +38,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		New:    func() *v1alpha1.SharedPlatform { return &v1alpha1.SharedPlatform{} },
 		Run:    r.run,
 	}
-	guard := unreadable.Guard{Client: r.Client, Kind: "SharedPlatform", Next: loop}
+	guard := unreadable.Guard{Client: r.Client, Kind: "SharedPlatform", Next: loop,
+		Meanwhile: "Portals that reference it stay as they are.",
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("sharedplatform").
 		WithOptions(queue.Of(mgr).Options("sharedplatform", 1)).

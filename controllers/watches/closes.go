@@ -41,7 +41,8 @@ func Closes(before, after client.Object) bool {
 	case *v1alpha1.DataSharingLink, *v1alpha1.DataService, *v1alpha1.SharedPlatform:
 		return changed && !created || becameFalse(before, after, v1alpha1.ConditionDatasetOwned)
 	case *v1alpha1.AgencyPortal:
-		return becameFalse(before, after, v1alpha1.ConditionPolicyCompliant)
+		b, ok := before.(*v1alpha1.AgencyPortal)
+		return ok && b.Status.Replacing == nil && a.Status.Replacing != nil || becameFalse(before, after, v1alpha1.ConditionPolicyCompliant)
 	}
 	return false
 }

@@ -161,6 +161,15 @@ func (a *Applier) Teardown(ctx context.Context, owner names.Owner, inventory []v
 	return res.Inventory, err
 }
 
+// Close removes what an owner has that opens something, and nothing else: for when
+// what the owner should have is not known, and that it must be closed is.
+func (a *Applier) Close(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry) (Result, error) {
+	r := a.begin(ctx, owner, inventory, nil)
+	r.find(ctx)
+	r.closeOpenings(ctx)
+	return r.finish()
+}
+
 func newLike(o desired.Object) (desired.Object, error) {
 	fresh, ok := o.DeepCopyObject().(desired.Object)
 	if !ok {

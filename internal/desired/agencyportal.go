@@ -62,6 +62,9 @@ type PortalInput struct {
 	// status only.
 	Autoscaler *autoscalingv2.HorizontalPodAutoscaler
 	Budget     *policyv1.PodDisruptionBudget
+	// LinkPolicies are the network policies of links that open the portal's pods,
+	// sorted. They are read while something of the portal is being replaced.
+	LinkPolicies []string
 	// ForeignPods carry the portal's label and are not of its Deployment, sorted.
 	ForeignPods []string
 	// Now is the time at which the portal is looked at. It enters the status only.
@@ -95,7 +98,7 @@ type PortalOutput struct {
 	// while it is within its agency's quota.
 	Beyond *Blocker
 	// Replacing is what of the portal's program is being replaced; nil for nothing.
-	// Recording is true in the round before the new one is written.
+	// Recording is true in the rounds before the new one is written.
 	Replacing *v1alpha1.PortalReplacement
 	Recording bool
 	// LastFailed is true when the last compliant spec was held against the standards
@@ -141,8 +144,13 @@ func AgencyPortal(in PortalInput) PortalOutput {
 		out.Replacing, out.Recording = replace(in, out.Running)
 		if last, r := lastCompliant(s, in); out.Recording && last != nil {
 			out.Running, rendered = last, r
+		} else if out.Recording {
+			// What runs is not known to the status, and stays until the record is.
+			out.Running, out.Hold = nil, true
+			out.Blockers = []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonRecording, Message: RecordingMessage(in, out.Replacing)}}
 		}
-	case out.Hold:
+	default:
+		// Nothing new is written, so nothing shows that the pods are gone.
 		out.Replacing = in.Portal.Status.Replacing
 	}
 	if len(violated) > 0 {

@@ -47,8 +47,14 @@ type LinkInput struct {
 	OpenPlatform string
 	// Via is the portal of the sharing platform; nil when none is available.
 	Via PortalWithAgency
-	// Policies are all SecurityPolicies.
+	// Policies are all SecurityPolicies that can be read. Unread is one that can't and
+	// that may select an end; nil for none. What can be read then decides that the
+	// link is closed, and nothing decides that it is open.
 	Policies []v1alpha1.SecurityPolicy
+	Unread   error
+	// OtherPods are pods (namespace/name) at the ends that run another program than the
+	// scope says, sorted. They are read where the link would be open without them.
+	OtherPods []string
 	// Approvals are all approvals that name the link, wherever they are.
 	Approvals []v1alpha1.DataSharingApproval
 }
@@ -163,6 +169,9 @@ func sharingFloor(in LinkInput) policy.SharingFloor {
 		return policy.EffectiveSharingFloor(selecting(in, in.Consumer, policies), selecting(in, in.Provider, policies))
 	}
 	inForce := under(policy.InForce(in.Policies))
+	// All demands of a policy that can't be read are missing, so what remains asks for
+	// less; its one permission may be missing too.
+	inForce.DirectAllowed = inForce.DirectAllowed || in.Unread != nil
 	if LinkOpen(in.Link) || !slices.ContainsFunc(in.Policies, func(p v1alpha1.SecurityPolicy) bool { return policy.Pending(&p) }) {
 		return inForce
 	}
@@ -206,6 +215,9 @@ func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
 		if r := p.Portal.Status.Replacing; r != nil {
 			add(Waiting, v1alpha1.ReasonEndReplaced, "spec: in portal %s/%s image %s replaces %s, and pods of both may run; the link opens when those of the former are gone, if what runs then is approved.", p.Portal.Namespace, p.Portal.Name, r.To, r.From)
 		}
+	}
+	if len(in.OtherPods) > 0 {
+		add(Waiting, v1alpha1.ReasonEndReplaced, "spec: pod %s does not run the program of its portal that was approved, or is about to end; the link opens when it is gone.", in.OtherPods[0])
 	}
 	if in.OpenPlatform != "" {
 		out = append(out, *platformPortalBlocker("spec.provider.service", in.Provider.Portal.Name, in.OpenPlatform))

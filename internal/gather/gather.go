@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
@@ -227,7 +228,7 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 		}
 		in.HasGuard = guard != nil && names.OwnerOf("AgencyPortal", p).Owns(guard)
 	}
-	if in.Policies, err = policies(ctx, r); err != nil {
+	if in.Policies, err = knownPolicies(ctx, r, concerning(s, desired.PortalWithAgency{Portal: p, Agency: in.Agency})); err != nil {
 		return in, err
 	}
 	if in.HostnameHolders, in.HostnameZones, err = hostnameHolders(ctx, r, p); err != nil {
@@ -252,8 +253,30 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 	if in.Budget, err = get[policyv1.PodDisruptionBudget](ctx, r, client.ObjectKeyFromObject(p)); err != nil {
 		return in, fmt.Errorf("read disruption budget: %w", err)
 	}
+	if p.Status.Replacing != nil {
+		if in.LinkPolicies, err = linkPolicies(ctx, r, p); err != nil {
+			return in, err
+		}
+	}
 	in.ForeignPods, err = foreignPods(ctx, r, p)
 	return in, err
+}
+
+// linkPolicies names the network policies of links that open a portal's pods, sorted.
+func linkPolicies(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) ([]string, error) {
+	var list networkingv1.NetworkPolicyList
+	ofLinks := client.MatchingLabels{names.LabelOwnerKind: "DataSharingLink", names.LabelPortal: p.Name}
+	if err := r.List(ctx, &list, client.InNamespace(p.Namespace), ofLinks, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list network policies of links: %w", err)
+	}
+	var out []string
+	for i := range list.Items {
+		if child.Opens(&list.Items[i]) {
+			out = append(out, list.Items[i].Name)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
 }
 
 // foreignPods names the pods with a portal's label that no ReplicaSet of the
@@ -385,7 +408,6 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// get reads one object; nil when it does not exist. An empty name never exists.
 // absentAgencies returns those of the agencies that do not exist. One that cannot be
 // decoded exists.
 func absentAgencies(ctx context.Context, r client.Reader, all []policy.NamedAgencies) ([]policy.NamedAgencies, error) {
@@ -408,6 +430,7 @@ func absentAgencies(ctx context.Context, r client.Reader, all []policy.NamedAgen
 	return out, nil
 }
 
+// get reads one object; nil when it does not exist. An empty name never exists.
 func get[T any, P interface {
 	*T
 	client.Object
@@ -455,10 +478,48 @@ func ptrs[T any](items []T) []*T {
 	return out
 }
 
-func policies(ctx context.Context, r client.Reader) ([]v1alpha1.SecurityPolicy, error) {
+// policies lists the policies that can be read, and returns the first of those that
+// can't which concerns who asks.
+func policies(ctx context.Context, r client.Reader, concerns func(*unreadable.Error) bool) (known []v1alpha1.SecurityPolicy, unread, err error) {
 	var list v1alpha1.SecurityPolicyList
-	if err := r.List(ctx, &list); err != nil {
-		return nil, fmt.Errorf("list security policies: %w", err)
+	var bad []*unreadable.Error
+	if err := r.List(ctx, &list, unreadable.Collect(&bad)); err != nil {
+		return nil, nil, fmt.Errorf("list security policies: %w", err)
 	}
-	return list.Items, nil
+	if i := slices.IndexFunc(bad, concerns); i >= 0 {
+		unread = fmt.Errorf("list security policies: %w", bad[i])
+	}
+	return list.Items, unread, nil
+}
+
+// knownPolicies is policies for those who decide nothing while one can't be read.
+func knownPolicies(ctx context.Context, r client.Reader, concerns func(*unreadable.Error) bool) ([]v1alpha1.SecurityPolicy, error) {
+	all, unread, err := policies(ctx, r, concerns)
+	if err != nil {
+		return nil, err
+	}
+	return all, unread
+}
+
+// concerning returns whether a policy that can't be read may select one of some
+// portals, by what is asked for or by what runs of it.
+func concerning(s settings.Settings, portals ...desired.PortalWithAgency) func(*unreadable.Error) bool {
+	var subjects []policy.Subject
+	for _, p := range portals {
+		if p.Portal == nil {
+			continue
+		}
+		agency, _ := names.AgencyOf(p.Portal.Namespace)
+		for _, spec := range []*v1alpha1.AgencyPortalSpec{&p.Portal.Spec, p.Portal.Status.LastCompliant} {
+			if spec != nil {
+				level, _ := policy.SecurityLevel(spec, s.SecurityLevels)
+				subjects = append(subjects, policy.Subject{Level: level, Agency: agency, Exposure: spec.Exposure})
+			}
+		}
+	}
+	return func(e *unreadable.Error) bool {
+		return e.MaySelect(func(sel v1alpha1.PolicySelector) bool {
+			return slices.ContainsFunc(subjects, func(subject policy.Subject) bool { return policy.Selects(sel, subject) })
+		})
+	}
 }

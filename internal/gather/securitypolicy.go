@@ -13,6 +13,7 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // SecurityPolicy reads what decides about a policy. What runs in the country is
@@ -48,7 +49,9 @@ func Bound(s settings.Settings) policy.Bound {
 func Impact(ctx context.Context, r client.Reader, s settings.Settings, now time.Time, p *v1alpha1.SecurityPolicy, others ...v1alpha1.SecurityPolicy) (desired.ImpactInput, error) {
 	in := desired.ImpactInput{Policy: p}
 	var err error
-	if in.Policies, err = policies(ctx, r); err != nil {
+	// What another policy asks for that can't be read, it asks for before and after.
+	none := func(*unreadable.Error) bool { return false }
+	if in.Policies, err = knownPolicies(ctx, r, none); err != nil {
 		return in, err
 	}
 	for i := range others {
@@ -67,7 +70,7 @@ func Impact(ctx context.Context, r client.Reader, s settings.Settings, now time.
 		in.Running++
 		one := desired.PortalInput{Settings: s, Portal: portal}
 		if name, ok := names.AgencyOf(portal.Namespace); ok {
-			if one.Agency, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: name}); err != nil {
+			if one.Agency, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: name}); err != nil && !unreadable.IsUnreadable(err) {
 				return in, fmt.Errorf("read agency: %w", err)
 			}
 		}

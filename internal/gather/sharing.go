@@ -6,6 +6,9 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,7 +32,7 @@ func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc 
 	if err := r.List(ctx, &claims, client.MatchingFields{IndexServiceDataset: string(svc.Spec.Dataset)}); err != nil {
 		return in, fmt.Errorf("list services with dataset %s: %w", svc.Spec.Dataset, err)
 	}
-	all, err := policies(ctx, r)
+	all, err := knownPolicies(ctx, r, func(e *unreadable.Error) bool { return e.OwnsDatasets })
 	if err != nil {
 		return in, err
 	}
@@ -134,9 +137,6 @@ func consumers(ctx context.Context, r client.Reader, svc *v1alpha1.DataService) 
 func SharedPlatform(ctx context.Context, r client.Reader, s settings.Settings, p *v1alpha1.SharedPlatform) (desired.PlatformInput, error) {
 	in := desired.PlatformInput{Settings: s, Platform: p}
 	var err error
-	if in.Policies, err = policies(ctx, r); err != nil {
-		return in, err
-	}
 	if in.AbsentAgencies, err = absentAgencies(ctx, r, policy.AgenciesOfPlatform(&p.Spec)); err != nil {
 		return in, err
 	}
@@ -145,6 +145,9 @@ func SharedPlatform(ctx context.Context, r client.Reader, s settings.Settings, p
 		return in, err
 	}
 	in.Endpoint, in.DuplicateOf = ref.Endpoint, ref.DuplicateOf
+	if in.Policies, err = knownPolicies(ctx, r, concerning(s, ref.Endpoint)); err != nil {
+		return in, err
+	}
 	var portals v1alpha1.AgencyPortalList
 	if err := r.List(ctx, &portals, client.MatchingFields{IndexPortalPlatform: p.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return in, fmt.Errorf("list consumers: %w", err)
@@ -256,7 +259,7 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 			return in, err
 		}
 	}
-	if in.Policies, err = policies(ctx, r); err != nil {
+	if in.Policies, in.Unread, err = policies(ctx, r, concerning(s, in.Consumer, in.Provider, in.Via)); err != nil {
 		return in, err
 	}
 	var approvals v1alpha1.DataSharingApprovalList
@@ -265,6 +268,56 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 	}
 	in.Approvals = approvals.Items
 	return in, nil
+}
+
+// OtherPods names the pods at the ends of a link that is about to open, or whose
+// ends are not settled, which run another program than its scope says, sorted. They
+// are asked of the API server itself: what opens rests on what runs, not on what
+// somebody has noted of it.
+func OtherPods(ctx context.Context, r, live client.Reader, out desired.LinkOutput) ([]string, error) {
+	opening, err := missing(ctx, r, out.Objects)
+	if err != nil {
+		return nil, err
+	}
+	var other []string
+	for _, end := range []*v1alpha1.LinkScopeEnd{&out.Scope.Consumer, &out.Scope.Provider, out.Scope.Via} {
+		if end == nil {
+			continue
+		}
+		namespace := names.Namespace(string(end.Agency))
+		deployment, err := get[appsv1.Deployment](ctx, r, client.ObjectKey{Namespace: namespace, Name: end.Name})
+		if err != nil {
+			return nil, fmt.Errorf("read deployment of an end: %w", err)
+		}
+		if !opening && desired.Settled(deployment, end.Image) {
+			continue
+		}
+		var pods corev1.PodList
+		if err := live.List(ctx, &pods, client.InNamespace(namespace), client.MatchingLabels{names.LabelPortal: end.Name}); err != nil {
+			return nil, fmt.Errorf("list pods of an end: %w", err)
+		}
+		for i := range pods.Items {
+			if desired.OtherProgram(&pods.Items[i], end.Image) {
+				other = append(other, namespace+"/"+pods.Items[i].Name)
+			}
+		}
+	}
+	slices.Sort(other)
+	return slices.Compact(other), nil
+}
+
+// missing reports whether one of a link's network policies does not exist.
+func missing(ctx context.Context, r client.Reader, objects []desired.Object) (bool, error) {
+	for _, o := range objects {
+		p, err := get[networkingv1.NetworkPolicy](ctx, r, client.ObjectKeyFromObject(o))
+		if err != nil {
+			return false, fmt.Errorf("read network policy: %w", err)
+		}
+		if p == nil {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // siblingLabels returns the classes, each once, of the other living services of

@@ -177,7 +177,7 @@ func workload(set *conditions.Set, in desired.PortalInput, out desired.PortalOut
 	case out.Hold && in.Deployment != nil:
 		set.False(c, v1alpha1.ReasonWorkloadBlocked, "What runs is left as it is: "+out.Blockers[0].Message)
 	case out.Recording && out.Running != &in.Portal.Spec:
-		set.False(c, v1alpha1.ReasonRecording, fmt.Sprintf("Image %s is about to replace %s; that is being recorded (status.replacing), so that no link is open to what was not approved, and the workload is written then.", out.Replacing.To, out.Replacing.From))
+		set.False(c, v1alpha1.ReasonRecording, desired.RecordingMessage(in, out.Replacing))
 	case len(rest.Failures) > 0:
 		// Also where nothing may run: what could not be removed runs on.
 		restApplied(set, c, res, err)

@@ -40,9 +40,16 @@ func objects(set *conditions.Set, in desired.PortalInput, out desired.PortalOutp
 	set.True(c, v1alpha1.ReasonHealthy, "Neither autoscaler nor disruption budget reports a failure that lasts.")
 }
 
-// RecheckAfter returns when a failure that is still young will have lasted long
+// linksClose is how often a portal looks whether its links are closed.
+const linksClose = time.Second
+
+// RecheckAfter returns when to look again: for links that must close before a new
+// program is written, or when a failure that is still young will have lasted long
 // enough to be one; 0 for never.
 func RecheckAfter(in desired.PortalInput, out desired.PortalOutput) time.Duration {
+	if out.Recording && len(in.LinkPolicies) > 0 {
+		return linksClose
+	}
 	if out.Running == nil || suspended(in) {
 		return 0
 	}

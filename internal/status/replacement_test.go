@@ -110,3 +110,90 @@ func TestReplacementOfFacts(t *testing.T) {
 		t.Errorf("a foreign Deployment counts: %+v", out.Replacing)
 	}
 }
+
+// TestReplacementWaitsForLinks: the other program is not written while a link is open
+// that was approved for the one before. Fails when the record alone is enough.
+func TestReplacementWaitsForLinks(t *testing.T) {
+	in := portal()
+	round := func() desired.PortalOutput {
+		in.Portal.Generation++
+		out := desired.AgencyPortal(in)
+		AgencyPortal(in, out, apply.Result{}, nil)
+		for _, o := range out.Objects {
+			if d, ok := o.(*appsv1.Deployment); ok {
+				in.Deployment = d
+				in.Deployment.Status = appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2, ObservedGeneration: 1}
+			}
+		}
+		return out
+	}
+	runs := func() string { return in.Deployment.Spec.Template.Spec.Containers[0].Image }
+	round()
+	good := runs()
+	in.Portal.Spec.Image = "registry.gov.example/mof/miner:1"
+	round()
+	in.LinkPolicies = []string{"link-x-egress"}
+	out := round()
+	if !out.Recording || runs() != good || RecheckAfter(in, out) != linksClose {
+		t.Errorf("recording %t, it runs %s, looks again after %s", out.Recording, runs(), RecheckAfter(in, out))
+	}
+	assertMessage(t, in.Portal, v1alpha1.ConditionWorkloadAvailable, "NetworkPolicy link-x-egress is still there")
+	in.LinkPolicies = nil
+	if round(); runs() != in.Portal.Spec.Image {
+		t.Errorf("it runs %s", runs())
+	}
+}
+
+// TestReplacementForgetsNothing: a portal that runs nothing, or whose Deployment is
+// lost or is somebody else's, proves nothing about the pods. Fails when the record
+// goes with the workload.
+func TestReplacementForgetsNothing(t *testing.T) {
+	for name, lose := range map[string]func(*desired.PortalInput){
+		"blocked": func(in *desired.PortalInput) {
+			in.OneStopHolder = "old"
+			in.Portal.Spec.Components = []v1alpha1.Component{v1alpha1.ComponentOneStop}
+		},
+		"no Deployment":    func(in *desired.PortalInput) { in.Deployment = nil },
+		"of somebody else": func(in *desired.PortalInput) { in.Deployment.OwnerReferences, in.Deployment.Labels = nil, nil },
+	} {
+		in := portal()
+		out := desired.AgencyPortal(in)
+		AgencyPortal(in, out, apply.Result{}, nil)
+		for _, o := range out.Objects {
+			if d, ok := o.(*appsv1.Deployment); ok {
+				in.Deployment = d
+			}
+		}
+		in.Portal.Status.Replacing = &v1alpha1.PortalReplacement{From: "a", To: "b"}
+		lose(&in)
+		if out := desired.AgencyPortal(in); out.Replacing == nil || out.Replacing.From != "a" {
+			t.Errorf("%s: %+v", name, out.Replacing)
+		}
+	}
+}
+
+// TestReplacementOfWhatNobodyKnows: what runs is left alone in the round that records,
+// also where the status does not know it. Fails when the new program is written
+// without a record.
+func TestReplacementOfWhatNobodyKnows(t *testing.T) {
+	in := portal()
+	out := desired.AgencyPortal(in)
+	for _, o := range out.Objects {
+		if d, ok := o.(*appsv1.Deployment); ok {
+			in.Deployment = d
+		}
+	}
+	in.Portal.Status.LastCompliant = nil
+	in.Portal.Spec.Image = "registry.gov.example/mof/miner:1"
+	out = desired.AgencyPortal(in)
+	AgencyPortal(in, out, apply.Result{}, nil)
+	if !out.Hold || !out.Recording || in.Portal.Status.Replacing == nil {
+		t.Errorf("hold %t, recording %t, %+v", out.Hold, out.Recording, in.Portal.Status.Replacing)
+	}
+	for _, o := range out.Objects {
+		if _, ok := o.(*appsv1.Deployment); ok {
+			t.Error("it writes a Deployment")
+		}
+	}
+	assertMessage(t, in.Portal, v1alpha1.ConditionWorkloadAvailable, "is being recorded")
+}

@@ -123,7 +123,12 @@ func DataSharingLink(in desired.LinkInput, out desired.LinkOutput, res apply.Res
 		restApplied(set, v1alpha1.ConditionReady, res, err)
 	}
 	l.Status.Phase = phaseOf(out, set)
-	finish(&l.Status.StatusBase, set, linkProgress(out, res))
+	how := linkProgress(out, res)
+	if ready := set.Get(v1alpha1.ConditionReady); in.Unread != nil {
+		how = moving
+		set.Unknown(v1alpha1.ConditionReady, v1alpha1.ReasonLookupFailed, lookupFailed+" By what could be read the link is closed: "+ready.Message)
+	}
+	finish(&l.Status.StatusBase, set, how)
 }
 
 // linkOrder is the order in which a link's conditions explain its phase: who

@@ -3,6 +3,7 @@ package unreadable
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -14,9 +15,14 @@ import (
 )
 
 // IsUnreadable reports whether an object exists and could not be decoded.
-func IsUnreadable(err error) bool {
+func IsUnreadable(err error) bool { return As(err) != nil }
+
+// As returns what is known of an object that exists and could not be decoded; nil
+// for any other error.
+func As(err error) *Error {
 	var e *Error
-	return errors.As(err, &e)
+	errors.As(err, &e)
+	return e
 }
 
 // Skip is a list option: take what can be read. It is for those that only
@@ -37,6 +43,15 @@ type strict bool
 
 // ApplyToList implements client.ListOption.
 func (strict) ApplyToList(*client.ListOptions) {}
+
+// Collect returns a list option: take what can be read, and put what can't into
+// the slice, sorted by name. It is for those who are not concerned by all of it.
+func Collect(into *[]*Error) client.ListOption { return collector{into} }
+
+type collector struct{ into *[]*Error }
+
+// ApplyToList implements client.ListOption.
+func (collector) ApplyToList(*client.ListOptions) {}
 
 // Client returns a client whose reads fail when an unreadable object belongs to
 // what they ask for. Approvals that cannot be read suspend. The writer is a
@@ -85,8 +100,15 @@ func (c *tolerantClient) List(ctx context.Context, list client.ObjectList, opts 
 	}
 	o := (&client.ListOptions{}).ApplyOptions(opts)
 	for _, option := range opts {
-		switch option.(type) {
+		switch option := option.(type) {
 		case skip:
+			return nil
+		case collector:
+			gvk, err := apiutil.GVKForObject(list, c.Scheme())
+			if err != nil {
+				return err
+			}
+			*option.into = errorsOf(c.registry.of(strings.TrimSuffix(gvk.Kind, "List")))
 			return nil
 		case strict:
 			gvk, err := apiutil.GVKForObject(list, c.Scheme())
@@ -118,6 +140,15 @@ func (c *tolerantClient) List(ctx context.Context, list client.ObjectList, opts 
 		}
 	}
 	return nil
+}
+
+func errorsOf(entries []*entry) []*Error {
+	out := make([]*Error, len(entries))
+	for i, e := range entries {
+		out[i] = &e.Error
+	}
+	slices.SortFunc(out, func(a, b *Error) int { return strings.Compare(a.Key.String(), b.Key.String()) })
+	return out
 }
 
 func first(entries []*entry, concerns func(*entry) bool) error {

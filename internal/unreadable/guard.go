@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -27,6 +28,11 @@ type Guard struct {
 	Kind   string
 	// Close takes down what an unreadable object left open; may be nil.
 	Close func(ctx context.Context, owner names.Owner) error
+	// Again is when Close looks again, where what it rests on is elsewhere; 0 for
+	// when the object changes.
+	Again time.Duration
+	// Meanwhile is what is so until the object can be read, in a sentence for people.
+	Meanwhile string
 	// Gone takes down everything of an unreadable object that is being deleted.
 	// The Finalizer is removed after it. Nil leaves the object to people.
 	Gone      func(ctx context.Context, owner names.Owner) error
@@ -51,7 +57,7 @@ func (g Guard) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.
 		}
 		return reconcile.Result{}, g.finalize(ctx, writer, e)
 	}
-	return reconcile.Result{}, g.report(ctx, writer, e)
+	return reconcile.Result{RequeueAfter: g.Again}, g.report(ctx, writer, e)
 }
 
 func (g Guard) finalize(ctx context.Context, writer client.Client, e *entry) error {
@@ -80,7 +86,7 @@ func (g Guard) report(ctx context.Context, writer client.Client, e *entry) error
 	}
 	if !meta.SetStatusCondition(&conditions, metav1.Condition{
 		Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonUnreadable, ObservedGeneration: e.object.GetGeneration(),
-		Message: "The operator cannot read this object: " + e.Cause + ". What it opened is closed, and what rests on it is held; correct the field, or delete the object and apply it again.",
+		Message: "The operator cannot read this object: " + e.Cause + ". " + g.Meanwhile + " Correct the field, or delete the object and apply it again.",
 	}) {
 		return nil
 	}

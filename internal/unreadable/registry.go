@@ -6,10 +6,12 @@ package unreadable
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -23,6 +25,19 @@ type Error struct {
 	Key  types.NamespacedName
 	// Cause says what could not be decoded.
 	Cause string
+	// Suspended is true for an Agency that says that it is suspended, or goes.
+	Suspended bool
+	// OwnsDatasets is true for a SecurityPolicy that may assign datasets.
+	OwnsDatasets bool
+	// selectors of a SecurityPolicy, as it is written and as it is in force; nil when
+	// one of them cannot be read either.
+	selectors []v1alpha1.PolicySelector
+}
+
+// MaySelect reports whether a SecurityPolicy that cannot be read may be about what
+// its selector is asked for: one selects it, or nobody knows whom it selects.
+func (e *Error) MaySelect(selects func(v1alpha1.PolicySelector) bool) bool {
+	return len(e.selectors) == 0 || slices.ContainsFunc(e.selectors, selects)
 }
 
 // Error implements error.
@@ -158,7 +173,34 @@ func newEntry(u *unstructured.Unstructured, cause error) *entry {
 	if ok1 && ok2 && err1 == nil && err2 == nil {
 		e.linkRef = &v1alpha1.LinkReference{Namespace: v1alpha1.ObjectName(namespace), Name: v1alpha1.ObjectName(name)}
 	}
+	e.known(u)
 	return e
+}
+
+// known reads what closing, and whoever is not concerned, need to know of an
+// object of which something else cannot be read.
+func (e *Error) known(u *unstructured.Unstructured) {
+	switch e.Kind {
+	case "Agency":
+		suspended, _, err := unstructured.NestedFieldNoCopy(u.Object, "spec", "suspended")
+		e.Suspended = err == nil && suspended == true || u.GetDeletionTimestamp() != nil
+	case "SecurityPolicy":
+		for i, path := range [][]string{{"spec"}, {"status", "inForce"}} {
+			field, ok, err := unstructured.NestedFieldNoCopy(u.Object, path...)
+			if err == nil && !ok && i > 0 {
+				continue // It never was in force.
+			}
+			spec, _ := field.(map[string]any)
+			var sel v1alpha1.PolicySelector
+			selector, isMap := spec["selector"].(map[string]any)
+			if !isMap || runtime.DefaultUnstructuredConverter.FromUnstructured(selector, &sel) != nil {
+				e.selectors, e.OwnsDatasets = nil, true
+				return
+			}
+			e.selectors = append(e.selectors, sel)
+			e.OwnsDatasets = e.OwnsDatasets || spec["dataSharing"] != nil
+		}
+	}
 }
 
 func collect(v any, into map[string]bool) {

@@ -2,12 +2,14 @@ package process
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -16,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -234,6 +237,83 @@ func TestThreat33_UnreadablePolicyAndAgency(t *testing.T) {
 		t.Fatal(err)
 	}
 	env.WaitReady(t, agency, later)
+}
+
+// TestThreat33_ClosingBesideTheUnreadable spoils a policy, an agency and a portal,
+// one after the other, and closes what rests on them: a link by its provider, a
+// link and a portal by the suspension of an agency. Whoever is not concerned goes on.
+// Fails when a round that can't read everything changes nothing, and when a policy
+// that can't be read concerns everybody.
+func TestThreat33_ClosingBesideTheUnreadable(t *testing.T) {
+	env.Operator(t, harness.OperatorOptions{})
+	first, second := openLink(t, "beside", "G5"), openLink(t, "aside", "G6")
+	bad := harness.Policy("beside", "")
+	spoil(t, "securitypolicies", bad, "SecurityPolicy", "images", `{"allowedRegistries": 5}`)
+	unreadable(t, "SecurityPolicy", bad)
+	wantOpen(t, first)
+	suspend(t, "beside-giver", first)
+	wantLinkPolicies(t, first, 0, 20*time.Second)
+	env.WaitCondition(t, first, v1alpha1.ConditionReady, "Unknown", v1alpha1.ReasonLookupFailed)
+	suspendAgency(t, "beside-asker")
+	wantNoOpenings(t, "beside-asker")
+
+	// Nobody whom the policy does not select waits for it.
+	more := harness.Portal("aside-asker", "more")
+	env.Create(t, more)
+	env.WaitReady(t, more)
+	wantOpen(t, second)
+
+	agency := harness.Agency("aside-asker", "G61")
+	spoil(t, "agencies", agency, "Agency", "quota", `"much"`)
+	unreadable(t, "Agency", agency)
+	wantLinkPolicies(t, second, 0, 20*time.Second)
+	suspendAgency(t, "aside-asker")
+	wantNoOpenings(t, "aside-asker")
+
+	gives := harness.Portal("aside-giver", "gives")
+	spoil(t, "agencyportals", gives, "AgencyPortal", "replicas", `"many"`)
+	unreadable(t, "AgencyPortal", gives)
+	suspendAgency(t, "aside-giver")
+	wantNoOpenings(t, "aside-giver")
+}
+
+func suspendAgency(t *testing.T, name string) {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("Agency"))
+	u.SetName(name)
+	loosely(t, "agencies", func() {
+		harness.Eventually(t, func() error {
+			return env.Admin.Patch(t.Context(), u, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspended":true}}`)))
+		})
+	})
+}
+
+func wantOpen(t *testing.T, l *v1alpha1.DataSharingLink) {
+	t.Helper()
+	if got, err := env.LinkPolicies(t.Context(), l); err != nil || len(got) != 2 {
+		t.Errorf("link %s has %d policies, want 2 (%v)", l.Name, len(got), err)
+	}
+}
+
+// wantNoOpenings waits until no network policy of an agency's portals opens anything.
+func wantNoOpenings(t *testing.T, agency string) {
+	t.Helper()
+	harness.Eventually(t, func() error {
+		var list networkingv1.NetworkPolicyList
+		if err := env.Admin.List(t.Context(), &list, client.InNamespace(names.Namespace(agency)), client.MatchingLabels{names.LabelOwnerKind: "AgencyPortal"}); err != nil {
+			return err
+		}
+		if len(list.Items) == 0 {
+			return errors.New("the portal's guard is gone")
+		}
+		for _, p := range list.Items {
+			if len(p.Spec.Ingress)+len(p.Spec.Egress) > 0 {
+				return fmt.Errorf("%s/%s opens something", p.Namespace, p.Name)
+			}
+		}
+		return nil
+	})
 }
 
 // children returns the Deployments of an agency.

@@ -1,12 +1,16 @@
 package threats
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -61,4 +65,49 @@ func TestThreat28_PodsOfAnotherProgram(t *testing.T) {
 	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(portal), portal); err != nil || portal.Status.Replacing != nil {
 		t.Errorf("%v: %+v", err, portal.Status.Replacing)
 	}
+}
+
+// TestThreat28_PodsThatEnd: an administrator starts a program that nobody approved,
+// has its Deployment removed by a spec that can't run, and goes back to the approved
+// one. No Deployment counts the pods of the other program that end, and the link
+// stays closed until they are gone.
+// Fails when a link opens by the portal's record alone, and when that goes with the
+// workload.
+func TestThreat28_PodsThatEnd(t *testing.T) {
+	operate(t)
+	s := newShared(t, "t28e")
+	s.approve(t)
+	portal := harness.Portal(s.consumer, "asks")
+	const other = "registry.platform.example.gov.vn/other/miner:1"
+	merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, other))
+	waitPair(t, s.link, 0)
+	var held []corev1.Pod
+	harness.Eventually(t, func() error {
+		held = slices.DeleteFunc(podsOf(t, s.consumer), func(p corev1.Pod) bool { return p.Spec.Containers[0].Image != other })
+		if len(held) == 0 {
+			return errors.New("the other program does not run yet")
+		}
+		return nil
+	})
+	holds := func(finalizers string) {
+		for i := range held {
+			if err := env.Admin.Patch(t.Context(), &held[i], mergePatch(`{"metadata":{"finalizers":`+finalizers+`}}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	holds(`["example.org/ends-slowly"]`)
+	merge(t, portal, `{"spec":{"citizenLogin":true,"platformRefs":[{"name":"nothing"}]}}`)
+	harness.Eventually(t, func() error {
+		if stored(t, portal); desired.WritesDeployment(portal) {
+			return errors.New("the Deployment is still there")
+		}
+		return nil
+	})
+	merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q,"citizenLogin":null,"platformRefs":null}}`, harness.Image))
+	env.WaitReady(t, portal)
+	env.WaitCondition(t, s.link, v1alpha1.ConditionReferencesResolved, "False", v1alpha1.ReasonEndReplaced)
+	staysShut(t, s.link)
+	holds(`null`)
+	waitPair(t, s.link, 2)
 }
