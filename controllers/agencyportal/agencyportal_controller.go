@@ -82,7 +82,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	guard := unreadable.Guard{
 		Client: r.Client, Kind: "AgencyPortal", Next: loop,
 		Close: r.closeUnreadable, Again: unreadableRetry, Gone: r.goneUnreadable, Finalizer: names.FlowFinalizer,
-		Meanwhile: "What runs stays as it is, until the agency is suspended; links of the portal are closed.",
+		Meanwhile: "What runs stays as it is; its links are closed, and so is all that it opens once its agency is suspended.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("agencyportal").
@@ -126,6 +126,13 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 	}
 	in.Now = r.Now()
 	out := desired.AgencyPortal(in)
+	if in.Unread != nil {
+		if out.Hold {
+			status.LookupFailed(p.GetStatusBase(), p.Generation)
+			return ctrl.Result{}, errors.Join(clearErr, fmt.Errorf("gather: %w", in.Unread))
+		}
+		return ctrl.Result{}, errors.Join(clearErr, r.closeBut(ctx, p, out.Objects), fmt.Errorf("gather: %w", in.Unread))
+	}
 	owner := names.OwnerOf("AgencyPortal", p)
 	var res apply.Result
 	if out.Hold {
@@ -144,23 +151,29 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 // closeOnly closes a portal of a suspended agency whatever else could not be read,
 // and changes nothing else.
 func (r *Reconciler) closeOnly(ctx context.Context, p *v1alpha1.AgencyPortal, a *v1alpha1.Agency, unread error) error {
-	if !closed(a, unread) {
+	if !closed(p.Namespace, a, unread) {
 		status.LookupFailed(p.GetStatusBase(), p.Generation)
 		return nil
 	}
-	res, err := r.Applier.Close(ctx, names.OwnerOf("AgencyPortal", p), p.Status.Inventory)
-	status.PortalClosed(p, res.Inventory)
+	return r.closeBut(ctx, p, nil)
+}
+
+// closeBut closes what a portal opens beyond some objects, and changes nothing else.
+func (r *Reconciler) closeBut(ctx context.Context, p *v1alpha1.AgencyPortal, wanted []desired.Object) error {
+	res, err := r.Applier.Close(ctx, names.OwnerOf("AgencyPortal", p), p.Status.Inventory, wanted)
+	p.Status.Inventory = res.Inventory
+	status.ClosedByWhatIsKnown(p.GetStatusBase(), p.Generation)
 	return err //nolint:wrapcheck // it names the child
 }
 
 // closed reports whether an agency is suspended or goes: by what was read of it, or
 // by what is known of it although it can't be read.
-func closed(a *v1alpha1.Agency, unread error) bool {
+func closed(namespace string, a *v1alpha1.Agency, unread error) bool {
 	if a != nil {
 		return a.Spec.Suspended || desired.Offboards(a)
 	}
 	e := unreadable.As(unread)
-	return e != nil && e.Kind == "Agency" && e.Suspended
+	return e != nil && e.Kind == "Agency" && names.Namespace(e.Key.Name) == namespace && e.Suspended
 }
 
 // tearDown removes what a portal has while it is being deleted, and needs
@@ -206,10 +219,10 @@ func (r *Reconciler) closeUnreadable(ctx context.Context, owner names.Owner) err
 	case err != nil:
 		a = nil
 	}
-	if !closed(a, err) {
+	if !closed(owner.Namespace, a, err) {
 		return nil
 	}
-	_, err = r.Applier.Close(ctx, owner, nil)
+	_, err = r.Applier.Close(ctx, owner, nil, nil)
 	return err //nolint:wrapcheck // it names the child
 }
 

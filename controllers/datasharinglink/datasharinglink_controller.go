@@ -62,8 +62,12 @@ type Reconciler struct {
 // its own, which may run slower than the wall clock.
 const lookAgain = 10 * time.Minute
 
-// podsEnd is how often a link looks whether pods of another program are gone.
-const podsEnd = 2 * time.Second
+// A link looks every podsEnd at first, and every podsStay in the end, whether pods of
+// another program are gone.
+const (
+	podsEnd  = 2 * time.Second
+	podsStay = 30 * time.Second
+)
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -125,46 +129,60 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 	if orphansErr != nil {
 		ctx = apply.WithdrawOnly(ctx)
 	}
-	in, err := gather.DataSharingLink(ctx, r.Client, r.Settings, now, l)
+	in, out, err := r.look(ctx, now, l)
 	if err != nil {
 		status.LookupFailed(l.GetStatusBase(), l.Generation)
 		return ctrl.Result{}, errors.Join(orphansErr, fmt.Errorf("gather: %w", err))
 	}
 	if in.Unread != nil {
-		return ctrl.Result{}, errors.Join(orphansErr, r.closeOnly(ctx, owner, in), fmt.Errorf("gather: %w", in.Unread))
+		return ctrl.Result{}, errors.Join(orphansErr, r.closeOnly(ctx, owner, in, out), fmt.Errorf("gather: %w", in.Unread))
 	}
 	// The status that records who approved brings the round that opens.
-	out := desired.AwaitRecord(in, desired.DataSharingLink(in))
-	if out.Open {
-		if in.OtherPods, err = gather.OtherPods(ctx, r.Client, r.Live, out); err != nil {
-			status.LookupFailed(l.GetStatusBase(), l.Generation)
-			return ctrl.Result{}, errors.Join(orphansErr, fmt.Errorf("gather: %w", err))
-		}
-		if len(in.OtherPods) > 0 {
-			out = desired.DataSharingLink(in)
-		}
-	}
+	out = desired.AwaitRecord(in, out)
 	res, err := r.Applier.Apply(ctx, owner, l.Status.Inventory, slices.Concat(out.Objects, out.Readers))
 	status.DataSharingLink(in, out, res, err)
 	// The end of the term is no event, so it is waited for, to the second.
 	left := max(0, min(l.Spec.ValidUntil.Sub(now), lookAgain))
 	if len(in.OtherPods) > 0 {
-		// The end of a pod is no event of the link's.
-		left = podsEnd
+		// The end of a pod is no event of the link's. A pod that takes long may never end.
+		left = min(max(status.Unresolved(l, now)/4, podsEnd), podsStay)
 	}
 	return ctrl.Result{RequeueAfter: reconcile.Sooner(res.RetryAfter(), left)}, errors.Join(orphansErr, err)
 }
 
+// look decides by the cache as it is that an open link is closed, and only by what the
+// operator wrote too, and by the pods that run, that it is open.
+func (r *Reconciler) look(ctx context.Context, now time.Time, l *v1alpha1.DataSharingLink) (in desired.LinkInput, out desired.LinkOutput, err error) {
+	if desired.Wrote(l.Status.Inventory, "NetworkPolicy") {
+		in, err = gather.DataSharingLink(ctx, gather.Unawaited(r.Client), r.Settings, now, l)
+		if err == nil {
+			out = desired.DataSharingLink(in)
+		}
+		if err != nil || !out.Open {
+			return in, out, err //nolint:wrapcheck // wrapped by the caller
+		}
+	}
+	if in, err = gather.DataSharingLink(ctx, r.Client, r.Settings, now, l); err != nil {
+		return in, out, err //nolint:wrapcheck // wrapped by the caller
+	}
+	if out = desired.DataSharingLink(in); !out.Open || in.Unread != nil {
+		return in, out, nil
+	}
+	if in.OtherPods, err = gather.OtherPods(ctx, r.Client, r.Live, l, out); err == nil && len(in.OtherPods) > 0 {
+		out = desired.DataSharingLink(in)
+	}
+	return in, out, err //nolint:wrapcheck // wrapped by the caller
+}
+
 // closeOnly closes a link that must not be open by what is known, while a policy
 // that may concern it can't be read, and changes nothing else.
-func (r *Reconciler) closeOnly(ctx context.Context, owner names.Owner, in desired.LinkInput) error {
+func (r *Reconciler) closeOnly(ctx context.Context, owner names.Owner, in desired.LinkInput, out desired.LinkOutput) error {
 	l := in.Link
-	out := desired.DataSharingLink(in)
 	if out.Open {
 		status.LookupFailed(l.GetStatusBase(), l.Generation)
 		return nil
 	}
-	res, err := r.Applier.Close(ctx, owner, l.Status.Inventory)
+	res, err := r.Applier.Close(ctx, owner, l.Status.Inventory, nil)
 	status.DataSharingLink(in, out, res, err)
 	return err //nolint:wrapcheck // it names the child
 }

@@ -39,7 +39,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Run:    r.run,
 	}
 	guard := unreadable.Guard{Client: r.Client, Kind: "SharedPlatform", Next: loop,
-		Meanwhile: "Portals that reference it stay as they are.",
+		Meanwhile: "Portals that reference it stay as they are; links over it take another platform, or close.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("sharedplatform").

@@ -161,10 +161,11 @@ func (a *Applier) Teardown(ctx context.Context, owner names.Owner, inventory []v
 	return res.Inventory, err
 }
 
-// Close removes what an owner has that opens something, and nothing else: for when
-// what the owner should have is not known, and that it must be closed is.
-func (a *Applier) Close(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry) (Result, error) {
-	r := a.begin(ctx, owner, inventory, nil)
+// Close removes what an owner has that opens something, but for what is wanted, and
+// nothing else: for when what the owner should have is not known, and what it may
+// not have is.
+func (a *Applier) Close(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, wanted []desired.Object) (Result, error) {
+	r := a.begin(ctx, owner, inventory, wanted)
 	r.find(ctx)
 	r.closeOpenings(ctx)
 	return r.finish()

@@ -34,8 +34,11 @@ type PortalInput struct {
 	// HasGuard is true when the portal's own deny-all is there, although no status
 	// names it.
 	HasGuard bool
-	// Policies are all SecurityPolicies.
+	// Policies are all SecurityPolicies that can be read. Unread is something that can't
+	// and concerns the portal; nil for nothing. What can be read then decides what may
+	// not be open, and nothing else.
 	Policies []v1alpha1.SecurityPolicy
+	Unread   error
 	// HostnameHolders names, for each host name that an older portal holds, that
 	// portal as namespace/name.
 	HostnameHolders map[v1alpha1.DNSName]string
@@ -142,11 +145,12 @@ func AgencyPortal(in PortalInput) PortalOutput {
 	switch {
 	case out.Running != nil:
 		out.Replacing, out.Recording = replace(in, out.Running)
-		if last, r := lastCompliant(s, in); out.Recording && last != nil {
+		if last, r := lastCompliant(s, in); out.Recording && last != nil && ownDeployment(in) {
 			out.Running, rendered = last, r
 		} else if out.Recording {
-			// What runs is not known to the status, and stays until the record is.
-			out.Running, out.Hold = nil, true
+			// What runs is not known to the status, and stays until the record is; what does
+			// not run is not started for the wait. A suspension waits for nothing.
+			out.Running, out.Hold = nil, !suspended(in)
 			out.Blockers = []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonRecording, Message: RecordingMessage(in, out.Replacing)}}
 		}
 	default:

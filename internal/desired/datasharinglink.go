@@ -176,7 +176,7 @@ func sharingFloor(in LinkInput) policy.SharingFloor {
 		return inForce
 	}
 	f := under(policy.ForNew(in.Policies))
-	f.DirectAllowed = f.DirectAllowed && inForce.DirectAllowed && under(policy.AsWritten(in.Policies)).DirectAllowed
+	f.DirectAllowed = in.Unread != nil || f.DirectAllowed && inForce.DirectAllowed && under(policy.AsWritten(in.Policies)).DirectAllowed
 	return f
 }
 

@@ -19,14 +19,20 @@ import (
 // meanwhile. wait is true in the round that only records, and while a link is open
 // still.
 func replace(in PortalInput, spec *v1alpha1.AgencyPortalSpec) (_ *v1alpha1.PortalReplacement, wait bool) {
-	was := in.Portal.Status.Replacing
-	if !ownDeployment(in) {
-		// What is not there, or is somebody else's, proves nothing.
+	was, last := in.Portal.Status.Replacing, in.Portal.Status.LastCompliant
+	own := ownDeployment(in)
+	var runs string
+	switch {
+	case own:
+		runs = templateImage(in.Deployment)
+	case last != nil:
+		// What is not there, or is somebody else's, proves nothing: pods of it may end.
+		runs = last.Image
+	default:
 		return was, false
 	}
-	runs := templateImage(in.Deployment)
 	switch {
-	case was != nil && runs == spec.Image && settled(in.Deployment) && isLast(in.Portal, spec):
+	case was != nil && own && runs == spec.Image && settled(in.Deployment) && isLast(in.Portal, spec):
 		return nil, false
 	case was != nil:
 		open := len(in.LinkPolicies) > 0 && policy.Repository(runs) != policy.Repository(spec.Image)

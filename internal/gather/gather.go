@@ -228,16 +228,20 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 		}
 		in.HasGuard = guard != nil && names.OwnerOf("AgencyPortal", p).Owns(guard)
 	}
-	if in.Policies, err = knownPolicies(ctx, r, concerning(s, desired.PortalWithAgency{Portal: p, Agency: in.Agency})); err != nil {
-		return in, err
-	}
 	if in.HostnameHolders, in.HostnameZones, err = hostnameHolders(ctx, r, p); err != nil {
 		return in, err
 	}
-	if err = siblings(ctx, r, &in); err != nil {
+	if in.Platforms, err = platforms(ctx, r, p); err != nil {
 		return in, err
 	}
-	if in.Platforms, err = platforms(ctx, r, p); err != nil {
+	about := []desired.PortalWithAgency{{Portal: p, Agency: in.Agency}}
+	for _, platform := range in.Platforms {
+		about = append(about, platform.Endpoint)
+	}
+	if in.Policies, in.Unread, err = policies(ctx, r, concerning(s, about...)); err != nil {
+		return in, err
+	}
+	if err = siblings(ctx, r, &in); err != nil {
 		return in, err
 	}
 	if in.Provided, err = provided(ctx, r, p); err != nil {
@@ -368,8 +372,12 @@ func hostnameHolders(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPor
 func siblings(ctx context.Context, r client.Reader, in *desired.PortalInput) error {
 	p := in.Portal
 	var list v1alpha1.AgencyPortalList
-	if err := r.List(ctx, &list, client.InNamespace(p.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+	var bad []*unreadable.Error
+	if err := r.List(ctx, &list, client.InNamespace(p.Namespace), unreadable.Collect(&bad), client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list portals of the agency: %w", err)
+	}
+	if i := slices.IndexFunc(bad, func(e *unreadable.Error) bool { return e.Key.Namespace == p.Namespace }); i >= 0 && in.Unread == nil {
+		in.Unread = fmt.Errorf("list portals of the agency: %w", bad[i])
 	}
 	var deployments appsv1.DeploymentList
 	if err := r.List(ctx, &deployments, client.InNamespace(p.Namespace), client.UnsafeDisableDeepCopy); err != nil {
@@ -448,6 +456,25 @@ func get[T any, P interface {
 	return (*T)(obj), nil
 }
 
+// Unawaited reads the cache as it is. The operator's reads wait otherwise until
+// the cache has seen what the operator wrote of the same kind: while one agency
+// has it write all the time, every look at another one's would wait. What closes
+// is decided by such a look; what opens waits. What was seen once is never unseen,
+// so it closes nothing that a later look has opened.
+func Unawaited(r client.Reader) client.Reader { return unawaited{r} }
+
+type unawaited struct{ client.Reader }
+
+// Get implements client.Reader.
+func (u unawaited) Get(ctx context.Context, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+	return u.Reader.Get(ctx, key, into, append(opts, client.DisableReadYourWritesConsistency)...) //nolint:wrapcheck // the reader's own
+}
+
+// List implements client.Reader.
+func (u unawaited) List(ctx context.Context, into client.ObjectList, opts ...client.ListOption) error {
+	return u.Reader.List(ctx, into, append(opts, client.DisableReadYourWritesConsistency)...) //nolint:wrapcheck // the reader's own
+}
+
 // oldest returns the first claimant by creation time and UID, which never
 // changes, so the winner never flaps. Self stands for its own cached copy.
 func oldest[T client.Object](self T, claimants []T) T {
@@ -510,11 +537,15 @@ func concerning(s settings.Settings, portals ...desired.PortalWithAgency) func(*
 			continue
 		}
 		agency, _ := names.AgencyOf(p.Portal.Namespace)
-		for _, spec := range []*v1alpha1.AgencyPortalSpec{&p.Portal.Spec, p.Portal.Status.LastCompliant} {
-			if spec != nil {
-				level, _ := policy.SecurityLevel(spec, s.SecurityLevels)
-				subjects = append(subjects, policy.Subject{Level: level, Agency: agency, Exposure: spec.Exposure})
-			}
+		specs := []*v1alpha1.AgencyPortalSpec{&p.Portal.Spec}
+		if last := p.Portal.Status.LastCompliant; last != nil {
+			stricter := *last
+			stricter.DataClassification = policy.Strictest(last.DataClassification, p.Portal.Spec.DataClassification)
+			specs = append(specs, last, &stricter)
+		}
+		for _, spec := range specs {
+			level, _ := policy.SecurityLevel(spec, s.SecurityLevels)
+			subjects = append(subjects, policy.Subject{Level: level, Agency: agency, Exposure: spec.Exposure})
 		}
 	}
 	return func(e *unreadable.Error) bool {

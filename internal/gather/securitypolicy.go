@@ -97,6 +97,7 @@ func Impact(ctx context.Context, r client.Reader, s settings.Settings, now time.
 		if err != nil {
 			return in, err
 		}
+		one.Unread = nil
 		in.Links = append(in.Links, one)
 	}
 	return in, nil

@@ -32,11 +32,15 @@ func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc 
 	if err := r.List(ctx, &claims, client.MatchingFields{IndexServiceDataset: string(svc.Spec.Dataset)}); err != nil {
 		return in, fmt.Errorf("list services with dataset %s: %w", svc.Spec.Dataset, err)
 	}
-	all, err := knownPolicies(ctx, r, func(e *unreadable.Error) bool { return e.OwnsDatasets })
+	all, unread, err := policies(ctx, r, func(e *unreadable.Error) bool { return e.OwnsDatasets })
 	if err != nil {
 		return in, err
 	}
 	in.AssignedTo, in.DisputedBy = policy.AssignedOwner(policy.InForce(all), string(svc.Spec.Dataset))
+	elsewhere := in.AssignedTo != "" && (in.Provider.Agency == nil || in.AssignedTo != in.Provider.Agency.Name)
+	if unread != nil && len(in.DisputedBy) == 0 && !elsewhere {
+		return in, unread
+	}
 	if in.DatasetHolder, err = datasetHolder(ctx, r, in, ptrs(claims.Items)); err != nil {
 		return in, err
 	}
@@ -274,11 +278,12 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 // ends are not settled, which run another program than its scope says, sorted. They
 // are asked of the API server itself: what opens rests on what runs, not on what
 // somebody has noted of it.
-func OtherPods(ctx context.Context, r, live client.Reader, out desired.LinkOutput) ([]string, error) {
+func OtherPods(ctx context.Context, r, live client.Reader, l *v1alpha1.DataSharingLink, out desired.LinkOutput) ([]string, error) {
 	opening, err := missing(ctx, r, out.Objects)
 	if err != nil {
 		return nil, err
 	}
+	opening = opening || l.Status.SpecHash != out.Hash
 	var other []string
 	for _, end := range []*v1alpha1.LinkScopeEnd{&out.Scope.Consumer, &out.Scope.Provider, out.Scope.Via} {
 		if end == nil {

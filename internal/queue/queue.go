@@ -33,8 +33,9 @@ const (
 	// closingShare and closingBurst are its share of requests that close. They
 	// are never delayed, but beyond it they stand in the row with all others.
 	closingShare, closingBurst = 20, 100
-	// floodDelay gathers a flood's requests for one object into one.
-	floodDelay = time.Second
+	// floodDelay gathers a flood's requests for one object into one. Each costs the
+	// API server several writes, which all others wait for.
+	floodDelay = 3 * time.Second
 	// buckets bounds how many agencies are remembered by one controller.
 	buckets = 1 << 12
 )

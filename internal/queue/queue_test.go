@@ -44,7 +44,7 @@ func TestShares(t *testing.T) {
 	for i := range 5 * burst {
 		q.Add(requestIn("agency-loud", fmt.Sprint(i)))
 	}
-	want("beyond the share", "-200 after 1s")
+	want("beyond the share", "-200 after 3s")
 	q.Add(requestIn("agency-quiet", "a"))
 	want("another agency", "0 after 0s")
 	closing := Closing

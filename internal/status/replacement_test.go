@@ -1,6 +1,7 @@
 package status
 
 import (
+	"slices"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -102,12 +103,43 @@ func TestReplacementOfFacts(t *testing.T) {
 	if in.Portal.Status.Replacing != nil {
 		t.Errorf("it stays: %+v", in.Portal.Status.Replacing)
 	}
-	// A Deployment that is not the portal's own says nothing.
+	// A Deployment that is not the portal's own proves nothing: what ran last counts.
 	in.Deployment.Labels = nil
 	in.Deployment.OwnerReferences = []metav1.OwnerReference{}
 	in.Portal.Spec.DataClassification = v1alpha1.ClassificationInternal
-	if out := desired.AgencyPortal(in); out.Replacing != nil {
+	if out := desired.AgencyPortal(in); out.Replacing == nil || !out.Hold {
 		t.Errorf("a foreign Deployment counts: %+v", out.Replacing)
+	}
+}
+
+// TestReplacementWithoutDeployment: a portal whose Deployment is gone starts another
+// program only when that is on record and its links are closed, and does not start
+// the former one for the wait. A suspended one waits for nothing.
+// Fails when what is not there is taken for what never ran.
+func TestReplacementWithoutDeployment(t *testing.T) {
+	in := portal()
+	out := desired.AgencyPortal(in)
+	AgencyPortal(in, out, apply.Result{}, nil)
+	in.Deployment = nil
+	in.Portal.Spec.Image = "registry.gov.example/mof/miner:1"
+	starts := func(out desired.PortalOutput) bool {
+		return slices.ContainsFunc(out.Objects, func(o desired.Object) bool { _, ok := o.(*appsv1.Deployment); return ok })
+	}
+	for i, round := range []struct {
+		policies []string
+		starts   bool
+	}{{nil, false}, {[]string{"link-x-egress"}, false}, {nil, true}} {
+		in.LinkPolicies = round.policies
+		out := desired.AgencyPortal(in)
+		AgencyPortal(in, out, apply.Result{}, nil)
+		if starts(out) != round.starts || in.Portal.Status.Replacing == nil {
+			t.Errorf("round %d: it starts %t, %+v", i, starts(out), in.Portal.Status.Replacing)
+		}
+	}
+	in.Portal.Status.Replacing, in.Agency.Spec.Suspended = nil, true
+	in.Portal.Status.LastCompliant.Image = "registry.gov.example/mof/tax:1"
+	if out := desired.AgencyPortal(in); out.Hold || starts(out) {
+		t.Errorf("suspended: hold %t, it starts %t", out.Hold, starts(out))
 	}
 }
 

@@ -2,6 +2,10 @@ package status
 
 import (
 	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/apply"
@@ -151,6 +155,16 @@ func linkOrder(out desired.LinkOutput) []string {
 	order = append(order, said(v1alpha1.ReasonRejected)...)
 	return append(order, v1alpha1.ConditionReferencesResolved, v1alpha1.ConditionWithinValidity, v1alpha1.ConditionProviderApproved,
 		v1alpha1.ConditionAuthorityApproved, v1alpha1.ConditionPolicyPaired)
+}
+
+// Unresolved returns for how long the ends of a link have not been such that it may
+// be open; 0 when they are.
+func Unresolved(l *v1alpha1.DataSharingLink, now time.Time) time.Duration {
+	c := meta.FindStatusCondition(l.Status.Conditions, v1alpha1.ConditionReferencesResolved)
+	if c == nil || c.Status != metav1.ConditionFalse {
+		return 0
+	}
+	return now.Sub(c.LastTransitionTime.Time)
 }
 
 func references(set *conditions.Set, out desired.LinkOutput) {

@@ -48,14 +48,13 @@ func LookupFailed(base *v1alpha1.StatusBase, generation int64) {
 
 const lookupFailed = "What the decision rests on could not be read from the API server; nothing is opened or started until it can. The operator retries."
 
-// PortalClosed writes the status of a portal of a suspended agency of which
-// something else could not be read.
-func PortalClosed(p *v1alpha1.AgencyPortal, inventory []v1alpha1.InventoryEntry) {
-	p.Status.Inventory = inventory
-	set := conditions.New(p.Status.Conditions, p.Generation)
+// ClosedByWhatIsKnown says the same where what may not be open, by what could be
+// read, was closed.
+func ClosedByWhatIsKnown(base *v1alpha1.StatusBase, generation int64) {
+	set := conditions.New(base.Conditions, generation)
 	set.Keep()
-	set.Unknown(v1alpha1.ConditionReady, v1alpha1.ReasonLookupFailed, lookupFailed+" Its agency is suspended or being removed, so what the portal opened is closed.")
-	finish(&p.Status.StatusBase, set, moving)
+	set.Unknown(v1alpha1.ConditionReady, v1alpha1.ReasonLookupFailed, lookupFailed+" What may not be open by what could be read is closed.")
+	finish(base, set, moving)
 }
 
 // failure returns the message of a failed write, with what was written. Only the

@@ -183,7 +183,7 @@ func (e *Error) known(u *unstructured.Unstructured) {
 	switch e.Kind {
 	case "Agency":
 		suspended, _, err := unstructured.NestedFieldNoCopy(u.Object, "spec", "suspended")
-		e.Suspended = err == nil && suspended == true || u.GetDeletionTimestamp() != nil
+		e.Suspended = err == nil && suspended != nil && suspended != false || u.GetDeletionTimestamp() != nil
 	case "SecurityPolicy":
 		for i, path := range [][]string{{"spec"}, {"status", "inForce"}} {
 			field, ok, err := unstructured.NestedFieldNoCopy(u.Object, path...)

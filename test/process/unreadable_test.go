@@ -277,6 +277,52 @@ func TestThreat33_ClosingBesideTheUnreadable(t *testing.T) {
 	wantNoOpenings(t, "aside-giver")
 }
 
+// TestThreat33_PlatformBesideTheUnreadable spoils a policy that may select every portal
+// and suspends the agency of a shared platform: what the portals that use it opened to
+// it is closed, and stays so.
+// Fails when the round of a portal that can't read everything looks at its own agency
+// alone.
+func TestThreat33_PlatformBesideTheUnreadable(t *testing.T) {
+	env.Operator(t, harness.OperatorOptions{})
+	hub, user := harness.Agency("knows", "G71"), harness.Agency("asks-who", "G72")
+	env.Create(t, hub, user)
+	env.WaitReady(t, hub, user)
+	login := harness.Portal("knows", "login", func(p *v1alpha1.AgencyPortal) { p.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"knows-login"} })
+	platform := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "knows-login"}, Spec: v1alpha1.SharedPlatformSpec{
+		DisplayName: "Định danh", Type: v1alpha1.PlatformIdentity, OwnerRef: v1alpha1.AgencyReference{Name: "knows"}, Capability: "knows-login",
+		Endpoint: v1alpha1.PlatformEndpoint{Portal: &v1alpha1.PortalEndpoint{Agency: "knows", Name: "login"}},
+	}}
+	uses := harness.Portal("asks-who", "uses", func(p *v1alpha1.AgencyPortal) {
+		p.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "knows-login"}}
+	})
+	env.Create(t, login, platform, uses)
+	env.WaitReady(t, login, uses)
+	flows := func(want bool) {
+		t.Helper()
+		harness.Eventually(t, func() error {
+			var list networkingv1.NetworkPolicyList
+			if err := env.Admin.List(t.Context(), &list, client.InNamespace("agency-knows"), client.MatchingLabels{names.LabelOwnerKind: "AgencyPortal", names.LabelOwnerName: "uses"}); err != nil {
+				return err
+			}
+			if (len(list.Items) > 0) != want {
+				return fmt.Errorf("%d policies of the user in the platform's namespace", len(list.Items))
+			}
+			return nil
+		})
+	}
+	flows(true)
+	bad := harness.Policy("all", "")
+	bad.Spec.Selector.Agencies = nil
+	env.Create(t, bad)
+	env.WaitReady(t, bad)
+	spoil(t, "securitypolicies", bad, "SecurityPolicy", "images", `{"allowedRegistries": 5}`)
+	unreadable(t, "SecurityPolicy", bad)
+	flows(true)
+	suspendAgency(t, "knows")
+	flows(false)
+	discard(t, v1alpha1.GroupVersion.WithKind("SecurityPolicy"), bad)
+}
+
 func suspendAgency(t *testing.T, name string) {
 	t.Helper()
 	u := &unstructured.Unstructured{}

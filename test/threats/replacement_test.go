@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -108,6 +109,14 @@ func TestThreat28_PodsThatEnd(t *testing.T) {
 	env.WaitReady(t, portal)
 	env.WaitCondition(t, s.link, v1alpha1.ConditionReferencesResolved, "False", v1alpha1.ReasonEndReplaced)
 	staysShut(t, s.link)
+	// It waits without writing.
+	before := stored(t, s.link).ResourceVersion
+	never(t, 5*time.Second, func() error {
+		if now := stored(t, s.link).ResourceVersion; now != before {
+			return fmt.Errorf("the link is written while it waits: revision %s, then %s", before, now)
+		}
+		return nil
+	})
 	holds(`null`)
 	waitPair(t, s.link, 2)
 }
