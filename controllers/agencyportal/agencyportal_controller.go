@@ -128,15 +128,14 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 	out := desired.AgencyPortal(in)
 	if in.Unread != nil {
 		if out.Hold {
-			status.LookupFailed(p.GetStatusBase(), p.Generation)
-			return ctrl.Result{}, errors.Join(clearErr, fmt.Errorf("gather: %w", in.Unread))
+			return ctrl.Result{}, errors.Join(clearErr, r.closeOnly(ctx, p, in.Agency, in.Unread), fmt.Errorf("gather: %w", in.Unread))
 		}
 		return ctrl.Result{}, errors.Join(clearErr, r.closeBut(ctx, p, out.Objects), fmt.Errorf("gather: %w", in.Unread))
 	}
 	owner := names.OwnerOf("AgencyPortal", p)
 	var res apply.Result
 	if out.Hold {
-		res, err = r.Applier.Ensure(ctx, owner, p.Status.Inventory, out.Objects)
+		res, err = r.hold(ctx, owner, in, out)
 	} else {
 		res, err = r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
 	}
@@ -146,6 +145,17 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		after = reconcile.Sooner(after, guardRetry)
 	}
 	return ctrl.Result{RequeueAfter: after}, errors.Join(clearErr, err)
+}
+
+// hold keeps what is there, and closes it nevertheless while the agency is suspended.
+func (r *Reconciler) hold(ctx context.Context, owner names.Owner, in desired.PortalInput, out desired.PortalOutput) (apply.Result, error) {
+	res, err := r.Applier.Ensure(ctx, owner, in.Portal.Status.Inventory, out.Objects)
+	if !closed(in.Portal.Namespace, in.Agency, nil) {
+		return res, err //nolint:wrapcheck // it names the child
+	}
+	shut, closeErr := r.Applier.Close(ctx, owner, res.Inventory, out.Objects)
+	res.Inventory, res.Failures = shut.Inventory, slices.Concat(res.Failures, shut.Failures)
+	return res, errors.Join(err, closeErr)
 }
 
 // closeOnly closes a portal of a suspended agency whatever else could not be read,

@@ -62,7 +62,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 func (r *Reconciler) run(ctx context.Context, s *v1alpha1.DataService) (ctrl.Result, error) {
 	in, err := gather.DataService(ctx, r.Client, r.Settings, s)
 	if err != nil {
-		status.LookupFailed(s.GetStatusBase(), s.Generation)
+		status.DataServiceLookupFailed(s)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
 	}
 	in.Now = r.Now()

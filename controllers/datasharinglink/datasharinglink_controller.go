@@ -178,11 +178,12 @@ func (r *Reconciler) look(ctx context.Context, now time.Time, l *v1alpha1.DataSh
 // that may concern it can't be read, and changes nothing else.
 func (r *Reconciler) closeOnly(ctx context.Context, owner names.Owner, in desired.LinkInput, out desired.LinkOutput) error {
 	l := in.Link
+	res, err := r.Applier.Close(ctx, owner, l.Status.Inventory, out.Objects)
 	if out.Open {
+		l.Status.Inventory = res.Inventory
 		status.LookupFailed(l.GetStatusBase(), l.Generation)
-		return nil
+		return err //nolint:wrapcheck // it names the child
 	}
-	res, err := r.Applier.Close(ctx, owner, l.Status.Inventory, nil)
 	status.DataSharingLink(in, out, res, err)
 	return err //nolint:wrapcheck // it names the child
 }

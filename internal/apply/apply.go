@@ -166,6 +166,7 @@ func (a *Applier) Teardown(ctx context.Context, owner names.Owner, inventory []v
 // not have is.
 func (a *Applier) Close(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, wanted []desired.Object) (Result, error) {
 	r := a.begin(ctx, owner, inventory, wanted)
+	r.closes = true
 	r.find(ctx)
 	r.closeOpenings(ctx)
 	return r.finish()

@@ -412,6 +412,39 @@ func TestWithdrawOnly(t *testing.T) {
 	}
 }
 
+// TestClose closes what is not wanted and what a wanted policy opens to others than it
+// should, writes nothing, and leaves all the rest as it is.
+// Fails when a wanted name is enough.
+func TestClose(t *testing.T) {
+	existing, inventory := stale()
+	peer := func(name string) []networkingv1.NetworkPolicyPeer {
+		return []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"p": name}}}}
+	}
+	policy := func(name string, from ...networkingv1.NetworkPolicyPeer) *networkingv1.NetworkPolicy {
+		return &networkingv1.NetworkPolicy{TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-finance", Name: name, UID: types.UID("uid-" + name), Labels: owner.Labels()},
+			Spec:       networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{From: from}}}}
+	}
+	live := []client.Object{policy("same", peer("a")...), policy("fewer", peer("a")...), policy("other", peer("b")...), policy("all"),
+		policy("pods", peer("a")...)}
+	wanted := []desired.Object{policy("same", peer("a")...), policy("fewer", append(peer("a"), peer("b")...)...), policy("other", peer("a")...), policy("all", peer("a")...),
+		policy("pods", peer("a")...), policy("missing", peer("a")...)}
+	wanted[4].(*networkingv1.NetworkPolicy).Spec.PodSelector.MatchLabels = map[string]string{"p": "c"}
+	f := newFaulty(t, append(existing, live...)...)
+	res, err := f.Close(t.Context(), owner, inventory, wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(f.writes)
+	want := []string{"delete NetworkPolicy all", "delete NetworkPolicy other", "delete NetworkPolicy pods", order[0]}
+	if diff := cmp.Diff(want, f.writes); diff != "" {
+		t.Errorf("writes differ (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"HorizontalPodAutoscaler tax-filing-old", "NetworkPolicy fewer", "NetworkPolicy same"}, inventoryNames(res.Inventory)); diff != "" {
+		t.Errorf("inventory differs (-want +got):\n%s", diff)
+	}
+}
+
 // TestUnknownKind: a kind that the table does not have is an error and never
 // gets a place by default; what closes goes on.
 func TestUnknownKind(t *testing.T) {

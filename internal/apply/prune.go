@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -45,7 +46,7 @@ type staleEntry struct {
 // closing does not wait for it.
 func (r *round) closeOpenings(ctx context.Context) {
 	for _, e := range inventoryOf(r.keep) {
-		if e.Kind != "NetworkPolicy" || r.wanted[entryKey(e)] {
+		if e.Kind != "NetworkPolicy" || r.wanted[entryKey(e)] && !r.closes {
 			continue
 		}
 		var p networkingv1.NetworkPolicy
@@ -55,10 +56,50 @@ func (r *round) closeOpenings(ctx context.Context) {
 			delete(r.keep, entryKey(e))
 		case err != nil:
 			r.fail("read before removal", e.Kind, e.Namespace, e.Name, err)
-		case child.Opens(&p):
+		case child.Opens(&p) && r.beyond(&p):
 			r.removeLive(ctx, e, &p)
 		}
 	}
+}
+
+// beyond reports whether a policy opens what no desired one of its name does: of other
+// pods, or to or from other peers.
+func (r *round) beyond(live *networkingv1.NetworkPolicy) bool {
+	i := slices.IndexFunc(r.planned, func(p planned) bool { return key(p.object) == "NetworkPolicy/"+live.Namespace+"/"+live.Name })
+	if i < 0 {
+		return true
+	}
+	want, ok := r.planned[i].object.(*networkingv1.NetworkPolicy)
+	return !ok || !equality.Semantic.DeepEqual(want.Spec.PodSelector, live.Spec.PodSelector) || !within(peersOf(live), peersOf(want))
+}
+
+// peersOf are the peers of a policy's rules, by direction. A rule without peers is
+// for all of them.
+func peersOf(p *networkingv1.NetworkPolicy) (out [2][]networkingv1.NetworkPolicyPeer) {
+	add := func(i int, peers []networkingv1.NetworkPolicyPeer) {
+		if len(peers) == 0 {
+			peers = []networkingv1.NetworkPolicyPeer{{}}
+		}
+		out[i] = append(out[i], peers...)
+	}
+	for _, rule := range p.Spec.Ingress {
+		add(0, rule.From)
+	}
+	for _, rule := range p.Spec.Egress {
+		add(1, rule.To)
+	}
+	return out
+}
+
+func within(some, all [2][]networkingv1.NetworkPolicyPeer) bool {
+	for i := range some {
+		for _, peer := range some[i] {
+			if !slices.ContainsFunc(all[i], func(p networkingv1.NetworkPolicyPeer) bool { return equality.Semantic.DeepEqual(p, peer) }) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // prune removes what is no longer desired. After a failure, or while something

@@ -27,6 +27,9 @@ type round struct {
 	planned []planned
 	// withdraw is set when nothing new may be made any more that opens or runs.
 	withdraw bool
+	// closes is set when nothing is written, so that what is desired and opens too much
+	// is closed.
+	closes bool
 	// homeless is set when the owner's namespace is not there, or is not its own.
 	homeless bool
 	// failed is set when something failed in this round.

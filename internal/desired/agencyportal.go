@@ -66,7 +66,8 @@ type PortalInput struct {
 	Autoscaler *autoscalingv2.HorizontalPodAutoscaler
 	Budget     *policyv1.PodDisruptionBudget
 	// LinkPolicies are the network policies of links that open the portal's pods,
-	// sorted. They are read while something of the portal is being replaced.
+	// sorted. They are read while something of the portal is being replaced, or nothing
+	// runs.
 	LinkPolicies []string
 	// ForeignPods carry the portal's label and are not of its Deployment, sorted.
 	ForeignPods []string
@@ -145,12 +146,14 @@ func AgencyPortal(in PortalInput) PortalOutput {
 	switch {
 	case out.Running != nil:
 		out.Replacing, out.Recording = replace(in, out.Running)
+		// A suspension waits for nothing, and starts nothing.
+		out.Recording = out.Recording && !suspended(in)
 		if last, r := lastCompliant(s, in); out.Recording && last != nil && ownDeployment(in) {
 			out.Running, rendered = last, r
 		} else if out.Recording {
 			// What runs is not known to the status, and stays until the record is; what does
-			// not run is not started for the wait. A suspension waits for nothing.
-			out.Running, out.Hold = nil, !suspended(in)
+			// not run is not started for the wait.
+			out.Running, out.Hold = nil, true
 			out.Blockers = []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonRecording, Message: RecordingMessage(in, out.Replacing)}}
 		}
 	default:

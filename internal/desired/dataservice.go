@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -75,6 +76,13 @@ func ValidClaim(svc *v1alpha1.DataService, p PortalWithAgency) bool {
 	return svc.DeletionTimestamp == nil && endBlocker("", "", p, standards{}, "") == nil
 }
 
+// OfAgency reports whether a service is in an agency's namespace, which shows also
+// where the agency can't be read.
+func OfAgency(svc *v1alpha1.DataService, agency string) bool {
+	name, ok := names.AgencyOf(svc.Namespace)
+	return ok && name == agency
+}
+
 // HeldClaim returns what a service holds of the dataset that it names; nil when
 // it has never owned it.
 func HeldClaim(svc *v1alpha1.DataService) *v1alpha1.DatasetClaim {
@@ -90,7 +98,7 @@ func datasetBlocker(in ServiceInput) *Blocker {
 	case len(in.DisputedBy) > 0:
 		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonDatasetDisputed,
 			Message: fmt.Sprintf("spec.dataset: %q is assigned to different agencies by the SecurityPolicies %s (dataSharing.datasetOwners), so nobody owns it; the authority must correct one of them.", dataset, strings.Join(in.DisputedBy, ", "))}
-	case in.AssignedTo != "" && (in.Provider.Agency == nil || in.Provider.Agency.Name != in.AssignedTo):
+	case in.AssignedTo != "" && !OfAgency(in.Service, in.AssignedTo):
 		return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonDatasetAssigned,
 			Message: fmt.Sprintf("spec.dataset: the authority assigned %q to agency %q; name another dataset, or ask the authority.", dataset, in.AssignedTo)}
 	case in.DatasetHolder != "":

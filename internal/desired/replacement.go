@@ -28,8 +28,6 @@ func replace(in PortalInput, spec *v1alpha1.AgencyPortalSpec) (_ *v1alpha1.Porta
 	case last != nil:
 		// What is not there, or is somebody else's, proves nothing: pods of it may end.
 		runs = last.Image
-	default:
-		return was, false
 	}
 	switch {
 	case was != nil && own && runs == spec.Image && settled(in.Deployment) && isLast(in.Portal, spec):
@@ -37,6 +35,13 @@ func replace(in PortalInput, spec *v1alpha1.AgencyPortalSpec) (_ *v1alpha1.Porta
 	case was != nil:
 		open := len(in.LinkPolicies) > 0 && policy.Repository(runs) != policy.Repository(spec.Image)
 		return &v1alpha1.PortalReplacement{From: was.From, To: policy.Repository(spec.Image)}, open
+	case !own && last == nil:
+		// It starts for the first time, or nobody knows what ran.
+		if len(in.LinkPolicies) == 0 {
+			return nil, false
+		}
+		program := policy.Repository(spec.Image)
+		return &v1alpha1.PortalReplacement{From: program, To: program}, true
 	case policy.Repository(runs) == policy.Repository(spec.Image) && sameFacts(in.Settings, in.Portal.Status.LastCompliant, spec):
 		return nil, false
 	default:

@@ -97,8 +97,12 @@ func Impact(ctx context.Context, r client.Reader, s settings.Settings, now time.
 		if err != nil {
 			return in, err
 		}
-		one.Unread = nil
 		in.Links = append(in.Links, one)
+		if one.Unread != nil {
+			// Whether the direct route is allowed is not known, so what stops it either way counts.
+			one.Unread = nil
+			in.Links = append(in.Links, one)
+		}
 	}
 	return in, nil
 }

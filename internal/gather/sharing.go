@@ -37,7 +37,7 @@ func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc 
 		return in, err
 	}
 	in.AssignedTo, in.DisputedBy = policy.AssignedOwner(policy.InForce(all), string(svc.Spec.Dataset))
-	elsewhere := in.AssignedTo != "" && (in.Provider.Agency == nil || in.AssignedTo != in.Provider.Agency.Name)
+	elsewhere := in.AssignedTo != "" && !desired.OfAgency(svc, in.AssignedTo)
 	if unread != nil && len(in.DisputedBy) == 0 && !elsewhere {
 		return in, unread
 	}

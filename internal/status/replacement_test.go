@@ -138,8 +138,18 @@ func TestReplacementWithoutDeployment(t *testing.T) {
 	}
 	in.Portal.Status.Replacing, in.Agency.Spec.Suspended = nil, true
 	in.Portal.Status.LastCompliant.Image = "registry.gov.example/mof/tax:1"
-	if out := desired.AgencyPortal(in); out.Hold || starts(out) {
-		t.Errorf("suspended: hold %t, it starts %t", out.Hold, starts(out))
+	if out := desired.AgencyPortal(in); out.Hold || out.Recording || out.Replacing == nil {
+		t.Errorf("suspended: hold %t, recording %t, %+v", out.Hold, out.Recording, out.Replacing)
+	}
+	// Nobody knows what ran, and a link is open.
+	in.Agency.Spec.Suspended, in.Portal.Status.LastCompliant = false, nil
+	in.LinkPolicies = []string{"link-x-egress"}
+	for range 2 {
+		out := desired.AgencyPortal(in)
+		AgencyPortal(in, out, apply.Result{}, nil)
+		if starts(out) || in.Portal.Status.Replacing == nil {
+			t.Errorf("beside a link it starts %t, %+v", starts(out), in.Portal.Status.Replacing)
+		}
 	}
 }
 

@@ -52,6 +52,18 @@ func DataService(in desired.ServiceInput, out desired.ServiceOutput) {
 	finish(&s.Status.StatusBase, set, how)
 }
 
+// DataServiceLookupFailed is LookupFailed of a service. One that names another dataset
+// than the one that it holds does not own that.
+func DataServiceLookupFailed(s *v1alpha1.DataService) {
+	set := conditions.New(s.Status.Conditions, s.Generation)
+	if desired.HeldClaim(s) == nil {
+		set.Unknown(v1alpha1.ConditionDatasetOwned, v1alpha1.ReasonLookupFailed, fmt.Sprintf("Whether the service owns dataset %q is not known.", s.Spec.Dataset))
+	}
+	set.Keep()
+	set.Unknown(v1alpha1.ConditionReady, v1alpha1.ReasonLookupFailed, lookupFailed)
+	finish(&s.Status.StatusBase, set, moving)
+}
+
 // claimOf is the service's place in the row of claimants: from the first time it
 // owns the dataset, until it names another or the authority assigns it elsewhere.
 func claimOf(in desired.ServiceInput, out desired.ServiceOutput) *v1alpha1.DatasetClaim {

@@ -162,6 +162,19 @@ func TestDataService(t *testing.T) {
 			assertStatus(t, s, tt.want)
 		})
 	}
+	t.Run("another dataset than it holds, and something can't be read", func(t *testing.T) {
+		s := &v1alpha1.DataService{ObjectMeta: metav1.ObjectMeta{Generation: generation}, Spec: v1alpha1.DataServiceSpec{Dataset: "old"}}
+		DataService(desired.ServiceInput{Service: s}, desired.ServiceOutput{})
+		DataServiceLookupFailed(s)
+		if !meta.IsStatusConditionTrue(s.Status.Conditions, v1alpha1.ConditionDatasetOwned) {
+			t.Errorf("the dataset that it holds: %+v", s.Status.Conditions)
+		}
+		s.Spec.Dataset = "new"
+		DataServiceLookupFailed(s)
+		if meta.IsStatusConditionTrue(s.Status.Conditions, v1alpha1.ConditionDatasetOwned) {
+			t.Errorf("another one: %+v", s.Status.Conditions)
+		}
+	})
 	t.Run("no more consumers than the schema takes", func(t *testing.T) {
 		s := &v1alpha1.DataService{}
 		in := desired.ServiceInput{Service: s}
