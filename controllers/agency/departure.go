@@ -91,7 +91,9 @@ func (r *Reconciler) countOf(ctx context.Context, c content, a *v1alpha1.Agency)
 }
 
 // definition returns why a kind's list does not tell what an agency has: objects
-// vanish with their CustomResourceDefinition, whoever wanted to keep them.
+// vanish with their CustomResourceDefinition, whoever wanted to keep them. The API
+// server stores whole seconds, so a definition of the very second of the deletion
+// may be the later one of two, and counts as newer.
 func (r *Reconciler) definition(ctx context.Context, plural string, a *v1alpha1.Agency) string {
 	name := plural + "." + v1alpha1.GroupVersion.Group
 	crd := &metav1.PartialObjectMetadata{}
@@ -102,7 +104,7 @@ func (r *Reconciler) definition(ctx context.Context, plural string, a *v1alpha1.
 		return fmt.Sprintf("CustomResourceDefinition %s can't be read (%s)", name, reasonOf(err))
 	case crd.DeletionTimestamp != nil:
 		return fmt.Sprintf("CustomResourceDefinition %s is being deleted, and its objects with it", name)
-	case a.DeletionTimestamp != nil && crd.CreationTimestamp.After(a.DeletionTimestamp.Time):
+	case a.DeletionTimestamp != nil && !crd.CreationTimestamp.Time.Before(a.DeletionTimestamp.Time):
 		return fmt.Sprintf("CustomResourceDefinition %s is newer than the deletion, so what there was may have gone with an earlier one", name)
 	default:
 		return ""

@@ -1,0 +1,71 @@
+package agency
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+// served answers with one definition, made at a time and perhaps being deleted.
+type served struct {
+	client.Reader
+	made  time.Time
+	going bool
+	err   error
+}
+
+func (s served) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	if s.err != nil {
+		return s.err
+	}
+	into.SetName(key.Name)
+	into.SetCreationTimestamp(metav1.NewTime(s.made))
+	if s.going {
+		now := metav1.NewTime(s.made.Add(time.Hour))
+		into.SetDeletionTimestamp(&now)
+	}
+	return nil
+}
+
+// TestDefinition: an empty list counts only while its definition is there, stays,
+// and was there before the agency was asked to go. Fails without each of the cases
+// of definition, and, for the same second, when only what is later counts as newer.
+func TestDefinition(t *testing.T) {
+	deleted := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+	crds := schema.GroupResource{Group: "apiextensions.k8s.io", Resource: "customresourcedefinitions"}
+	for name, tt := range map[string]struct {
+		served served
+		// lives is true for an agency that nobody has asked to go.
+		lives bool
+		want  string
+	}{
+		"before the deletion":     {served: served{made: deleted.Add(-time.Second)}},
+		"of the same second":      {served: served{made: deleted}, want: "newer than the deletion"},
+		"after the deletion":      {served: served{made: deleted.Add(time.Hour)}, want: "newer than the deletion"},
+		"of an agency that lives": {served: served{made: deleted.Add(time.Hour)}, lives: true},
+		"goes":                    {served: served{made: deleted.Add(-time.Hour), going: true}, want: "is being deleted, and its objects with it"},
+		"gone":                    {served: served{err: apierrors.NewNotFound(crds, "")}, want: "can't be read (NotFound)"},
+		"not to be read":          {served: served{err: apierrors.NewForbidden(crds, "", nil)}, want: "can't be read (Forbidden)"},
+		"no answer":               {served: served{err: errors.New("connection refused")}, want: "can't be read (no answer)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := &v1alpha1.Agency{}
+			if !tt.lives {
+				a.DeletionTimestamp = &metav1.Time{Time: deleted}
+			}
+			got := (&Reconciler{Live: tt.served}).definition(t.Context(), "agencyportals", a)
+			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) || got != "" && !strings.Contains(got, "agencyportals.platform.gov.vn") {
+				t.Errorf("the definition is not relied on because %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
