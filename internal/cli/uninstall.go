@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -213,7 +214,7 @@ func (r *Removal) ended(ctx context.Context, c client.Reader, wait time.Duration
 
 func newUninstallCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var namespace string
-	var yes, dryRun bool
+	var yes, dryRun, keepData bool
 	var wait time.Duration
 	command := &cobra.Command{
 		Use:   "uninstall",
@@ -227,6 +228,9 @@ likes. docs/lifecycle.md says how to remove those, and the data.`,
 		Example: "  kubectl gov export -f platform.yaml\n  kubectl gov uninstall --dry-run\n  kubectl gov uninstall",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !keepData {
+				return errors.New("--keep-data=false: uninstall removes no data. Remove the agencies first, while the operator runs; docs/lifecycle.md, \"Uninstall\", has the steps")
+			}
 			c, err := newClient(flags)
 			if err != nil {
 				return err
@@ -256,6 +260,7 @@ likes. docs/lifecycle.md says how to remove those, and the data.`,
 	command.Flags().StringVar(&namespace, "operator-namespace", operatorNamespace, "namespace of the operator")
 	command.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	command.Flags().BoolVar(&dryRun, "dry-run", false, "show what goes and what stays, and remove nothing")
+	command.Flags().BoolVar(&keepData, "keep-data", true, "keep the API, all objects, namespaces and guards; nothing else can be asked for")
 	command.Flags().DurationVar(&wait, "wait", 2*time.Minute, "how long to wait for the operator to end")
 	flags.AddFlags(command.Flags())
 	return command
