@@ -48,6 +48,8 @@ type Operator struct {
 	leads      atomic.Int64 // since when, in Unix nanoseconds; 0 before that
 	// namespace of the ServiceAccount that the operator runs as; empty for none.
 	namespace string
+	// leaseNamespace is where the lease is, if that is said; empty for the operator's own.
+	leaseNamespace string
 	// definitions knows how the served kinds differ from those of this build.
 	definitions *definitions
 }
@@ -58,6 +60,7 @@ func (o *Operator) gated(cfg *rest.Config, opts *ctrl.Options) *rest.Config {
 	if opts.RenewDeadline != nil {
 		deadline = *opts.RenewDeadline
 	}
+	o.leaseNamespace = opts.LeaderElectionNamespace
 	o.gate = &lease.Gate{Name: opts.LeaderElectionID, Deadline: deadline, Free: !opts.LeaderElection}
 	cfg = rest.CopyConfig(cfg)
 	cfg.WrapTransport = transport.Wrappers(o.gate.Wrap, cfg.WrapTransport)

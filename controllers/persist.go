@@ -84,7 +84,8 @@ func fleeting(err error) bool {
 // settles reports whether a failure may be that of an API server that does not
 // know yet what was stored a moment ago.
 func settles(err error) bool {
-	return (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || meta.IsNoMatchError(err)) && !byAdmission(err)
+	var lacking *lackingError
+	return errors.As(err, &lacking) || (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || meta.IsNoMatchError(err)) && !byAdmission(err)
 }
 
 // mapper returns a mapper that knows the kinds of the children: the caches ask

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -25,9 +24,10 @@ const triedAgency = "start-check"
 // serviceAccountUser begins the user name of every ServiceAccount.
 const serviceAccountUser = "system:serviceaccount:"
 
-// checkStart ends a start that could do harm or nothing at all: the definitions
-// of the platform must have every field that the operator writes, and the
-// admission policies must know the operator by the name that it has.
+// checkStart ends a start that could do harm or nothing at all: the operator must
+// have every right that it is installed with, the definitions of the platform every
+// field that it writes, and the admission policies must know it by the name that it
+// has.
 func (o *Operator) checkStart(ctx context.Context) error {
 	var err error
 	if o.definitions, err = newDefinitions(o); err != nil {
@@ -38,15 +38,24 @@ func (o *Operator) checkStart(ctx context.Context) error {
 		return fmt.Errorf("create client for the checks of the start: %w", err)
 	}
 	begin := time.Now()
+	user, err := o.whoAmI(ctx, c)
+	if err != nil {
+		return err
+	}
+	if account, ok := strings.CutPrefix(user, serviceAccountUser); ok {
+		o.namespace, _, _ = strings.Cut(account, ":")
+	}
+	if err := o.checkRights(ctx, c, user); err != nil {
+		return err
+	}
 	if err := o.definitions.check(ctx, o.persist); err != nil {
 		if apierrors.IsForbidden(err) {
 			return missingRight(err, "get, list and watch on the platform's customresourcedefinitions.apiextensions.k8s.io")
 		}
 		return fmt.Errorf("the operator does not start: %w", err)
 	}
-	if err := o.persist(ctx, "find out whether admission knows it", func(ctx context.Context) (err error) {
-		o.namespace, err = checkIdentity(ctx, c)
-		return err
+	if err := o.persist(ctx, "find out whether admission knows it", func(ctx context.Context) error {
+		return checkIdentity(ctx, c, user)
 	}); err != nil {
 		return err
 	}
@@ -57,7 +66,7 @@ func (o *Operator) checkStart(ctx context.Context) error {
 	if err := o.discover(ctx, o.GetRESTMapper(), kinds); err != nil {
 		return err
 	}
-	ctrl.Log.WithName("govplatform").Info("Checked the definitions and the identity", "took", time.Since(begin).String())
+	ctrl.Log.WithName("govplatform").Info("Checked the rights, the definitions and the identity", "took", time.Since(begin).String())
 	return nil
 }
 
@@ -73,33 +82,22 @@ func missingRight(err error, rights string) error {
 
 // checkIdentity tries, without storing anything, what only the operator may do
 // in the eyes of the admission policies. They name its user in their
-// expressions, which tools that rename or move objects do not see. It returns the
-// namespace of the ServiceAccount that the operator runs as; empty when it runs as
-// none.
-func checkIdentity(ctx context.Context, c client.Client) (namespace string, err error) {
-	user := "unknown to itself"
-	var review authenticationv1.SelfSubjectReview
-	// Who it is only words the answer.
-	if err := c.Create(ctx, &review); err == nil {
-		user = review.Status.UserInfo.Username
-		if account, ok := strings.CutPrefix(user, serviceAccountUser); ok {
-			namespace, _, _ = strings.Cut(account, ":")
-		}
-	}
+// expressions, which tools that rename or move objects do not see.
+func checkIdentity(ctx context.Context, c client.Client, user string) error {
 	ns := &corev1.Namespace{}
 	ns.Name = names.Namespace(triedAgency)
 	ns.Labels = map[string]string{names.LabelAgency: triedAgency, names.LabelManagedBy: names.ManagedBy}
-	err = c.Create(ctx, ns, client.DryRunAll)
+	err := c.Create(ctx, ns, client.DryRunAll)
 	switch {
 	case err == nil, apierrors.IsAlreadyExists(err):
-		return namespace, nil
+		return nil
 	case byAdmission(err):
-		return "", fmt.Errorf("the operator does not start: admission refuses that it creates an agency's namespace. It runs as %s; config/admission names another service account or namespace when an overlay "+
+		return fmt.Errorf("the operator does not start: admission refuses that it creates an agency's namespace. It runs as %s; config/admission names another service account or namespace when an overlay "+
 			"renamed or moved the operator: build the overlay with config/components/operator-identity, as config/samples/overlay does, and apply it again: %w", user, err)
 	case apierrors.IsForbidden(err):
-		return "", missingRight(err, fmt.Sprintf("create on namespaces, as %s", user))
+		return missingRight(err, fmt.Sprintf("create on namespaces, as %s", user))
 	default:
-		return "", fmt.Errorf("try to create an agency's namespace: %w", err)
+		return fmt.Errorf("try to create an agency's namespace: %w", err)
 	}
 }
 

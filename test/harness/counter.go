@@ -46,7 +46,7 @@ func (c *Counter) Wrap(next http.RoundTripper) http.RoundTripper {
 func (t *countingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := t.next.RoundTrip(req)
 	r := Request{Method: req.Method, Path: req.URL.Path, Watch: req.URL.Query().Get("watch") == "true" || req.URL.Query().Get("watch") == "1"}
-	r.StartCheck = req.Method == http.MethodPost && (strings.HasSuffix(r.Path, "/selfsubjectreviews") || r.Path == "/api/v1/namespaces" && req.URL.Query().Get("dryRun") == "All")
+	r.StartCheck = req.Method == http.MethodPost && (strings.Contains(r.Path, "/selfsubject") || r.Path == "/api/v1/namespaces" && req.URL.Query().Get("dryRun") == "All")
 	if res != nil {
 		r.Status = res.StatusCode
 	}
@@ -82,6 +82,9 @@ func (c *Counter) Writes() []Request {
 		return !r.StartCheck && slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}, r.Method)
 	})
 }
+
+// StartChecks returns the requests by which the operator asked at its start who it is and what it may do.
+func (c *Counter) StartChecks() []Request { return c.all(func(r Request) bool { return r.StartCheck }) }
 
 // Reads returns reads other than watches and discovery.
 func (c *Counter) Reads() []Request {

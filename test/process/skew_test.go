@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -284,13 +286,55 @@ func TestUnknownIdentity(t *testing.T) {
 	}
 }
 
-// TestMissingRights starts the operator without a role, and without the right to create namespaces.
-// Fails when a refusal for want of rights is taken for one of admission.
+// TestMissingRights starts the operator without a role, without one verb of one rule, without one of the roles that it
+// may bind, and without its rights on the lease. Each start ends with the name of what is missing and of nothing else.
+// Fails without checkRights: the operator starts, and its work ends half done, or no replica ever leads.
 func TestMissingRights(t *testing.T) {
+	const lacks = "it lacks a right that it needs: "
 	none := account(t, "rightless", nil, "")
-	wantRefusal(t, harness.OperatorOptions{ServiceAccount: none}, "lacks a right", "customresourcedefinitions", "config/default")
-	reads := account(t, "reader", []rbacv1.PolicyRule{{APIGroups: []string{apiextensionsv1.GroupName}, Resources: []string{"customresourcedefinitions"}, Verbs: []string{"get"}}}, "")
-	wantRefusal(t, harness.OperatorOptions{ServiceAccount: reads}, "lacks a right", "create on namespaces", "system:serviceaccount:reader:"+reads.Name, "config/default")
+	wantRefusal(t, harness.OperatorOptions{ServiceAccount: none}, "system:serviceaccount:rightless:"+none.Name, lacks+"all that config/rbac gives it", "config/default")
+	for namespace, tt := range map[string]struct {
+		group, resource string
+		without         func(*rbacv1.PolicyRule)
+		want            string
+	}{
+		"no-update": {"apps", "deployments", func(r *rbacv1.PolicyRule) {
+			r.Verbs = slices.DeleteFunc(r.Verbs, func(v string) bool { return v == "update" })
+		}, "update on deployments.apps"},
+		"no-bind": {rbacv1.GroupName, "clusterroles", func(r *rbacv1.PolicyRule) {
+			r.ResourceNames = []string{"govplatform-agency-admin"}
+		}, "bind on clusterroles.rbac.authorization.k8s.io govplatform-agency-viewer"},
+	} {
+		role := &rbacv1.ClusterRole{}
+		if err := env.Admin.Get(t.Context(), client.ObjectKey{Name: "govplatform-manager-role"}, role); err != nil {
+			t.Fatal(err)
+		}
+		for i := range role.Rules {
+			if r := &role.Rules[i]; r.APIGroups[0] == tt.group && r.Resources[0] == tt.resource {
+				tt.without(r)
+			}
+		}
+		wantRefusal(t, harness.OperatorOptions{ServiceAccount: account(t, namespace, role.Rules, "")}, lacks+tt.want+": apply config/default")
+	}
+	elsewhere := account(t, "leaseless", nil, "govplatform-manager-role")
+	wantRefusal(t, harness.OperatorOptions{ServiceAccount: elsewhere, LeaderElection: true}, lacks, "create, get, list, patch, update, watch on leases.coordination.k8s.io in namespace "+harness.OperatorNamespace)
+}
+
+// TestStartAsksForEachRight starts the operator where the list of its rights says nothing, as where an authorizer is no
+// part of the API server. Fails when the API server does not understand a question, or answers another one.
+func TestStartAsksForEachRight(t *testing.T) {
+	f := &forbidden{match: func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/selfsubjectrulesreviews") }}
+	f.on.Store(true)
+	op := env.Operator(t, harness.OperatorOptions{Transport: func(next harness.Transport) harness.Transport { f.next = next; return f }})
+	n := 0
+	for _, r := range op.Requests.StartChecks() {
+		if strings.HasSuffix(r.Path, "/selfsubjectaccessreviews") {
+			n++
+		}
+	}
+	if n < 100 {
+		t.Errorf("%d rights were asked about, want more than 100", n)
+	}
 }
 
 // TestStartChecksAreFew counts the requests of the checks on a healthy cluster.
@@ -305,5 +349,8 @@ func TestStartChecksAreFew(t *testing.T) {
 	}
 	if n != 7 {
 		t.Errorf("the start reads %d definitions, want each of 7 once", n)
+	}
+	if checks := op.Requests.StartChecks(); len(checks) != 3 {
+		t.Errorf("the start asks who it is, what it may do and whether admission knows it in %d requests, want 3:%s", len(checks), harness.String(checks))
 	}
 }

@@ -107,7 +107,7 @@ func TestStartOutlivesFailures(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{Transport: f.wrap})
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, path := range []string{"/api", "/apis", "/apis/authentication.k8s.io/v1/selfsubjectreviews", "/api/v1/namespaces",
+	for _, path := range []string{"/api", "/apis", "/apis/authentication.k8s.io/v1/selfsubjectreviews", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", "/api/v1/namespaces",
 		"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/" + portalDefinition, "/apis/platform.gov.vn/v1alpha1/agencies"} {
 		if f.seen[path] == 0 {
 			t.Errorf("the start does not ask for %s: the test does not reach what it is for", path)
