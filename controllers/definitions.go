@@ -27,6 +27,8 @@ import (
 type definitions struct {
 	client apiextensions.CustomResourceDefinitionInterface
 	built  map[string]*apiextensionsv1.CustomResourceDefinition
+	// watched has one informer per definition; they run from Start on.
+	watched map[string]toolscache.SharedIndexInformer
 	// failed gets the first reason for which the operator can't go on.
 	failed chan error
 
@@ -43,7 +45,9 @@ func newDefinitions(mgr ctrl.Manager) (*definitions, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &definitions{client: c.CustomResourceDefinitions(), built: built, failed: make(chan error, 1), findings: map[string]skew.Finding{}}, nil
+	d := &definitions{client: c.CustomResourceDefinitions(), built: built, failed: make(chan error, 1), findings: map[string]skew.Finding{}}
+	d.watched = d.informers()
+	return d, nil
 }
 
 // check reads all served definitions and returns an error about those that are
@@ -102,7 +106,7 @@ func (d *definitions) look(name string, served *apiextensionsv1.CustomResourceDe
 
 // informers returns one informer per definition: the right to watch is bounded
 // by names, which Kubernetes grants to a watch of a single name only.
-func (d *definitions) informers(ctx context.Context) map[string]toolscache.SharedIndexInformer {
+func (d *definitions) informers() map[string]toolscache.SharedIndexInformer {
 	out := map[string]toolscache.SharedIndexInformer{}
 	for name := range d.built {
 		only := fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
@@ -120,7 +124,6 @@ func (d *definitions) informers(ctx context.Context) map[string]toolscache.Share
 		_ = i.SetTransform(d.judged)
 		_, _ = i.AddEventHandler(toolscache.ResourceEventHandlerFuncs{DeleteFunc: func(any) { d.look(name, nil) }})
 		out[name] = i
-		go i.RunWithContext(ctx)
 	}
 	return out
 }

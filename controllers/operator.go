@@ -85,6 +85,9 @@ func (o *Operator) prepare(ctx context.Context) error {
 			return fmt.Errorf("watch %s: %w", kindOf(kind), err)
 		}
 	}
+	for name, i := range o.definitions.watched {
+		o.informers.add("CustomResourceDefinition "+name, i.HasSynced)
+	}
 	return errors.Join(o.addReadyChecks(), o.AddHealthzCheck("controllers", o.healthy))
 }
 
@@ -172,8 +175,8 @@ const startPoll = 50 * time.Millisecond
 // is not told, and the caller is expected to end the process.
 func (o *Operator) Start(ctx context.Context) error {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	for name, i := range o.definitions.informers(running) {
-		o.informers.add("CustomResourceDefinition "+name, i.HasSynced)
+	for _, i := range o.definitions.watched {
+		go i.RunWithContext(running)
 	}
 	done := make(chan error, 1)
 	go func() {
