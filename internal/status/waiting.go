@@ -50,7 +50,7 @@ func waitsForFinalizers(namespace string, held []Held) string {
 	for i, h := range held {
 		list[i] = fmt.Sprintf("%s %s by %s", h.Kind, h.Name, strings.Join(clipList(h.Finalizers, 3), ", "))
 	}
-	return fmt.Sprintf(" Finalizers that the operator did not write hold: %s. Whoever put one there takes it off, or, when what it waits for is not needed any more: kubectl -n %s edit %s %s.",
+	return fmt.Sprintf(" Finalizers that the operator did not write hold: %s. Whoever put one there takes it off, or, when what it waits for is not needed any more, who has the ClusterRole govplatform-object-remover: kubectl -n %s edit %s %s.",
 		strings.Join(clipList(list, 5), "; "), namespace, strings.ToLower(held[0].Kind), held[0].Name)
 }
 

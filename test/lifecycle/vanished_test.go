@@ -69,8 +69,8 @@ func uidsOfThePlatform(t *testing.T, env *harness.Env) map[string]string {
 // namespace with its Secrets: whoever wants to start afresh deletes with kubectl
 // what was applied, the definitions too, and applies it again. The operator runs
 // all the while, as its rights and its guards go. Fails with config/crd among the
-// resources of config/default and without config/crd/deletion_guard.yaml: nothing
-// of the platform is left.
+// resources of config/default and without config/crd/deletion_guard.yaml: all
+// definitions are deleted, and kubectl waits for agencies that nobody lets go.
 func TestDeletedAndAppliedAgain(t *testing.T) {
 	env := start(t)
 	op := env.Operator(t, harness.OperatorOptions{})

@@ -408,12 +408,13 @@ func deploymentOf(t *testing.T, agency, portal string) *appsv1.Deployment {
 
 // TestForeignFinalizersAreNamed: what an agency's administrator, or a tool, holds by
 // a finalizer holds the agency's end, and whoever waits is told what and how to go
-// on. Fails when the finalizers are not looked at.
+// on, which who has the named role can do. Fails when the finalizers are not looked
+// at, and without patch in the role.
 func TestForeignFinalizersAreNamed(t *testing.T) {
 	operate(t)
 	a := newAgency(t, "f16", func(a *v1alpha1.Agency) { a.Spec.DeletionPolicy = v1alpha1.DeletionDeletePortals })
 	holds := client.RawPatch("application/json-patch+json", []byte(`[{"op":"add","path":"/metadata/finalizers","value":["backup.example/hold"]}]`))
-	off := client.RawPatch("application/json-patch+json", []byte(`[{"op":"remove","path":"/metadata/finalizers"}]`))
+	remover := team(t, "remover-f16", removerRole)
 	portal, service := harness.Portal("f16", "held", small), harness.Service("f16", "kept", "held")
 	env.Create(t, portal, service)
 	env.WaitReady(t, service)
@@ -422,7 +423,8 @@ func TestForeignFinalizersAreNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := env.Admin.Delete(t.Context(), a.DeepCopy()); err != nil {
+	counted(t, a, v1alpha1.AgencyContents{Portals: 1, DataServices: 1})
+	if err := remover.Delete(t.Context(), a.DeepCopy()); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
@@ -430,14 +432,12 @@ func TestForeignFinalizersAreNamed(t *testing.T) {
 		says string
 	}{{portal, "AgencyPortal held by backup.example/hold"}, {service, "DataService kept by backup.example/hold"}} {
 		harness.Eventually(t, func() error {
-			if got := conditionOf(stored(t, a), v1alpha1.ConditionReady).Message; !strings.Contains(got, tt.says) || !strings.Contains(got, "kubectl -n agency-f16 edit ") {
+			if got := conditionOf(stored(t, a), v1alpha1.ConditionReady).Message; !strings.Contains(got, tt.says) || !strings.Contains(got, removerRole+": kubectl -n agency-f16 edit ") {
 				return fmt.Errorf("the condition does not say %q: %s", tt.says, got)
 			}
 			return nil
 		})
-		if err := env.Admin.Patch(t.Context(), tt.o, off); err != nil {
-			t.Fatal(err)
-		}
+		harness.Eventually(t, func() error { return takeOff(t, remover, tt.o, "backup.example/hold") })
 	}
 	env.WaitGone(t, a)
 }
