@@ -10,7 +10,7 @@
 //     does: a link with validUntil "2099-01-01t00:00:00z"
 //     holds: refused; what is stored can be read
 //     suite: test/threats           # folder of the package
-//     test: TestThreat33_ParsedFields   # or Test/subtest
+//     test: TestThreat33_ParsedFields   # or Test/subtest, or a Fuzz function, which runs on its seeds
 package cases
 
 import (
@@ -40,7 +40,8 @@ type Case struct {
 	Holds string `json:"holds"`
 	// Suite is the folder of the test's package, from the root of the repository.
 	Suite string `json:"suite"`
-	// Test is the name of the test, with its subtest where only that one shows it.
+	// Test is the name of the test, with its subtest where only that one shows it. A Fuzz function runs on its seeds, as in
+	// every "go test"; "make fuzz" goes on from them.
 	Test string `json:"test"`
 }
 
@@ -120,8 +121,13 @@ func (c Case) check() error {
 		return fmt.Errorf("who is %q; it must be one of %s", c.Who, strings.Join(people, ", "))
 	case c.Does == "" || c.Holds == "":
 		return fmt.Errorf("does and holds must be stated")
-	case c.Suite == "" || !strings.HasPrefix(c.Test, "Test"):
-		return fmt.Errorf("suite and test must be stated")
+	case c.Suite == "" || !Runs(c.Test):
+		return fmt.Errorf("suite and test must be stated; a test begins with Test or Fuzz")
 	}
 	return nil
+}
+
+// Runs reports whether "go test" runs functions of this name.
+func Runs(name string) bool {
+	return strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Fuzz")
 }

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,7 +51,7 @@ func TestEveryAttackHasARow(t *testing.T) {
 	}
 }
 
-// testsOf returns the names of the test functions of a folder.
+// testsOf returns the names of the test and fuzz functions of a folder.
 func testsOf(t *testing.T, folder string) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
@@ -67,12 +68,48 @@ func testsOf(t *testing.T, folder string) map[string]bool {
 			t.Fatal(err)
 		}
 		for _, d := range file.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Test") {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && Runs(f.Name.Name) {
 				out[f.Name.Name] = true
 			}
 		}
 	}
 	return out
+}
+
+// TestEveryFuzzTargetHasARow fails for a fuzz function that the table of faults does not show.
+func TestEveryFuzzTargetHasARow(t *testing.T) {
+	rows, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{}
+	for _, c := range rows {
+		if c.Table() == Faults {
+			shown[c.Suite+" "+c.Test] = true
+		}
+	}
+	root := filepath.Join("..", "..")
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if d.Name() == "bin" || path != root && strings.HasPrefix(d.Name(), ".") {
+			return filepath.SkipDir
+		}
+		suite, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		for name := range testsOf(t, path) {
+			if strings.HasPrefix(name, "Fuzz") && !shown[filepath.ToSlash(suite)+" "+name] {
+				t.Errorf("%s of %s has no row", name, suite)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestEveryCaseHasARow fails for a case without a row: those that broke what was
