@@ -43,6 +43,13 @@ func (d *deaths) diedAt(w *world) string {
 	return d.worlds[w].at
 }
 
+// writesOf counts what a world's operator wrote while it lived.
+func (d *deaths) writesOf(w *world) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.worlds[w].writes
+}
+
 func (d *deaths) RoundTrip(req *http.Request) (*http.Response, error) {
 	if harness.IsWatch(req) || strings.Contains(req.URL.Path, "/leases") {
 		return d.next.RoundTrip(req)

@@ -30,15 +30,16 @@ const (
 // outage is long enough for an unbounded back-off to wait for minutes.
 const outage = 45 * time.Second
 
-// within waits for at most d.
-func within(t *testing.T, d time.Duration, what string, check func() error) {
+// within waits for at most d, and returns how long it took.
+func within(t *testing.T, d time.Duration, what string, check func() error) time.Duration {
 	t.Helper()
 	begin := time.Now()
 	for {
 		err := check()
 		if err == nil {
-			t.Logf("%s after %s", what, time.Since(begin).Round(100*time.Millisecond))
-			return
+			took := time.Since(begin).Round(10 * time.Millisecond)
+			t.Logf("%s after %s", what, took)
+			return took
 		}
 		if time.Since(begin) > d {
 			t.Fatalf("%s: not within %s: %v", what, d, err)
@@ -48,13 +49,14 @@ func within(t *testing.T, d time.Duration, what string, check func() error) {
 }
 
 // TestFullQuota makes portals while a quota admits no Deployment: the condition names the quota, others are unaffected,
-// and it heals by itself when there is room.
+// and it heals by itself when there is room. The other agency's portal, made meanwhile, is the run without a fault.
 func TestFullQuota(t *testing.T) {
 	env := start(t)
-	env.Operator(t, harness.OperatorOptions{})
+	op := env.Operator(t, harness.OperatorOptions{})
 	w, other := newWorld(env, 0), newWorld(env, 1)
+	recorded := record(t, env, w, other)
 	w.makeAgency(t)
-	makeBase(t, other)
+	other.makeAgency(t)
 	quota := &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Namespace: names.Namespace(w.a), Name: "full"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/deployments.apps": resource.MustParse("0")}},
@@ -68,18 +70,29 @@ func TestFullQuota(t *testing.T) {
 	})
 	w.makePortal(t)
 	within(t, room*said, "the quota is named", func() error { return w.portalSays("quota") })
+	other.makePortal(t)
 	other.portalReady(t)
 	time.Sleep(outage)
 	w.remove(t, quota)
 	within(t, room*healed, "healed", func() error { return w.portalIs(metav1.ConditionTrue) })
+	w.settled(t)
+	op.WaitQuiet(t, *quiet)
+	recorded.endsAlike(t, "after a full quota", other, w)
+	recorded.guarded(t)
+	recorded.opensOnly(t)
 }
 
-// TestRightsTakenAway takes the right to write Deployments from the operator for a while.
+// TestRightsTakenAway takes the right to write Deployments from the operator for a while, but in the namespace of another
+// agency: the condition names the right, and meanwhile the other agency gets a portal and a change of it, and a new agency
+// becomes Ready. The other agency's portal is the run without a fault.
 func TestRightsTakenAway(t *testing.T) {
 	env := start(t)
-	env.Operator(t, harness.OperatorOptions{})
-	w := newWorld(env, 0)
+	op := env.Operator(t, harness.OperatorOptions{})
+	w, other, third := newWorld(env, 0), newWorld(env, 1), newWorld(env, 2)
+	recorded := record(t, env, w, other, third)
 	w.makeAgency(t)
+	other.makeAgency(t)
+	other.grantDeployments(t)
 	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "govplatform-manager-role"}}
 	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(role), role); err != nil {
 		t.Fatal(err)
@@ -95,12 +108,38 @@ func TestRightsTakenAway(t *testing.T) {
 	}
 	w.makePortal(t)
 	within(t, room*said, "the missing right is named", func() error { return w.portalSays("forbidden") })
+	other.makePortal(t)
+	other.portalReady(t)
+	for _, image := range []string{otherImage, harness.Image} {
+		other.patch(t, other.portal, `{"spec":{"image":"`+image+`"}}`)
+		other.portalReady(t)
+	}
+	third.makeAgency(t)
 	time.Sleep(outage)
+	if err := w.portalSays("forbidden"); err != nil {
+		t.Errorf("the right is not missing any more: %v", err)
+	}
 	role.Rules = saved.Rules
 	if err := env.Admin.Update(t.Context(), role); err != nil {
 		t.Fatal(err)
 	}
 	within(t, room*healed, "healed", func() error { return w.portalIs(metav1.ConditionTrue) })
+	w.settled(t)
+	op.WaitQuiet(t, *quiet)
+	recorded.endsAlike(t, "after a right was missing", other, w)
+	recorded.guarded(t)
+	recorded.opensOnly(t)
+}
+
+// grantDeployments gives the operator the right to write Deployments in the agency's namespace, whatever its ClusterRole says.
+func (w *world) grantDeployments(t *testing.T) {
+	t.Helper()
+	meta := metav1.ObjectMeta{Namespace: names.Namespace(w.a), Name: "operator-deployments"}
+	w.create(t, &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"*"}}}})
+	w.create(t, &rbacv1.RoleBinding{
+		ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: harness.OperatorNamespace, Name: harness.OperatorServiceAccount}},
+	})
 }
 
 // TestNamespaceEnds has an administrator delete the namespace of a living agency: it ends, its workloads first, and is

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,8 +33,12 @@ import (
 // operatorVariable makes the test's program an operator with a leader's lease.
 const operatorVariable = "FAULT_OPERATOR_KUBECONFIG"
 
-// written is what an operator process prints for each write that the server accepted, with the server's time.
-const written = "written "
+const (
+	// written is what an operator process prints for each write that the server accepted, with the server's time.
+	written = "written "
+	// panicked is what it prints with the number of rounds that panicked, when it ends.
+	panicked = "panicked "
+)
 
 // runOperator runs the operator as cmd/manager does, in a process that can be frozen.
 func runOperator(kubeconfig string) int {
@@ -62,7 +68,10 @@ func runOperator(kubeconfig string) int {
 		fmt.Println(err)
 		return 3
 	}
-	if err := mgr.Start(ctx); err != nil {
+	err = mgr.Start(ctx)
+	n, gathered := countPanics()
+	fmt.Println(panicked+strconv.Itoa(int(n)), gathered)
+	if err != nil {
 		fmt.Println("ended:", err)
 		return 1
 	}
@@ -119,21 +128,54 @@ func startProcess(t *testing.T, env *harness.Env) *process {
 // frozen it reads, and prints, only when it goes on.
 func (p *process) writesSince(t *testing.T, moment time.Time) []string {
 	t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	var out []string
-	for _, line := range p.said {
-		if w, ok := strings.CutPrefix(line, written); ok {
-			at, err := http.ParseTime(w[:min(len(w), len(http.TimeFormat))])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if at.After(moment) {
-				out = append(out, w)
-			}
+	for _, line := range p.lines(written) {
+		w := strings.TrimPrefix(line, written)
+		at, err := http.ParseTime(w[:min(len(w), len(http.TimeFormat))])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at.After(moment) {
+			out = append(out, w)
 		}
 	}
 	return out
+}
+
+// quiet waits until the process has done no write for as long as -quiet (O3).
+func (p *process) quiet(t *testing.T) {
+	t.Helper()
+	deadline := time.Now().Add(harness.Timeout + *quiet)
+	for last, since := len(p.lines(written)), time.Now(); time.Since(since) < *quiet; time.Sleep(50 * time.Millisecond) {
+		if n := len(p.lines(written)); n != last {
+			last, since = n, time.Now()
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the new leader keeps writing")
+		}
+	}
+}
+
+// sane ends the process, if it has not ended, and fails unless it says that no round of it panicked (O4). What else went on
+// in it ends with it.
+func (p *process) sane(t *testing.T, which string) {
+	t.Helper()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(harness.Timeout):
+		t.Fatalf("the %s does not end", which)
+	}
+	if got := p.lines(panicked); !slices.Equal(got, []string{panicked + "0 <nil>"}) {
+		t.Errorf("the %s ends with %q, want no panic", which, got)
+	}
+}
+
+// lines returns what the process printed that begins so.
+func (p *process) lines(prefix string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(p.said), func(line string) bool { return !strings.HasPrefix(line, prefix) })
 }
 
 func leader(t *testing.T, env *harness.Env) string {
@@ -146,7 +188,8 @@ func leader(t *testing.T, env *harness.Env) string {
 }
 
 // TestFrozenLeader freezes the leader in the middle of its work until another one has taken over and finished, and lets it
-// go on: it ends, and not one of its late writes is accepted.
+// go on: it ends, and not one of its late writes is accepted. The same work, done by the new leader alone afterwards, is the
+// run without a fault (O1, O2).
 func TestFrozenLeader(t *testing.T) {
 	env := start(t)
 	first := startProcess(t, env)
@@ -157,19 +200,11 @@ func TestFrozenLeader(t *testing.T) {
 		return nil
 	})
 	holder := leader(t, env)
-	startProcess(t, env)
-	w := newWorld(env, 0)
-	w.makeAgency(t)
-	var portals []*v1alpha1.AgencyPortal
-	for i := range 8 {
-		p := harness.Portal(w.a, fmt.Sprintf("p%d", i), small)
-		w.create(t, p)
-		portals = append(portals, p)
-	}
-	env.WaitReady(t, portals[0])
-	for _, p := range portals {
-		w.patch(t, p, `{"spec":{"image":"`+otherImage+`"}}`)
-	}
+	second := startProcess(t, env)
+	w, calm := newWorld(env, 0), newWorld(env, 1)
+	portals := w.manyPortals(t)
+	recorded := record(t, env, w)
+	setAll(t, w, portals, `{"spec":{"image":"`+otherImage+`"}}`)
 	freeze(t, first)
 	harness.Eventually(t, func() error {
 		if h := leader(t, env); h == holder || h == "" {
@@ -177,13 +212,8 @@ func TestFrozenLeader(t *testing.T) {
 		}
 		return nil
 	})
-	for _, p := range portals {
-		w.patch(t, p, `{"spec":{"image":"`+harness.Image+`","port":9090}}`)
-	}
-	for _, p := range portals {
-		w.portal = p
-		w.portalReady(t)
-	}
+	setAll(t, w, portals, `{"spec":{"image":"`+harness.Image+`","port":9090}}`)
+	allReady(t, w, portals)
 	resumed := time.Now().Add(-2 * time.Second) // the server tells whole seconds
 	if err := first.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
@@ -196,8 +226,48 @@ func TestFrozenLeader(t *testing.T) {
 	if late := first.writesSince(t, resumed); len(late) > 0 {
 		t.Errorf("the former leader wrote beside the new one:\n%s", strings.Join(late, "\n"))
 	}
+	allReady(t, w, portals)
+	second.quiet(t)
+	recorded.guarded(t)
+	recorded.opensOnly(t)
+
+	portals = calm.manyPortals(t)
+	undisturbed := record(t, env, calm)
+	setAll(t, calm, portals, `{"spec":{"image":"`+otherImage+`"}}`)
+	allReady(t, calm, portals)
+	setAll(t, calm, portals, `{"spec":{"image":"`+harness.Image+`","port":9090}}`)
+	allReady(t, calm, portals)
+	second.quiet(t)
+	wantEnd(t, "after a frozen leader", calm.end(t, undisturbed.Revisions(t)), w.end(t, recorded.Revisions(t)))
+	first.sane(t, "former leader")
+	second.sane(t, "new leader")
+}
+
+// manyPortals makes an agency with some portals that run.
+func (w *world) manyPortals(t *testing.T) []*v1alpha1.AgencyPortal {
+	t.Helper()
+	w.makeAgency(t)
+	var out []*v1alpha1.AgencyPortal
+	for i := range 8 {
+		p := harness.Portal(w.a, fmt.Sprintf("p%d", i), small)
+		w.create(t, p)
+		out = append(out, p)
+	}
+	allReady(t, w, out)
+	return out
+}
+
+func setAll(t *testing.T, w *world, portals []*v1alpha1.AgencyPortal, patch string) {
+	t.Helper()
 	for _, p := range portals {
-		env.WaitReady(t, p)
+		w.patch(t, p, patch)
+	}
+}
+
+func allReady(t *testing.T, w *world, portals []*v1alpha1.AgencyPortal) {
+	t.Helper()
+	for _, w.portal = range portals {
+		w.portalReady(t)
 	}
 }
 

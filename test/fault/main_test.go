@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -59,11 +60,18 @@ func start(t *testing.T, apiServer ...string) *harness.Env {
 // panics counts the rounds of this process that panicked; controller-runtime recovers them.
 func panics(t *testing.T) float64 {
 	t.Helper()
-	families, err := ctrlmetrics.Registry.Gather()
+	sum, err := countPanics()
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := 0.0
+	return sum
+}
+
+func countPanics() (sum float64, err error) {
+	families, err := ctrlmetrics.Registry.Gather()
+	if err != nil {
+		return 0, fmt.Errorf("gather metrics: %w", err)
+	}
 	for _, f := range families {
 		if f.GetName() != "controller_runtime_reconcile_panics_total" {
 			continue
@@ -72,7 +80,7 @@ func panics(t *testing.T) float64 {
 			sum += m.GetCounter().GetValue()
 		}
 	}
-	return sum
+	return sum, nil
 }
 
 // nothingLeaks fails when something goes on after the operators were stopped. Connections are kept for the next client, and

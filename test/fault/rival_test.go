@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -18,7 +17,8 @@ import (
 )
 
 // TestRivalManager has another manager take a field of a Deployment and of a network policy again and again, as soon as it
-// changes: the operator answers what is taken and writes no more than that, others are not affected, and all is as it was when the rival goes.
+// changes: the operator answers what is taken and writes no more than that, others are not affected, and all is as it was
+// when the rival goes (O1 to O5).
 func TestRivalManager(t *testing.T) {
 	env := start(t)
 	op := env.Operator(t, harness.OperatorOptions{})
@@ -29,6 +29,7 @@ func TestRivalManager(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	recorded := record(t, env, w)
 	op.Requests.Reset()
 	const war = 20 * time.Second
 	taken := 0
@@ -62,6 +63,11 @@ func TestRivalManager(t *testing.T) {
 		return nil
 	})
 	op.WaitQuiet(t, *quiet)
+	if turns := turnsOf(recorded.Revisions(t), w); len(turns) > 0 {
+		t.Errorf("children came or went, where only fields were taken: %v", turns)
+	}
+	recorded.guarded(t)
+	recorded.opensOnly(t)
 }
 
 // rival takes fields until the context ends, and counts how often it had to.
@@ -141,57 +147,4 @@ func TestUpgradeInAStorm(t *testing.T) {
 		t.Error("the new operator wrote nothing: the test does not reach what it is for")
 	}
 	recorded.guarded(t)
-}
-
-// repaired is how soon a child must be as it was, on a machine that does nothing else.
-const repaired = 5 * time.Second
-
-// TestRepairSoon deletes each child and strips it of its marks, one after the other, and measures how soon it is as it was.
-func TestRepairSoon(t *testing.T) {
-	env := start(t)
-	op := env.Operator(t, harness.OperatorOptions{})
-	w := newWorld(env, 0)
-	makeBase(t, w)
-	op.WaitQuiet(t, rest)
-	mine := func(o client.Object) bool { return ours(o) && w.has(o) }
-	want, err := env.Snapshot(t.Context(), mine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	children, err := env.Children(t.Context(), mine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range children {
-		for _, harm := range []string{"delete", "strip"} {
-			if _, ns := c.(*corev1.Namespace); ns && harm == "delete" {
-				continue
-			}
-			do(t, env, c, harm)
-			within(t, room*repaired, harm+" "+harness.ObjectKey(c), func() error {
-				got, err := env.Snapshot(t.Context(), mine)
-				if err != nil || got != want {
-					return fmt.Errorf("it is not as it was (%w)", err)
-				}
-				return nil
-			})
-		}
-	}
-	op.WaitQuiet(t, *quiet)
-}
-
-// do deletes an object, or takes its labels and owners.
-func do(t *testing.T, env *harness.Env, o client.Object, harm string) {
-	t.Helper()
-	harness.Eventually(t, func() error {
-		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
-			return err
-		}
-		if harm == "delete" {
-			return env.Admin.Delete(t.Context(), o)
-		}
-		o.SetLabels(nil)
-		o.SetOwnerReferences(nil)
-		return env.Admin.Update(t.Context(), o)
-	})
 }

@@ -25,6 +25,8 @@ type scenario struct {
 	act func(*testing.T, *world)
 	// done waits for the end under the operator that comes after it.
 	done func(*testing.T, *world)
+	// still is set when the act is nothing, so that no child may be written, whatever the fault.
+	still bool
 }
 
 const otherImage = "registry.platform.example.gov.vn/test/portal@sha256:2222222222222222222222222222222222222222222222222222222222222222"
@@ -56,6 +58,7 @@ func scenarios() []scenario {
 
 func portalScenarios() []scenario {
 	return []scenario{
+		{name: "rest", still: true, make: makeBase, act: func(*testing.T, *world) {}, done: portalReady},
 		{name: "create", make: func(t *testing.T, w *world) { w.makeAgency(t) }, act: func(t *testing.T, w *world) { w.makePortal(t) }, done: portalReady},
 		{name: "image", make: makeBase, act: patchPortal(`{"spec":{"image":"` + otherImage + `"}}`), done: portalReady},
 		{name: "port", make: makeBase, act: patchPortal(`{"spec":{"port":9090}}`), done: portalReady},

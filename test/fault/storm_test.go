@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -80,6 +82,7 @@ func play(t *testing.T, f fault) map[string]end {
 	}
 	recorded.guarded(t)
 	recorded.opensOnly(t)
+	wantStill(t, all, worlds, operator)
 	watched = operator.Requests.Watched()
 	// The run without a fault is that of many tests, and of none must its operator be left.
 	stop(t, operator)
@@ -130,6 +133,37 @@ func atRest(t *testing.T, apiServer ...string) (env *harness.Env, all []scenario
 	operator.WaitQuiet(t, rest)
 	stop(t, operator)
 	return env, all, worlds, record(t, env, worlds...)
+}
+
+// wantStill fails where an operator wrote a child of a world in which nothing was done.
+func wantStill(t *testing.T, all []scenario, worlds []*world, operators ...*harness.Operator) {
+	t.Helper()
+	for i, sc := range all {
+		for _, o := range operators {
+			if writes := childWrites(o, worlds[i]); sc.still && len(writes) > 0 {
+				t.Errorf("%s: nothing was done, and the operator wrote children:%s", sc.name, harness.String(writes))
+			}
+		}
+	}
+}
+
+// childWrites are an operator's writes of children in the namespaces of a world.
+func childWrites(o *harness.Operator, w *world) []harness.Request {
+	return slices.DeleteFunc(o.Requests.Writes(), func(r harness.Request) bool {
+		parts := strings.Split(r.Path, "/")
+		child := slices.ContainsFunc(childResources(), func(resource string) bool { return slices.Contains(parts, resource) })
+		return !child || !strings.Contains(r.Path, w.a)
+	})
+}
+
+// childResources are the kinds of children as in the paths of requests.
+func childResources() []string {
+	var out []string
+	for _, row := range child.Rows() {
+		resource, _ := meta.UnsafeGuessKindToResource(row.GVK)
+		out = append(out, resource.Resource)
+	}
+	return out
 }
 
 // phase runs a step of all scenarios beside one another.

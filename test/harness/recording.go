@@ -219,17 +219,27 @@ func (r *Recording) Revisions(t *testing.T) []Revision {
 // false.
 func (r *Recording) Replay(t *testing.T, visit func(n uint64, world Objects) bool) {
 	t.Helper()
+	r.Walk(t, func(change Revision, _ client.Object, world Objects) bool { return visit(change.Number, world) })
+}
+
+// Walk visits the world at every revision with the change that made it and the object
+// that it replaced, nil for none, until visit returns false. The first visit is of the
+// world at the beginning, with a change that has no object.
+func (r *Recording) Walk(t *testing.T, visit func(change Revision, before client.Object, world Objects) bool) {
+	t.Helper()
 	world := maps.Clone(r.first)
-	if !visit(0, world) {
+	if !visit(Revision{}, nil, world) {
 		return
 	}
 	for _, e := range r.Revisions(t) {
+		key := ObjectKey(e.Object)
+		before := world[key]
 		if e.Type == watch.Deleted {
-			delete(world, ObjectKey(e.Object))
+			delete(world, key)
 		} else {
-			world[ObjectKey(e.Object)] = e.Object
+			world[key] = e.Object
 		}
-		if !visit(e.Number, world) {
+		if !visit(e, before, world) {
 			return
 		}
 	}

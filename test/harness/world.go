@@ -58,9 +58,9 @@ func InAgency(agency string) func(client.Object) bool {
 	return func(o client.Object) bool { return o.GetLabels()[names.LabelAgency] == agency }
 }
 
-// Snapshot returns the specs of the children and the status of the platform's
-// objects as text, without what differs from run to run: UIDs, versions, times,
-// allocated addresses.
+// Snapshot returns the specs, owners and finalizers of the children and the status of
+// the platform's objects as text, without what differs from run to run: UIDs, versions,
+// times, allocated addresses.
 func (e *Env) Snapshot(ctx context.Context, take func(client.Object) bool) (string, error) {
 	children, err := e.Children(ctx, take)
 	if err != nil {
@@ -68,11 +68,11 @@ func (e *Env) Snapshot(ctx context.Context, take func(client.Object) bool) (stri
 	}
 	var docs []string
 	for _, o := range children {
-		u, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+		text, err := ChildText(o)
 		if err != nil {
 			return "", err
 		}
-		docs = append(docs, masked(u, "spec", "subjects", "roleRef", "automountServiceAccountToken"))
+		docs = append(docs, text)
 	}
 	for _, list := range []client.ObjectList{&v1alpha1.AgencyList{}, &v1alpha1.AgencyPortalList{}, &v1alpha1.SecurityPolicyList{},
 		&v1alpha1.SharedPlatformList{}, &v1alpha1.DataServiceList{}, &v1alpha1.DataSharingLinkList{}} {
@@ -100,6 +100,15 @@ func (e *Env) Snapshot(ctx context.Context, take func(client.Object) bool) (stri
 	return strings.Join(docs, "---\n"), nil
 }
 
+// ChildText returns what Snapshot has of one child.
+func ChildText(o client.Object) (string, error) {
+	u, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	if err != nil {
+		return "", err
+	}
+	return masked(u, "spec", "subjects", "roleRef", "rules", "automountServiceAccountToken"), nil
+}
+
 // labelled gives an object of the platform the label that its children have.
 func labelled(o client.Object) client.Object {
 	u := &unstructured.Unstructured{}
@@ -116,6 +125,14 @@ func masked(u map[string]any, fields ...string) string {
 	namespace, _, _ := unstructured.NestedString(u, "metadata", "namespace")
 	labels, _, _ := unstructured.NestedMap(u, "metadata", "labels")
 	out := map[string]any{"kind": u["kind"], "name": name, "namespace": namespace, "labels": labels}
+	for _, f := range []string{"ownerReferences", "finalizers"} {
+		if v, found, _ := unstructured.NestedSlice(u, "metadata", f); found {
+			out[f] = v
+		}
+	}
+	if _, found, _ := unstructured.NestedString(u, "metadata", "deletionTimestamp"); found {
+		out["terminating"] = true
+	}
 	for _, f := range fields {
 		if v, ok := u[f]; ok {
 			out[f] = v
