@@ -20,12 +20,14 @@ import (
 )
 
 // said is how soon a fault must stand in a condition, and healed how soon after its end the portal must be Ready, on a
-// machine that does nothing else. Tests give them room.
+// machine that does nothing else.
 const (
 	said   = 10 * time.Second
 	healed = 10 * time.Second
-	room   = 2
 )
+
+// roomy is a bound with the room that -room gives it.
+func roomy(d time.Duration) time.Duration { return time.Duration(*room) * d }
 
 // outage is long enough for an unbounded back-off to wait for minutes.
 const outage = 45 * time.Second
@@ -69,12 +71,12 @@ func TestFullQuota(t *testing.T) {
 		return nil
 	})
 	w.makePortal(t)
-	within(t, room*said, "the quota is named", func() error { return w.portalSays("quota") })
+	within(t, roomy(said), "the quota is named", func() error { return w.portalSays("quota") })
 	other.makePortal(t)
 	other.portalReady(t)
 	time.Sleep(outage)
 	w.remove(t, quota)
-	within(t, room*healed, "healed", func() error { return w.portalIs(metav1.ConditionTrue) })
+	within(t, roomy(healed), "healed", func() error { return w.portalIs(metav1.ConditionTrue) })
 	w.settled(t)
 	op.WaitQuiet(t, *quiet)
 	recorded.endsAlike(t, "after a full quota", other, w)
@@ -107,7 +109,7 @@ func TestRightsTakenAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.makePortal(t)
-	within(t, room*said, "the missing right is named", func() error { return w.portalSays("forbidden") })
+	within(t, roomy(said), "the missing right is named", func() error { return w.portalSays("forbidden") })
 	other.makePortal(t)
 	other.portalReady(t)
 	for _, image := range []string{otherImage, harness.Image} {
@@ -123,7 +125,7 @@ func TestRightsTakenAway(t *testing.T) {
 	if err := env.Admin.Update(t.Context(), role); err != nil {
 		t.Fatal(err)
 	}
-	within(t, room*healed, "healed", func() error { return w.portalIs(metav1.ConditionTrue) })
+	within(t, roomy(healed), "healed", func() error { return w.portalIs(metav1.ConditionTrue) })
 	w.settled(t)
 	op.WaitQuiet(t, *quiet)
 	recorded.endsAlike(t, "after a right was missing", other, w)

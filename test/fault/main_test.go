@@ -23,7 +23,8 @@ var (
 	points = flag.Int("points", 2, "how many kill points to try for each scenario; 0 for all")
 	quiet  = flag.Duration("quiet", 4*time.Second, "how long nothing may be written after the end of each run")
 	late   = flag.Duration("late", 6*time.Second, "how late the events of a kind come")
-	many   = flag.Int("many", 15, "how many portals there are beside one that is poison")
+	many   = flag.Int("many", 15, "how many portals there are beside those that are poison")
+	room   = flag.Int("room", 2, "how many times as long as in the matrix a condition, a recovery and a repair may take, since other things run too; 1 for the matrix")
 	seed   = flag.Uint64("seed", 0, "seed of the choice of kill points; 0 for one by the clock")
 )
 
@@ -40,9 +41,15 @@ func TestMain(m *testing.M) {
 // may have panicked and nothing of an operator may still run (O4).
 func start(t *testing.T, apiServer ...string) *harness.Env {
 	t.Helper()
+	return startOn(t, 2, apiServer...)
+}
+
+// startOn is start with so many nodes, of 110 pods each.
+func startOn(t *testing.T, nodes int, apiServer ...string) *harness.Env {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	env, err := harness.Start(ctx, controlplane.Options{ControllerManager: true, Scheduler: true, SimulatedNodes: 2, APIServerArgs: apiServer})
+	env, err := harness.Start(ctx, controlplane.Options{ControllerManager: true, Scheduler: true, SimulatedNodes: nodes, APIServerArgs: apiServer})
 	if err != nil {
 		t.Fatal(err)
 	}

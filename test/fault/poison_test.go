@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -54,9 +55,9 @@ func sicken(agency string) []*sick {
 	var out []*sick
 	all := &sick{}
 	for _, row := range child.EmittedBy(child.AgencyPortal) {
-		resource, _ := meta.UnsafeGuessKindToResource(row.GVK)
-		out = append(out, &sick{portal: everyChild(agency, "no-"+strings.ToLower(row.GVK.Kind)+"z"), resources: []string{resource.Resource}})
-		all.resources = append(all.resources, resource.Resource)
+		plural, _ := meta.UnsafeGuessKindToResource(row.GVK)
+		out = append(out, &sick{portal: everyChild(agency, "no-"+strings.ToLower(row.GVK.Kind)+"z"), resources: []string{plural.Resource}})
+		all.resources = append(all.resources, plural.Resource)
 	}
 	all.portal = everyChild(agency, "no-childz")
 	return append(out, all)
@@ -95,10 +96,11 @@ func TestPoisonAmongMany(t *testing.T) {
 // poisoned plays one poison, or none, and returns where it ends.
 func poisoned(t *testing.T, p poison) end {
 	t.Helper()
-	env := start(t)
-	earlier := panics(t)
-	w := newWorld(env, 0)
+	w := newWorld(nil, 0)
 	ills := sicken(w.a)
+	// Each sick portal may have two pods, and a portal that changes one more.
+	w.env = startOn(t, 2+(*many+2*len(ills)+1)/110)
+	env, earlier := w.env, panics(t)
 	var healthy atomic.Bool
 	healthy.Store(p.answer == nil && p.fail == nil)
 	op := env.Operator(t, harness.OperatorOptions{Transport: p.faults(&healthy, ills).Wrap})
@@ -111,7 +113,7 @@ func poisoned(t *testing.T, p poison) end {
 	}
 	for _, s := range ills {
 		if w.portal = s.portal; p.says != "" {
-			within(t, room*said, s.portal.Name+" says what failed", func() error { return w.portalSays(p.says) })
+			within(t, roomy(said), s.portal.Name+" says what failed", func() error { return w.portalSays(p.says) })
 		}
 	}
 	var good []*v1alpha1.AgencyPortal
@@ -141,7 +143,7 @@ func poisoned(t *testing.T, p poison) end {
 	healthy.Store(true)
 	for _, s := range ills {
 		w.portal = s.portal
-		within(t, room*healed, s.portal.Name+" healed", func() error { return w.portalIs(metav1.ConditionTrue) })
+		within(t, roomy(healed), s.portal.Name+" healed", func() error { return w.portalIs(metav1.ConditionTrue) })
 	}
 	for _, s := range ills {
 		w.portal = s.portal
@@ -182,5 +184,8 @@ func (p poison) faults(healthy *atomic.Bool, ills []*sick) *harness.Faults {
 
 // roomFor lets an agency have so many portals.
 func roomFor(portals int) v1alpha1.AgencyQuota {
-	return v1alpha1.AgencyQuota{Portals: ptr.To(int32(portals)), Pods: ptr.To(int32(3 * portals))}
+	return v1alpha1.AgencyQuota{
+		Portals: ptr.To(int32(portals)), Pods: ptr.To(int32(3 * portals)),
+		CPU: resource.NewQuantity(int64(portals), resource.DecimalSI), Memory: resource.NewQuantity(int64(portals)<<30, resource.BinarySI),
+	}
 }

@@ -91,8 +91,7 @@ func everyKind(t *testing.T, w *world) {
 }
 
 // TestRepairSoon deletes each child, strips it of its marks and changes what it says, one after the other, and measures how
-// soon all is as it was: the matrix wants 5 s, which holds on a machine that does nothing else, and the test fails at twice
-// that. Every kind that the operator emits has to be among them, with a change. What was deleted comes back once (O2), and
+// soon all is as it was: within 5 s, times -room. Every kind that the operator emits has to be among them, with a change. What was deleted comes back once (O2), and
 // nothing is written afterwards (O3).
 //
 // An object is deleted before it is made anew, so while a guard is made anew one of the two has to hold (O5). A policy that an
@@ -196,7 +195,7 @@ func (r *repair) mends(t *testing.T, c client.Object, harm string, do func(*harn
 	if harm != "delete" && text(t, c) == before {
 		t.Errorf("%s %s: no oracle sees it: the test does not reach what it is for", harm, harness.ObjectKey(c))
 	}
-	took := within(t, room*repaired, harm+" "+harness.ObjectKey(c), func() error {
+	took := within(t, roomy(repaired), harm+" "+harness.ObjectKey(c), func() error {
 		got, err := env.Snapshot(t.Context(), r.mine)
 		if err != nil || got != r.want {
 			return fmt.Errorf("it is not as it was (%w)", err)

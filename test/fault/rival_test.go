@@ -55,7 +55,7 @@ func TestRivalManager(t *testing.T) {
 	if most := 2 * taken; mine > most {
 		t.Errorf("the operator wrote %d times in %s, want at most %d", mine, war, most)
 	}
-	within(t, room*healed, "all is as it was", func() error {
+	within(t, roomy(healed), "all is as it was", func() error {
 		got, err := env.Snapshot(t.Context(), w.has)
 		if err != nil || got != want {
 			return fmt.Errorf("the end differs (%w)", err)

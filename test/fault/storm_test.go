@@ -160,8 +160,8 @@ func childWrites(o *harness.Operator, w *world) []harness.Request {
 func childResources() []string {
 	var out []string
 	for _, row := range child.Rows() {
-		resource, _ := meta.UnsafeGuessKindToResource(row.GVK)
-		out = append(out, resource.Resource)
+		plural, _ := meta.UnsafeGuessKindToResource(row.GVK)
+		out = append(out, plural.Resource)
 	}
 	return out
 }

@@ -143,11 +143,11 @@ func masked(u map[string]any, fields ...string) string {
 	if err != nil {
 		return err.Error()
 	}
-	return hashes.ReplaceAllString(string(data), "sha256:...")
+	return hashes.ReplaceAllString(string(data), "${1}sha256:...")
 }
 
-// hashes of scopes rest on UIDs.
-var hashes = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
+// hashes of scopes rest on UIDs; the digest of an image does not.
+var hashes = regexp.MustCompile(`(^|[^@])sha256:[0-9a-f]{64}`)
 
 // varying are fields that differ between two runs with the same outcome.
 var varying = []string{"uid", "linkUID", "portalUID", "usedAcceptance", names.LabelOwnerUID, "lastTransitionTime", "heldSince", "since", "recentStops", "observedGeneration", "clusterIP", "clusterIPs", "ipFamilies", "kubernetes.io/metadata.name"}
