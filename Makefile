@@ -58,7 +58,7 @@ clean: ## Remove what was built.
 ##@ Check
 
 .PHONY: test
-test: controlplane ## Run all tests of all modules on a real API server.
+test: controlplane ## Run the tests of all modules on a real API server, without test/fault, test/gitops, test/waiting and test/e2e.
 	@hack/scripts/test.sh
 
 .PHONY: verify

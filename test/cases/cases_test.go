@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -54,6 +55,12 @@ func TestEveryAttackHasARow(t *testing.T) {
 // testsOf returns the names of the test and fuzz functions of a folder.
 func testsOf(t *testing.T, folder string) map[string]bool {
 	t.Helper()
+	return functionsOf(t, folder, "Test", "Fuzz")
+}
+
+// functionsOf returns the functions of the tests of a folder whose names begin so.
+func functionsOf(t *testing.T, folder string, prefixes ...string) map[string]bool {
+	t.Helper()
 	out := map[string]bool{}
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -68,7 +75,7 @@ func testsOf(t *testing.T, folder string) map[string]bool {
 			t.Fatal(err)
 		}
 		for _, d := range file.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && Runs(f.Name.Name) {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(f.Name.Name, p) }) {
 				out[f.Name.Name] = true
 			}
 		}
