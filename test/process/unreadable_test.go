@@ -337,7 +337,7 @@ func TestThreat33_PlatformBesideTheUnreadable(t *testing.T) {
 	flows(true)
 	suspendAgency(t, "knows")
 	flows(false)
-	discard(t, v1alpha1.GroupVersion.WithKind("SecurityPolicy"), bad)
+	discard(t, env.Admin, v1alpha1.GroupVersion.WithKind("SecurityPolicy"), bad)
 }
 
 func suspendAgency(t *testing.T, name string) {
