@@ -165,10 +165,10 @@ func (r *Reconciler) look(ctx context.Context, now time.Time, l *v1alpha1.DataSh
 	if in, err = gather.DataSharingLink(ctx, r.Client, r.Settings, now, l); err != nil {
 		return in, out, err //nolint:wrapcheck // wrapped by the caller
 	}
-	if out = desired.DataSharingLink(in); !out.Open || in.Unread != nil {
-		return in, out, nil
+	if out = desired.DataSharingLink(in); out.Open && in.Unread == nil {
+		in.OtherPods, err = gather.OtherPods(ctx, r.Client, r.Live, l, out)
 	}
-	if in.OtherPods, err = gather.OtherPods(ctx, r.Client, r.Live, l, out); err == nil && len(in.OtherPods) > 0 {
+	if len(in.OtherPods) > 0 {
 		out = desired.DataSharingLink(in)
 	}
 	return in, out, err //nolint:wrapcheck // wrapped by the caller
