@@ -67,7 +67,7 @@ type PortalInput struct {
 	Budget     *policyv1.PodDisruptionBudget
 	// LinkPolicies are the network policies of links that open the portal's pods,
 	// sorted. They are read while something of the portal is being replaced, or nothing
-	// runs.
+	// of its own runs.
 	LinkPolicies []string
 	// ForeignPods carry the portal's label and are not of its Deployment, sorted.
 	ForeignPods []string

@@ -38,6 +38,10 @@ type LinkInput struct {
 	Asked *v1alpha1.Agency
 	// Authority is the coordinating authority's agency; nil when it does not exist.
 	Authority *v1alpha1.Agency
+	// AuthorityAbsent is true while there is no such agency, or the namespace of its
+	// name is not its own: what is approved there is approved by nobody, and what is
+	// suspended or rejected there is.
+	AuthorityAbsent bool
 	// SiblingLabels are the classes of the other services of the provider's portal,
 	// and of those of its agency with the same dataset: the same data under other
 	// labels.
@@ -94,7 +98,7 @@ func decideLink(in LinkInput) LinkOutput {
 		out.Scope, out.Hash = &scope, policy.HashScope(scope)
 	}
 	provider := approvalsOf(in.Approvals, names.Namespace(string(in.Link.Spec.Provider.Agency)))
-	authority := approvalsOf(in.Approvals, names.Namespace(in.Settings.AuthorityAgency))
+	authority := authorityApprovals(in)
 	out.Provider, out.Authority = policy.Decide(provider, out.Hash), policy.Decide(authority, out.Hash)
 	out.AuthorityRequired = in.Service != nil && floor.NeedsAuthority(Classification(in))
 	if v, objects := policy.Objection(authority, provider, out.Hash); objects && !out.AuthorityRequired && !out.Authority.Approved && !out.Authority.Objects() {
@@ -149,6 +153,28 @@ func authorityConsents(out LinkOutput) bool {
 		return true
 	}
 	return !out.AuthorityRequired && !out.Authority.Objects()
+}
+
+// authorityApprovals are what the authority said about a link. What an earlier one
+// suspended or rejected stays so, whatever the settings name as the authority now: a
+// renamed authority opens nothing.
+func authorityApprovals(in LinkInput) []v1alpha1.DataSharingApproval {
+	objections := func(all []v1alpha1.DataSharingApproval) []v1alpha1.DataSharingApproval {
+		return slices.DeleteFunc(all, func(a v1alpha1.DataSharingApproval) bool { return a.Spec.Decision == v1alpha1.DecisionApprove })
+	}
+	present := names.Namespace(in.Settings.AuthorityAgency)
+	out := approvalsOf(in.Approvals, present)
+	if in.AuthorityAbsent {
+		out = objections(out)
+	}
+	asked := []string{present}
+	for _, d := range in.Link.Status.Decisions {
+		if d.Side == v1alpha1.SideAuthority && !slices.Contains(asked, d.Namespace) {
+			asked = append(asked, d.Namespace)
+			out = append(out, objections(approvalsOf(in.Approvals, d.Namespace))...)
+		}
+	}
+	return out
 }
 
 func approvalsOf(all []v1alpha1.DataSharingApproval, namespace string) []v1alpha1.DataSharingApproval {

@@ -257,7 +257,7 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 	if in.Budget, err = get[policyv1.PodDisruptionBudget](ctx, r, client.ObjectKeyFromObject(p)); err != nil {
 		return in, fmt.Errorf("read disruption budget: %w", err)
 	}
-	if p.Status.Replacing != nil || in.Deployment == nil {
+	if p.Status.Replacing != nil || in.Deployment == nil || !names.OwnerOf("AgencyPortal", p).Owns(in.Deployment) {
 		if in.LinkPolicies, err = linkPolicies(ctx, r, p); err != nil {
 			return in, err
 		}

@@ -243,6 +243,9 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 	if in.Authority, err = get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: s.AuthorityAgency}); err != nil && !unreadable.IsUnreadable(err) {
 		return in, fmt.Errorf("read authority: %w", err)
 	}
+	if in.AuthorityAbsent, err = authorityAbsent(ctx, r, s, in.Authority, err); err != nil {
+		return in, err
+	}
 	provider := names.Namespace(string(l.Spec.Provider.Agency))
 	if in.Service, err = get[v1alpha1.DataService](ctx, r, client.ObjectKey{Namespace: provider, Name: string(l.Spec.Provider.Service)}); err != nil && !unreadable.IsUnreadable(err) {
 		return in, fmt.Errorf("read service: %w", err)
@@ -272,6 +275,19 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 	}
 	in.Approvals = approvals.Items
 	return in, nil
+}
+
+// authorityAbsent reports whether the authority's namespace is nobody's. One of an
+// authority that can't be read is its own if it is the operator's.
+func authorityAbsent(ctx context.Context, r client.Reader, s settings.Settings, authority *v1alpha1.Agency, unread error) (bool, error) {
+	if authority == nil && unread == nil {
+		return true, nil
+	}
+	ns, err := get[corev1.Namespace](ctx, r, client.ObjectKey{Name: names.Namespace(s.AuthorityAgency)})
+	if err != nil {
+		return false, fmt.Errorf("read the authority's namespace: %w", err)
+	}
+	return ns == nil || authority != nil && !names.OwnerOf("Agency", authority).Owns(ns), nil
 }
 
 // OtherPods names the pods at the ends of a link that is about to open, or whose

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
 )
 
 //go:embed defaults.yaml
@@ -220,6 +221,9 @@ func known[T ~string](field string, values []T, allowed ...T) error {
 func (p Peer) validate(field string) error {
 	if errs := validation.IsDNS1123Label(p.Namespace); len(errs) > 0 {
 		return fmt.Errorf("%s.namespace is %q: %s", field, p.Namespace, errs[0])
+	}
+	if _, ok := names.AgencyOf(p.Namespace); ok {
+		return fmt.Errorf("%s.namespace is %q: an agency's pods would reach, or be reached by, every portal; name a namespace of the platform", field, p.Namespace)
 	}
 	for _, k := range slices.Sorted(maps.Keys(p.PodLabels)) {
 		v := p.PodLabels[k]

@@ -38,6 +38,7 @@ func TestParseErrors(t *testing.T) {
 		{"DNS labels without a namespace", "  namespace: kube-system\n", "  addresses: [169.254.20.10/32]\n", []string{"clusterDNS.namespace", "must consist of"}},
 		{"monitoring namespace invalid", "- namespace: monitoring", "- namespace: monitoring.", []string{"monitoring[0].namespace", `"monitoring."`, "must consist of"}},
 		{"gateway namespace missing", "  namespace: gateway-internet\n", "", []string{"gateways[1].namespace", `""`, "must consist of"}},
+		{"gateway in an agency's namespace", "namespace: gateway-internet", "namespace: agency-mof", []string{"gateways[1].namespace", `"agency-mof"`, "of the platform"}},
 		{"gateway for internal portals", "exposure: Internet", "exposure: Internal", []string{"gateways[1].exposure", `"Internal"`, "use DedicatedNetwork or Internet"}},
 		{"pod security not pinned", "podSecurityVersion: v1.36", "podSecurityVersion: latest", []string{"podSecurityVersion", `"latest"`, "pin a version"}},
 		{"pod security missing", "podSecurityVersion: v1.36\n", "", []string{"podSecurityVersion", `""`, "pin a version"}},
