@@ -130,6 +130,9 @@ func AgencyPortal(in PortalInput) PortalOutput {
 	_, out.Platforms = platformFlows(s, in, spec)
 	out.Exposure = exposureBlockers(in)
 	out.Blockers, out.Hold = blockers(in)
+	if len(out.Blockers) == 0 && Started(in.Portal, in.Deployment) {
+		out.Findings = append(keeps(in), out.Findings...)
+	}
 	if b := beyondQuota(in); b != nil && Started(in.Portal, in.Deployment) {
 		out.Beyond = b
 	}
@@ -331,15 +334,37 @@ func blockers(in PortalInput) (out []Blocker, hold bool) {
 	if b := beyondQuota(in); b != nil && !Started(in.Portal, in.Deployment) {
 		out = append(out, *b)
 	}
-	if b := awaitedPlatform(in); b != nil {
+	if b := awaitedPlatform(in); b != nil && !Started(in.Portal, in.Deployment) {
 		out = append(out, *b)
 	}
-	if in.OneStopHolder != "" && slices.Contains(in.Portal.Spec.Components, v1alpha1.ComponentOneStop) {
+	if secondOneStop(in) && !Started(in.Portal, in.Deployment) {
 		out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonDuplicateOneStop,
 			Message: fmt.Sprintf("spec.components: agency %q already has the one-stop system %q, and has at most one; merge the two or remove the component OneStop.", in.Agency.Name, in.OneStopHolder)})
 	}
 	return out, false
 }
+
+func secondOneStop(in PortalInput) bool {
+	return in.OneStopHolder != "" && slices.Contains(in.Portal.Spec.Components, v1alpha1.ComponentOneStop)
+}
+
+// keeps is why a new spec does not replace what runs, though no standard forbids it:
+// an edit, or what somebody else made or removed, never stops what has started.
+func keeps(in PortalInput) []v1alpha1.PolicyFinding {
+	var out []v1alpha1.PolicyFinding
+	if b := awaitedPlatform(in); b != nil {
+		out = append(out, v1alpha1.PolicyFinding{Policy: builtIn, Mode: v1alpha1.ModeEnforce, Control: platformRefs,
+			Found: "a SharedPlatform that does not exist", Wanted: "the one that the portal needs; correct the name in spec.platformRefs, or ask the authority to provide it"})
+	}
+	if secondOneStop(in) {
+		out = append(out, v1alpha1.PolicyFinding{Policy: builtIn, Mode: v1alpha1.ModeEnforce, Control: oneStopControl,
+			Found: "the component OneStop beside the older portal " + in.OneStopHolder, Wanted: "one one-stop system in an agency; merge the two or remove the component"})
+	}
+	return out
+}
+
+// oneStopControl is the control of the operator's own that bounds one-stop systems.
+const oneStopControl = "components"
 
 // Started reports whether a portal's Deployment stands, or is to be made again:
 // it is the portal's own by its mark, or the operator wrote it into the status.

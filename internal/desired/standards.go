@@ -44,19 +44,19 @@ func running(p PortalWithAgency) PortalWithAgency {
 // replace it at any moment: it meets the present standards, as far as is known here.
 func (s standards) coming(p PortalWithAgency) (_ PortalWithAgency, changes bool) {
 	runs := running(p)
-	if runs == p || lacksPlatform(p.Portal) || !s.met(p) {
+	if runs == p || kept(p.Portal) || !s.met(p) {
 		return runs, false
 	}
 	return p, true
 }
 
-// lacksPlatform reports whether the operator has looked at a portal's newest spec
-// and keeps it from running for want of a shared platform, which is known in the
-// portal's own round alone.
-func lacksPlatform(p *v1alpha1.AgencyPortal) bool {
+// kept reports whether the operator has looked at a portal's newest spec and keeps it
+// from running for what is known in the portal's own round alone: want of a shared
+// platform, or a second one-stop system.
+func kept(p *v1alpha1.AgencyPortal) bool {
 	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionPolicyCompliant)
 	return c != nil && c.Reason == v1alpha1.ReasonKeptLastCompliant && c.ObservedGeneration == p.Generation &&
-		slices.ContainsFunc(p.Status.Findings, func(f v1alpha1.PolicyFinding) bool { return f.Policy == builtIn && f.Control == platformRefs })
+		slices.ContainsFunc(p.Status.Findings, func(f v1alpha1.PolicyFinding) bool { return f.Policy == builtIn })
 }
 
 // complies reports whether what runs of a portal was found to meet the standards

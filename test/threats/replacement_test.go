@@ -7,11 +7,12 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -68,10 +69,10 @@ func TestThreat28_PodsOfAnotherProgram(t *testing.T) {
 	}
 }
 
-// TestThreat28_PodsThatEnd: an administrator starts a program that nobody approved,
-// has its Deployment removed by a spec that can't run, and goes back to the approved
-// one. No Deployment counts the pods of the other program that end, and the link
-// stays closed until they are gone.
+// TestThreat28_PodsThatEnd: an administrator starts a program that nobody approved, and
+// goes back to the approved one; the Deployment is lost and made anew meanwhile. None
+// counts the pods of the other program that end, and the link stays closed until they
+// are gone.
 // Fails when a link opens by the portal's record alone, and when that goes with the
 // workload.
 func TestThreat28_PodsThatEnd(t *testing.T) {
@@ -98,14 +99,23 @@ func TestThreat28_PodsThatEnd(t *testing.T) {
 		}
 	}
 	holds(`["example.org/ends-slowly"]`)
-	merge(t, portal, `{"spec":{"citizenLogin":true,"platformRefs":[{"name":"nothing"}]}}`)
+	merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, harness.Image))
 	harness.Eventually(t, func() error {
-		if stored(t, portal); desired.WritesDeployment(portal) {
-			return errors.New("the Deployment is still there")
+		if !slices.ContainsFunc(podsOf(t, s.consumer), func(p corev1.Pod) bool { return p.Spec.Containers[0].Image == harness.Image }) {
+			return errors.New("the approved program does not run yet")
 		}
 		return nil
 	})
-	merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q,"citizenLogin":null,"platformRefs":null}}`, harness.Image))
+	// A new Deployment knows nothing of the pods of the one before.
+	if err := env.Admin.Delete(t.Context(), &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: portal.Namespace, Name: portal.Name}}, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, func() error {
+		if r := stored(t, portal).Status.Replacing; r != nil {
+			return fmt.Errorf("it is on record still: %+v", r)
+		}
+		return nil
+	})
 	env.WaitReady(t, portal)
 	env.WaitCondition(t, s.link, v1alpha1.ConditionReferencesResolved, "False", v1alpha1.ReasonEndReplaced)
 	staysShut(t, s.link)
