@@ -4,6 +4,7 @@ package sharedplatform
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -76,8 +77,24 @@ func (r *Reconciler) platformsNaming(ctx context.Context, o client.Object) []ctr
 	return r.list(ctx, client.MatchingFields{gather.IndexPlatformAgency: o.GetName()})
 }
 
+// platformsOfPortal maps a portal to the platforms that it is, and that it agreed or
+// agrees to be.
 func (r *Reconciler) platformsOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
-	return r.list(ctx, client.MatchingFields{gather.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()})
+	out := r.list(ctx, client.MatchingFields{gather.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()})
+	p, ok := o.(*v1alpha1.AgencyPortal)
+	if !ok {
+		return out
+	}
+	agreed := slices.Clone(p.Spec.ProvidesPlatforms)
+	for _, c := range p.Status.PlatformConsents {
+		agreed = append(agreed, c.Name)
+	}
+	for _, name := range agreed {
+		if req := (ctrl.Request{NamespacedName: client.ObjectKey{Name: string(name)}}); !slices.Contains(out, req) {
+			out = append(out, req)
+		}
+	}
+	return out
 }
 
 func platformsReferenced(_ context.Context, o client.Object) []ctrl.Request {

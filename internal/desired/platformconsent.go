@@ -13,7 +13,7 @@ import (
 // The agency agreed to one object and its type: another of the same name, and one
 // that became something else, has no consent. For whom is told by agreedFor.
 func Consents(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) bool {
-	if portal == nil || !provides(portal, platform) || !sameObject(portal, platform) {
+	if portal == nil || !provides(portal, platform) || !sameObject(portal, platform) || agreedElsewhere(portal, platform) {
 		return false
 	}
 	c := consentOf(portal, platform)
@@ -31,6 +31,14 @@ func sameObject(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform
 	return !slices.ContainsFunc(portal.Status.PlatformConsents, func(c v1alpha1.PlatformConsent) bool {
 		return string(c.Name) == platform.Name && platform.UID != "" && c.UID != string(platform.UID)
 	})
+}
+
+// agreedElsewhere reports whether the consent on record is of another portal. Only
+// that one's agency takes it back; the catalogue points at another portal for a
+// moment otherwise, and comes back with a wider list.
+func agreedElsewhere(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) bool {
+	c := platform.Status.Consent
+	return c != nil && portal.UID != "" && c.PortalUID != string(portal.UID)
 }
 
 // consentOf is what is recorded of this portal's consent; nil before it is.
@@ -89,6 +97,8 @@ func consentBlocker(end PortalWithAgency, p *v1alpha1.SharedPlatform) *Blocker {
 		why = fmt.Sprintf("has not agreed that its portal %q is this platform; it does so with spec.providesPlatforms: [%s] of the portal", end.Portal.Name, p.Name)
 	case !sameObject(end.Portal, p):
 		why = fmt.Sprintf("agreed to another SharedPlatform of this name, which was deleted; it agrees to this one by taking %s out of spec.providesPlatforms of its portal %q and putting it in again", p.Name, end.Portal.Name)
+	case agreedElsewhere(end.Portal, p):
+		why = fmt.Sprintf("can't have its portal %q be this platform while another one is, whose agency agreed before; it comes after that one takes %s out of its spec.providesPlatforms", end.Portal.Name, p.Name)
 	default:
 		why = fmt.Sprintf("agreed to a platform of type %s, and it is of type %s now; it agrees to that by taking %s out of spec.providesPlatforms of its portal %q and putting it in again", consentOf(end.Portal, p).Type, p.Spec.Type, p.Name, end.Portal.Name)
 	}
@@ -126,11 +136,15 @@ func widerThanConsent(end PortalWithAgency, p *v1alpha1.SharedPlatform) *Blocker
 const maxNamedAgencies = 5
 
 // consentedScope is what the owner of a platform agrees to: what was there when
-// the operator first found the consent, until it is taken back.
-func consentedScope(portal *v1alpha1.AgencyPortal, p *v1alpha1.SharedPlatform) *v1alpha1.ConsentedScope {
+// the operator first found the consent, until it is taken back by the portal that
+// gave it.
+func consentedScope(in PlatformInput) *v1alpha1.ConsentedScope {
+	portal, p := in.Endpoint.Portal, in.Platform
 	switch {
 	case portal == nil:
 		// A portal that is not there says nothing; one made anew has another UID.
+		return p.Status.Consent
+	case in.ConsentStands && agreedElsewhere(portal, p):
 		return p.Status.Consent
 	case !provides(portal, p) || !sameObject(portal, p):
 		return nil

@@ -28,6 +28,7 @@ func TestConsentScope(t *testing.T) {
 		open     bool // whether it is open to others
 		says     string
 		after    *v1alpha1.ConsentedScope
+		stands   bool // whether the portal on record still agrees
 	}{
 		{name: "not named", own: true, says: "has not agreed"},
 		{name: "not named any more", consent: recorded("p", "Reporting"), own: true, says: "has not agreed"},
@@ -35,7 +36,9 @@ func TestConsentScope(t *testing.T) {
 		{name: "recorded", provides: true, uid: "u", consent: recorded("p", "Reporting"), a: true, b: true, own: true, open: true, after: recorded("p", "Reporting")},
 		{name: "another object", provides: true, uid: "former", own: true, says: "another SharedPlatform of this name"},
 		{name: "another type", provides: true, uid: "u", consent: recorded("p", "Identity"), own: true, says: "of type Identity", after: recorded("p", "Identity")},
-		{name: "another portal agreed", provides: true, uid: "u", consent: recorded("former", "Identity", "a"), a: true, b: true, own: true, open: true, after: recorded("p", "Reporting")},
+		{name: "another portal agreed, and is gone or took it back", provides: true, uid: "u", consent: recorded("former", "Identity", "a"), own: true, says: "while another one is", after: recorded("p", "Reporting")},
+		{name: "another portal agrees", provides: true, uid: "u", consent: recorded("former", "Identity", "a"), own: true, says: "while another one is", after: recorded("former", "Identity", "a"), stands: true},
+		{name: "pointed at a portal that never agreed", consent: recorded("former", "Identity", "a"), own: true, says: "has not agreed", after: recorded("former", "Identity", "a"), stands: true},
 		{name: "as agreed", provides: true, uid: "u", consent: recorded("p", "Reporting", "a"), agencies: list{"a"}, a: true, own: true, open: true, after: recorded("p", "Reporting", "a")},
 		{name: "fewer", provides: true, uid: "u", consent: recorded("p", "Reporting", "a", "b"), agencies: list{"a"}, a: true, b: true, own: true, open: true, after: recorded("p", "Reporting", "a", "b")},
 		{name: "one more", provides: true, uid: "u", consent: recorded("p", "Reporting", "a"), agencies: list{"a", "b"}, a: true, own: true, open: true, says: "and b must wait", after: recorded("p", "Reporting", "a")},
@@ -70,13 +73,13 @@ func TestConsentScope(t *testing.T) {
 			if (b == nil) != (c.says == "") || b != nil && !strings.Contains(b.Message, c.says) {
 				t.Errorf("it says %v, want %q", b, c.says)
 			}
-			if diff := gocmp.Diff(c.after, consentedScope(portal, platform)); diff != "" {
+			if diff := gocmp.Diff(c.after, consentedScope(PlatformInput{Endpoint: PortalWithAgency{Portal: portal}, Platform: platform, ConsentStands: c.stands})); diff != "" {
 				t.Errorf("the record differs (-want +got):\n%s", diff)
 			}
 		})
 	}
 	gone := &v1alpha1.SharedPlatform{Status: v1alpha1.SharedPlatformStatus{Consent: recorded("p", "Reporting", "a")}}
-	if got := consentedScope(nil, gone); got != gone.Status.Consent {
+	if got := consentedScope(PlatformInput{Platform: gone}); got != gone.Status.Consent {
 		t.Error("a portal that is not there takes its consent back")
 	}
 }

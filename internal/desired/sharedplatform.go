@@ -21,6 +21,9 @@ type PlatformInput struct {
 	AbsentAgencies []policy.NamedAgencies
 	// Endpoint is the portal that provides it; empty for an external platform.
 	Endpoint PortalWithAgency
+	// ConsentStands is true while the portal whose consent is on record, which is not
+	// the endpoint any more, is there and still names the platform.
+	ConsentStands bool
 	// DuplicateOf is the older platform with the same capability and scope.
 	DuplicateOf string
 	// Consumers is the number of portals that reference it.
@@ -42,7 +45,7 @@ type PlatformOutput struct {
 func SharedPlatform(in PlatformInput) PlatformOutput {
 	spec := &in.Platform.Spec
 	out := PlatformOutput{Fingerprint: policy.Fingerprint(spec.Capability, spec.Scope), Available: platformBlocker(ReferencedPlatform{Platform: in.Platform, Endpoint: in.Endpoint}, standards{in.Settings, in.Policies})}
-	out.Consent = consentedScope(in.Endpoint.Portal, in.Platform)
+	out.Consent = consentedScope(in)
 	if out.Available == nil {
 		out.Available = widerThanConsent(in.Endpoint, in.Platform)
 	}

@@ -149,6 +149,9 @@ func SharedPlatform(ctx context.Context, r client.Reader, s settings.Settings, p
 		return in, err
 	}
 	in.Endpoint, in.DuplicateOf = ref.Endpoint, ref.DuplicateOf
+	if in.ConsentStands, err = consentStands(ctx, r, p); err != nil {
+		return in, err
+	}
 	if in.Policies, err = knownPolicies(ctx, r, concerning(s, ref.Endpoint)); err != nil {
 		return in, err
 	}
@@ -158,6 +161,23 @@ func SharedPlatform(ctx context.Context, r client.Reader, s settings.Settings, p
 	}
 	in.Consumers = len(portals.Items)
 	return in, nil
+}
+
+// consentStands reports whether the portal whose consent to a platform is on record is
+// there and still names it.
+func consentStands(ctx context.Context, r client.Reader, p *v1alpha1.SharedPlatform) (bool, error) {
+	if p.Status.Consent == nil {
+		return false, nil
+	}
+	var list v1alpha1.AgencyPortalList
+	var bad []*unreadable.Error
+	if err := r.List(ctx, &list, client.MatchingFields{IndexPortalProvides: p.Name}, unreadable.Collect(&bad), client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("list portals that agreed: %w", err)
+	}
+	// One that can't be read may be it.
+	return len(bad) > 0 || slices.ContainsFunc(list.Items, func(a v1alpha1.AgencyPortal) bool {
+		return string(a.UID) == p.Status.Consent.PortalUID && a.DeletionTimestamp == nil
+	}), nil
 }
 
 // referenced reads a platform's endpoint and whether it is a duplicate.

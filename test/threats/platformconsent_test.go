@@ -3,6 +3,7 @@ package threats
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -110,4 +111,45 @@ func flowsOf(t *testing.T, p *v1alpha1.AgencyPortal) []string {
 		}
 	}
 	return out
+}
+
+// TestThreat40_ConsentTakesNoDetour: the authority points a platform at another portal
+// for a moment, and back with a wider list and another type. The agency's consent is
+// to what it was, until the agency itself takes it back.
+// Fails when whatever portal the catalogue points at ends the consent of another one.
+func TestThreat40_ConsentTakesNoDetour(t *testing.T) {
+	operate(t)
+	for i, name := range []string{"detour-owner", "detour-first", "detour-second"} {
+		newAgency(t, name, code("DETOUR", i))
+	}
+	shared := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "detour"}, Spec: v1alpha1.SharedPlatformSpec{
+		DisplayName: "Hệ thống", Type: "Reporting", OwnerRef: v1alpha1.AgencyReference{Name: "detour-owner"}, Capability: "detour",
+		Endpoint: v1alpha1.PlatformEndpoint{Portal: &v1alpha1.PortalEndpoint{Agency: "detour-owner", Name: "gives"}},
+		Agencies: []v1alpha1.AgencyName{"detour-first"}}}
+	asks := harness.Portal("detour-second", "asks", small, func(p *v1alpha1.AgencyPortal) {
+		p.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "detour"}}
+	})
+	provides := func(p *v1alpha1.AgencyPortal) { p.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"detour"} }
+	gives, plain, willing := harness.Portal("detour-owner", "gives", small, provides), harness.Portal("detour-first", "plain", small), harness.Portal("detour-first", "willing", small, provides)
+	env.Create(t, shared, gives, plain, willing, asks)
+	env.WaitReady(t, shared, gives, plain, willing)
+	for _, other := range []string{"plain", "willing"} {
+		merge(t, shared, `{"spec":{"endpoint":{"portal":{"agency":"detour-first","name":"`+other+`"}}}}`)
+		env.WaitCondition(t, shared, v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonOwnerConsentMissing)
+		merge(t, shared, `{"spec":{"endpoint":{"portal":{"agency":"detour-owner","name":"gives"}},"agencies":null,"type":"Database"}}`)
+		env.WaitCondition(t, shared, v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonOwnerConsentMissing)
+		never(t, 2*time.Second, func() error {
+			if n := len(flowsOf(t, asks)); n > 0 {
+				return fmt.Errorf("after %s: %d ways to the owner's portal, consent %+v", other, n, stored(t, shared).Status.Consent)
+			}
+			return nil
+		})
+		merge(t, shared, `{"spec":{"agencies":["detour-first"],"type":"Reporting"}}`)
+		env.WaitReady(t, shared)
+	}
+	// It moves when the agency that agreed takes its consent back.
+	merge(t, shared, `{"spec":{"endpoint":{"portal":{"agency":"detour-first","name":"willing"}}}}`)
+	env.WaitCondition(t, shared, v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonOwnerConsentMissing)
+	merge(t, gives, `{"spec":{"providesPlatforms":null}}`)
+	env.WaitReady(t, shared)
 }
