@@ -3,20 +3,24 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -33,31 +37,69 @@ var hostile = map[string][]string{
 	classTime:     quoted("2099-01-01T00:00:00Z"),
 }
 
+// becomes is what the operator builds for each kind that has children, or whose
+// fields enter the children of another one.
+var becomes = map[string]func(*testing.T, client.Object) []desired.Object{
+	child.Agency: agencyBecomes, child.AgencyPortal: portalBecomes, child.SecurityPolicy: policyBecomes, child.DataSharingLink: linkBecomes,
+	"SharedPlatform": platformBecomes,
+}
+
+// childless are the kinds of which nothing enters a child but what the API server
+// has seen of another kind.
+var childless = map[string]string{
+	"DataService":         "its port, of the numbers of a portal's port, is all that links have of it",
+	"DataSharingApproval": "it decides whether there is a child",
+}
+
 // TestWhatIsAdmittedBecomesChildren changes fields of the samples to hostile
-// values, one by one and then at random, asks the API server which of them the
-// schema admits, builds what each becomes, and asks the API server about every
-// child. None may be invalid: an update that a child refuses would cost what runs.
+// values, one by one and then at random, in lists at the first place, the last and
+// the last of a list at its bound. It asks the API server which of them the schema
+// admits, builds what each becomes, and asks the API server about every child and
+// its namespace. None may be invalid: an update that a child refuses would cost
+// what runs.
 //
 // Without the rules of resources and of keys, requests above limits, the key ".."
-// and the name a..b are admitted and make the Deployment invalid.
+// and the name a..b are admitted and make the Deployment invalid; with a rule that
+// looks at the first item only, the last one does. A kind that emits children by
+// internal/child and is not tried fails, and so does a row of it that no sample
+// becomes: without the approvals in linkBecomes, no NetworkPolicy.
 func TestWhatIsAdmittedBecomesChildren(t *testing.T) {
 	makeNamespace(t)
-	for _, kind := range []string{"AgencyPortal", "Agency", "SecurityPolicy", "SharedPlatform"} {
+	for kind := range kinds(t) {
+		if (becomes[kind] == nil) == (childless[kind] == "") {
+			t.Errorf("%s must be either in becomes or, with the reason, in childless", kind)
+		}
+		if becomes[kind] == nil && len(child.EmittedBy(kind)) > 0 {
+			t.Errorf("%s has children that are not tried: add it to becomes", kind)
+		}
+	}
+	for kind := range becomes {
+		became := map[string]bool{}
 		for _, sample := range readSamples(t) {
 			if sample.GetKind() != kind {
 				continue
 			}
-			t.Run(kind+"/"+sample.GetName(), func(t *testing.T) { tryChildren(t, sample) })
+			t.Run(kind+"/"+sample.GetName(), func(t *testing.T) { tryChildren(t, sample, became) })
+		}
+		for _, row := range child.EmittedBy(kind) {
+			if !became[row.GVK.Kind] {
+				t.Errorf("no sample of %s becomes a %s, so it is not tried", kind, row.GVK.Kind)
+			}
 		}
 	}
 }
 
-// main is the child that each kind is about.
-var main = map[string]string{"AgencyPortal": "Deployment", "Agency": "ResourceQuota", "SecurityPolicy": "ValidatingAdmissionPolicy", "SharedPlatform": "Deployment"}
-
-func tryChildren(t *testing.T, sample *unstructured.Unstructured) {
+// tryChildren adds the kinds of what the sample becomes to became.
+func tryChildren(t *testing.T, sample *unstructured.Unstructured, became map[string]bool) {
 	delete(sample.Object, "status")
 	unstructured.RemoveNestedField(sample.Object, "spec", "suspended")
+	tried := map[string]bool{}
+	for _, c := range tryOne(t, "the sample", mustJSON(t, sample.Object), tried) {
+		became[c.GetObjectKind().GroupVersionKind().Kind] = true
+	}
+	if len(tried) == 0 {
+		t.Fatal("the sample is refused")
+	}
 	var fields []field
 	for _, f := range fieldsOf(t, kinds(t)[sample.GetKind()]) {
 		if strings.HasPrefix(f.path, "spec.") && lookup(sample.Object, f.path) {
@@ -65,18 +107,24 @@ func tryChildren(t *testing.T, sample *unstructured.Unstructured) {
 		}
 	}
 	fields = append(fields, field{"metadata.name", classText})
-	tried := map[string]bool{}
 	admitted := 0
-	if !tryOne(t, "the sample", mustJSON(t, sample.Object), tried) {
-		t.Fatal("the sample is refused")
-	}
-	if !slices.ContainsFunc(slices.Collect(maps.Keys(tried)), func(s string) bool { return strings.Contains(s, `"kind":"`+main[sample.GetKind()]+`"`) }) {
-		t.Fatalf("the sample becomes no %s, so the test would try nothing", main[sample.GetKind()])
-	}
 	for _, f := range fields {
-		for _, raw := range hostile[f.class] {
-			if tryOne(t, f.path+"="+raw, withRaw(t, sample, f.path, raw), tried) {
-				admitted++
+		taken := map[string]bool{}
+		for _, position := range positions(f.path) {
+			roomy := withRoom(t, sample, f.path, position)
+			if tryOne(t, f.path+" with room for the "+position, mustJSON(t, roomy.Object), tried) == nil {
+				t.Errorf("the list of %s cannot be made longer: teach numbered how its items differ", f.path)
+				continue
+			}
+			for _, raw := range hostile[f.class] {
+				// The long list is long to look at, and takes no other items.
+				if position == atBound && !taken[raw] {
+					continue
+				}
+				if tryOne(t, f.path+" at the "+position+"="+raw, withRawAt(t, roomy, f.path, position, raw), tried) != nil {
+					taken[raw] = true
+					admitted++
+				}
 			}
 		}
 	}
@@ -92,19 +140,17 @@ func tryChildren(t *testing.T, sample *unstructured.Unstructured) {
 		var what []string
 		for range 2 + random.IntN(2) {
 			f := fields[random.IntN(len(fields))]
+			position := []string{alone, atFirst, atLast}[random.IntN(3)]
 			raw := hostile[f.class][random.IntN(len(hostile[f.class]))]
-			what = append(what, f.path+"="+raw)
+			what = append(what, f.path+" at the "+position+"="+raw)
 			var v any
 			if err := json.Unmarshal([]byte(raw), &v); err != nil {
 				t.Fatal(err)
 			}
-			replaceFirst(o.Object, f.path, func(any) any { return v })
+			o = withRoom(t, o, f.path, position)
+			place(o.Object, f.path, position, v)
 		}
-		data, err := json.Marshal(o.Object)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if tryOne(t, fmt.Sprintf("random %d: %s", i, strings.Join(what, ", ")), data, tried) {
+		if tryOne(t, fmt.Sprintf("random %d: %s", i, strings.Join(what, ", ")), mustJSON(t, o.Object), tried) != nil {
 			admitted++
 		}
 	}
@@ -113,83 +159,59 @@ func tryChildren(t *testing.T, sample *unstructured.Unstructured) {
 	}
 }
 
-// tryOne asks for the object and, if it is admitted, for its children.
-func tryOne(t *testing.T, what string, data []byte, tried map[string]bool) bool {
+// tryOne asks for the object and, if it is admitted, for its children, which it
+// returns; nil if it is not.
+func tryOne(t *testing.T, what string, data []byte, tried map[string]bool) []client.Object {
 	t.Helper()
 	var head unstructured.Unstructured
 	if err := head.UnmarshalJSON(data); err != nil {
-		return false
+		return nil
 	}
 	status, body := request(t, http.MethodPost, urlOf(t, head.GetKind(), "")+"?dryRun=All", data)
 	if status != http.StatusCreated {
-		return false
+		return nil
 	}
 	object := kinds(t)[head.GetKind()]
 	if err := json.Unmarshal([]byte(body), object); err != nil {
 		t.Errorf("%.200s: %v", what, err)
-		return false
+		return nil
 	}
-	for _, child := range childrenOf(t, object) {
+	children := childrenOf(t, object)
+	for _, c := range children {
 		// What an equal child said does not change.
-		key := string(mustJSON(t, child))
+		key := string(mustJSON(t, c))
 		if tried[key] {
 			continue
 		}
 		tried[key] = true
-		if child.GetNamespace() != "" {
-			child.SetNamespace(namespace)
+		dry := c.DeepCopyObject().(client.Object)
+		if ns := c.GetNamespace(); ns != "" {
+			if !tried[ns] && refuses(env.Admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, client.DryRunAll)) {
+				t.Errorf("%.300s is admitted, and its %T would stand in namespace %q, which cannot be", what, c, ns)
+			}
+			tried[ns] = true
+			dry.SetNamespace(namespace)
 		}
-		child.SetOwnerReferences(nil)
-		err := env.Admin.Create(t.Context(), child, client.DryRunAll)
-		if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err) {
-			t.Errorf("%.300s is admitted, but its %T is not: %v", what, child, err)
+		dry.SetOwnerReferences(nil)
+		if err := env.Admin.Create(t.Context(), dry, client.DryRunAll); refuses(err) {
+			t.Errorf("%.300s is admitted, but its %T is not: %v", what, c, err)
 		}
 	}
-	return true
+	return children
+}
+
+// refuses reports whether an object can never be stored as it is.
+func refuses(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err)
 }
 
 // childrenOf builds everything that becomes of an object.
 func childrenOf(t *testing.T, object client.Object) []client.Object {
 	t.Helper()
-	s := settings.Default()
-	agency := &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "schema", UID: "agency"}, Spec: v1alpha1.AgencySpec{Code: "G12", Domains: []v1alpha1.DNSName{"example.gov.vn"}}}
-	agency.Status.Namespace = namespace
-	var objects []desired.Object
-	switch o := object.(type) {
-	case *v1alpha1.AgencyPortal:
-		o.UID = "portal"
-		// These need platforms, and nothing of them enters a child.
-		o.Spec.CitizenLogin, o.Spec.PublicServices = false, nil
-		objects = desired.AgencyPortal(desired.PortalInput{Settings: s, Portal: o, Agency: agency, NamespaceGuarded: true}).Objects
-	case *v1alpha1.Agency:
-		o.UID = "agency"
-		o.Spec.ParentRef = nil
-		objects = desired.Agency(desired.AgencyInput{Settings: s, Agency: o}).Objects
-	case *v1alpha1.SecurityPolicy:
-		o.UID = "policy"
-		o.Spec.Mode = v1alpha1.ModeEnforce
-		objects = desired.SecurityPolicy(desired.PolicyInput{Policy: o}).Objects
-		portal := &v1alpha1.AgencyPortal{}
-		sample := sampleOf(t, "AgencyPortal", "full")
-		delete(sample.Object, "status")
-		if err := json.Unmarshal(mustJSON(t, sample.Object), portal); err != nil {
-			t.Fatal(err)
-		}
-		portal.UID = "portal"
-		portal.Spec.CitizenLogin, portal.Spec.PublicServices = false, nil
-		// What the policy writes into the workload, without what it would forbid.
-		writes := v1alpha1.SecurityPolicy{ObjectMeta: o.ObjectMeta, Spec: v1alpha1.SecurityPolicySpec{Isolation: o.Spec.Isolation, Logging: o.Spec.Logging, Mode: v1alpha1.ModeEnforce}}
-		objects = append(objects, desired.AgencyPortal(desired.PortalInput{Settings: s, Portal: portal, Agency: agency, NamespaceGuarded: true, Policies: []v1alpha1.SecurityPolicy{writes}}).Objects...)
-	case *v1alpha1.SharedPlatform:
-		portal := &v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Name: "full", Namespace: namespace, UID: "portal"}}
-		portal.Spec.Image, portal.Spec.Port, portal.Spec.Replicas.Min = "a.b/c", 8080, 1
-		portal.Spec.Probes = v1alpha1.Probes{LivenessPath: "/a", ReadinessPath: "/b", StartupSeconds: 60}
-		portal.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: v1alpha1.ObjectName(o.Name)}}
-		objects = desired.AgencyPortal(desired.PortalInput{Settings: s, Portal: portal, Agency: agency, NamespaceGuarded: true,
-			Platforms: map[string]desired.ReferencedPlatform{o.Name: {Name: o.Name, Platform: o}}}).Objects
-	}
+	kind := reflect.TypeOf(object).Elem().Name()
+	object.SetUID(types.UID(strings.ToLower(kind)))
 	var out []client.Object
-	for _, o := range objects {
+	for _, o := range becomes[kind](t, object) {
 		c, ok := o.(client.Object)
 		if !ok {
 			t.Fatalf("%T is no object", o)
@@ -197,7 +219,100 @@ func childrenOf(t *testing.T, object client.Object) []client.Object {
 		out = append(out, c)
 	}
 	if len(out) == 0 {
-		t.Fatalf("%T %s becomes nothing", object, object.GetName())
+		t.Fatalf("%s %s becomes nothing", kind, object.GetName())
 	}
 	return out
+}
+
+// samplesAgency is the agency of the samples' namespace.
+func samplesAgency() *v1alpha1.Agency {
+	a := &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "schema", UID: "agency"}, Spec: v1alpha1.AgencySpec{Code: "G12", Domains: []v1alpha1.DNSName{"example.gov.vn"}}}
+	a.Status.Namespace = namespace
+	return a
+}
+
+func portalBecomes(t *testing.T, object client.Object) []desired.Object {
+	t.Helper()
+	p := object.(*v1alpha1.AgencyPortal)
+	// These need platforms, and nothing of them enters a child.
+	p.Spec.CitizenLogin, p.Spec.PublicServices = false, nil
+	return desired.AgencyPortal(desired.PortalInput{Settings: settings.Default(), Portal: p, Agency: samplesAgency(), NamespaceGuarded: true}).Objects
+}
+
+func agencyBecomes(t *testing.T, object client.Object) []desired.Object {
+	t.Helper()
+	a := object.(*v1alpha1.Agency)
+	a.Spec.ParentRef = nil
+	s := settings.Default()
+	out := desired.Agency(desired.AgencyInput{Settings: s, Agency: a}).Objects
+	out = append(out, desired.Agency(desired.AgencyInput{Settings: s, Agency: a, Counts: true}).Objects...)
+	// Who has rights in the agency reads the links that ask it, and all as the authority.
+	a.Status.Rights = &v1alpha1.GrantedRights{AgencyRights: v1alpha1.AgencyRights{AdminGroups: a.Spec.AdminGroups, AdminServiceAccounts: a.Spec.AdminServiceAccounts, ViewerGroups: a.Spec.ViewerGroups}}
+	in := resolved(typedSample(t, "DataSharingLink").(*v1alpha1.DataSharingLink))
+	in.Asked, in.Authority = a, a
+	return append(out, desired.DataSharingLink(in).Readers...)
+}
+
+func policyBecomes(t *testing.T, object client.Object) []desired.Object {
+	t.Helper()
+	p := object.(*v1alpha1.SecurityPolicy)
+	p.Spec.Mode = v1alpha1.ModeEnforce
+	out := desired.SecurityPolicy(desired.PolicyInput{Policy: p}).Objects
+	portal := typedSample(t, "AgencyPortal").(*v1alpha1.AgencyPortal)
+	portal.Spec.CitizenLogin, portal.Spec.PublicServices = false, nil
+	// What the policy writes into the workload, without what it would forbid.
+	writes := v1alpha1.SecurityPolicy{ObjectMeta: p.ObjectMeta, Spec: v1alpha1.SecurityPolicySpec{Isolation: p.Spec.Isolation, Logging: p.Spec.Logging, Mode: v1alpha1.ModeEnforce}}
+	in := desired.PortalInput{Settings: settings.Default(), Portal: portal, Agency: samplesAgency(), NamespaceGuarded: true, Policies: []v1alpha1.SecurityPolicy{writes}}
+	return append(out, desired.AgencyPortal(in).Objects...)
+}
+
+func platformBecomes(t *testing.T, object client.Object) []desired.Object {
+	t.Helper()
+	p := object.(*v1alpha1.SharedPlatform)
+	portal := &v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Name: "full", Namespace: namespace, UID: "portal"}}
+	portal.Spec.Image, portal.Spec.Port, portal.Spec.Replicas.Min = "a.b/c", 8080, 1
+	portal.Spec.Probes = v1alpha1.Probes{LivenessPath: "/a", ReadinessPath: "/b", StartupSeconds: 60}
+	portal.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: v1alpha1.ObjectName(p.Name)}}
+	return desired.AgencyPortal(desired.PortalInput{Settings: settings.Default(), Portal: portal, Agency: samplesAgency(), NamespaceGuarded: true,
+		Platforms: map[string]desired.ReferencedPlatform{p.Name: {Name: p.Name, Platform: p}}}).Objects
+}
+
+// linkBecomes builds what a link becomes by either route when everybody approves,
+// and who may read it.
+func linkBecomes(t *testing.T, object client.Object) []desired.Object {
+	t.Helper()
+	var out []desired.Object
+	for _, route := range []v1alpha1.LinkRoute{v1alpha1.RoutePlatform, v1alpha1.RouteDirect} {
+		in := resolved(object.DeepCopyObject().(*v1alpha1.DataSharingLink))
+		in.Link.Spec.Route = route
+		in.Policies = []v1alpha1.SecurityPolicy{{ObjectMeta: metav1.ObjectMeta{Name: "direct"}, Spec: v1alpha1.SecurityPolicySpec{DataSharing: &v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}}}}
+		in.Asked, in.Authority = samplesAgency(), samplesAgency()
+		in.Asked.Name, in.Authority.Name = string(in.Link.Spec.Provider.Agency), in.Settings.AuthorityAgency
+		for _, a := range []*v1alpha1.Agency{in.Asked, in.Authority} {
+			a.Spec.ViewerGroups = []v1alpha1.GroupName{"viewers"}
+			a.Status.Rights = &v1alpha1.GrantedRights{AgencyRights: v1alpha1.AgencyRights{ViewerGroups: a.Spec.ViewerGroups}}
+		}
+		hash := desired.DataSharingLink(in).Hash
+		for i, namespace := range []string{names.Namespace(in.Asked.Name), names.Namespace(in.Authority.Name)} {
+			in.Approvals = append(in.Approvals, v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "approves"},
+				Spec: v1alpha1.DataSharingApprovalSpec{SpecHash: hash, Decision: v1alpha1.DecisionApprove, Approver: fmt.Sprintf("approver%d", i)}})
+		}
+		built := desired.DataSharingLink(in)
+		out = append(out, built.Objects...)
+		out = append(out, built.Readers...)
+	}
+	return out
+}
+
+// typedSample is the full sample of a kind, as the operator reads it.
+func typedSample(t *testing.T, kind string) client.Object {
+	t.Helper()
+	sample := sampleOf(t, kind, "full")
+	delete(sample.Object, "status")
+	o := kinds(t)[kind]
+	if err := json.Unmarshal(mustJSON(t, sample.Object), o); err != nil {
+		t.Fatal(err)
+	}
+	o.SetUID(types.UID(strings.ToLower(kind)))
+	return o
 }

@@ -215,8 +215,14 @@ const placeholder = "@hostile@"
 // withRaw returns the object in JSON with a raw value at the first place of a path.
 func withRaw(t *testing.T, o *unstructured.Unstructured, path, raw string) []byte {
 	t.Helper()
+	return withRawAt(t, o, path, atFirst, raw)
+}
+
+// withRawAt does the same at a position in the lists around the path.
+func withRawAt(t *testing.T, o *unstructured.Unstructured, path, position, raw string) []byte {
+	t.Helper()
 	o = o.DeepCopy()
-	if !replaceFirst(o.Object, path, func(any) any { return placeholder }) {
+	if !place(o.Object, path, position, placeholder) {
 		t.Fatalf("the sample has no %s", path)
 	}
 	data, err := json.Marshal(o.Object)
