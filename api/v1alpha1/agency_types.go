@@ -377,8 +377,7 @@ type AgencyStatus struct {
 	// catalogue has the agency's published data services whose visibility is
 	// Catalogue, by name; the first 100 of them.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	Catalogue []CatalogueEntry `json:"catalogue,omitempty"`
 }

@@ -341,6 +341,7 @@ type AgencyPortalStatus struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=253
 	Policies []string `json:"policies,omitempty"`
 	// findings are the controls that the spec does not meet.
 	// +optional

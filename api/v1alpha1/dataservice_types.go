@@ -57,7 +57,7 @@ type CatalogueEntry struct {
 	ShareMode ShareMode `json:"shareMode,omitempty"`
 	// operations that a link may ask for, by name.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=63
 	Operations []string `json:"operations,omitempty"`
@@ -150,13 +150,14 @@ type DataServiceStatus struct {
 	Identifier string `json:"identifier,omitempty"`
 	// consumers are the portals (namespace/name) whose links are open.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1024
+	// +kubebuilder:validation:items:MaxLength=127
 	Consumers []string `json:"consumers,omitempty"`
 	// links are the links (namespace/name) that ask for the service, open or not.
 	// The agency's people may read them.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1024
 	// +kubebuilder:validation:items:MaxLength=127
 	Links []string `json:"links,omitempty"`

@@ -102,8 +102,11 @@ type LinkScopeEnd struct {
 	// agency of the portal.
 	Agency AgencyName `json:"agency"`
 	// name of the portal.
+	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 	// uid of the portal.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	UID types.UID `json:"uid"`
 	// exposure of the portal.
 	// +optional
@@ -125,8 +128,11 @@ type LinkScopeService struct {
 	// agency that provides the service.
 	Agency AgencyName `json:"agency"`
 	// name of the service.
+	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 	// uid of the service.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	UID types.UID `json:"uid"`
 }
 
@@ -138,6 +144,8 @@ type LinkScopeService struct {
 // +kubebuilder:validation:XValidation:rule="self.validUntil > timestamp('2000-01-01T00:00:00Z') && self.validUntil < timestamp('2200-01-01T00:00:00Z')",message="validUntil must be a time of RFC 3339 in the years 2000 to 2199"
 type LinkScope struct {
 	// linkUID is the uid of the link.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	LinkUID types.UID `json:"linkUID"`
 	// linkGeneration is the generation of the link.
 	// +kubebuilder:validation:Minimum=0
@@ -240,6 +248,8 @@ type LinkDecision struct {
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
 	// uid of the approval.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	UID types.UID `json:"uid"`
 	// reason that the approver gave.
 	// +optional

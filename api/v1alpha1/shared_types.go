@@ -106,6 +106,8 @@ type InventoryEntry struct {
 	Name string `json:"name"`
 	// uid of the object.
 	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	UID types.UID `json:"uid"`
 }
 

@@ -75,8 +75,6 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Run:       r.run,
 		Events:    r.Events,
 		Announce:  announce,
-		Shrink: append([]func(*v1alpha1.Agency){func(a *v1alpha1.Agency) { a.Status.Catalogue = nil }},
-			reconcile.ShrinkBase[*v1alpha1.Agency]()...),
 	}
 	byOwner := watches.ByOwnerLabel("Agency")
 	guard := unreadable.Guard{Client: r.Client, Kind: "Agency", Next: loop,

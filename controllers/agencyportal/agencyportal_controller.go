@@ -68,7 +68,6 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		New:    func() *v1alpha1.AgencyPortal { return &v1alpha1.AgencyPortal{} },
 		Run:    r.run,
 		Gone:   r.gone,
-		Shrink: shrink(),
 		// Only a portal that uses platforms has rules in other namespaces.
 		Finalizer:      names.FlowFinalizer,
 		NeedsFinalizer: func(p *v1alpha1.AgencyPortal) bool { return len(p.Spec.PlatformRefs) > 0 },
@@ -200,17 +199,6 @@ func (r *Reconciler) tearDown(ctx context.Context, p *v1alpha1.AgencyPortal) (ct
 		return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, p, names.FlowFinalizer)
 	}
 	return r.gone(ctx, client.ObjectKeyFromObject(p))
-}
-
-// shrink are the steps that make a portal's status fit; the last compliant spec,
-// which may have to run, is the last to go.
-func shrink() []func(*v1alpha1.AgencyPortal) {
-	return []func(*v1alpha1.AgencyPortal){
-		reconcile.ShrinkMessages[*v1alpha1.AgencyPortal],
-		func(p *v1alpha1.AgencyPortal) { p.Status.Findings = nil },
-		reconcile.ShrinkInventory[*v1alpha1.AgencyPortal],
-		func(p *v1alpha1.AgencyPortal) { p.Status.LastCompliant = nil },
-	}
 }
 
 // closeUnreadable closes a portal that can't be read while its agency is suspended.

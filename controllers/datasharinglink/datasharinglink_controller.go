@@ -79,7 +79,6 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Gone:      r.gone,
 		Events:    r.Events,
 		Announce:  announce,
-		Shrink:    shrink(),
 	}
 	concurrency := r.Concurrency
 	if concurrency == 0 {
@@ -197,14 +196,4 @@ func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Resul
 func (r *Reconciler) closeUnreadable(ctx context.Context, owner names.Owner) error {
 	_, err := r.Applier.Teardown(ctx, owner, nil, nil)
 	return err
-}
-
-// shrink makes the status of a link smaller that can't be stored: without its
-// scope, since nobody decides about a scope that is not stored, and with short
-// messages. What is open and who decided is kept.
-func shrink() []func(*v1alpha1.DataSharingLink) {
-	return []func(*v1alpha1.DataSharingLink){
-		func(l *v1alpha1.DataSharingLink) { l.Status.Scope, l.Status.SpecHash = nil, "" },
-		reconcile.ShrinkMessages[*v1alpha1.DataSharingLink],
-	}
 }

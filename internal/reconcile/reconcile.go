@@ -54,9 +54,6 @@ type Loop[T Object] struct {
 	Announce func(before, after T) []events.Event
 	// Gone handles the key of an object that no longer exists; may be nil.
 	Gone func(ctx context.Context, key client.ObjectKey) (ctrl.Result, error)
-	// Shrink are the steps that make a status smaller that can't be stored, one
-	// after the other until it can; nil means ShrinkBase.
-	Shrink []func(obj T)
 }
 
 // ErrFinalized is returned by Run when it has removed its finalizer: there is

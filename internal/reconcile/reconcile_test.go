@@ -129,7 +129,6 @@ func TestStatusIsMadeToFit(t *testing.T) {
 				}
 				return nil
 			})
-			l.Shrink = append(ShrinkBase[*v1alpha1.AgencyPortal](), func(p *v1alpha1.AgencyPortal) { p.Status.LastCompliant = nil })
 			stored := ""
 			for round := range 2 {
 				if _, err := l.Reconcile(t.Context(), request); err != nil {

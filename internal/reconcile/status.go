@@ -15,41 +15,27 @@ import (
 )
 
 const (
-	// maxObject is how large an object may get by its status, in bytes as the
-	// operator sees it. etcd takes 1.5 MiB, with the managed fields that the
-	// caches leave out.
-	maxObject = 1200 << 10
-	// shortMessage is how much of a condition's message is kept when the status
-	// has to be small.
-	shortMessage = 256
+	// storeLimit is what etcd takes at most, unless it is told otherwise.
+	storeLimit = 1536 << 10
+	// metadataBytes is what people may write into the metadata, by the admission
+	// policy platform-metadata. The caches leave it out.
+	metadataBytes = 576 << 10
+	// managedBytes is what the API server notes in the metadata of who wrote a
+	// status. Its large lists are atomic, so that they stand there once.
+	managedBytes = 96 << 10
+	// spareBytes is left for what comes: a finalizer, a suspension, the time of the
+	// deletion. An object that fills the store can be closed by nobody.
+	spareBytes = 128 << 10
+	// maxObject is how large spec and status of an object may get by its status.
+	maxObject = storeLimit - metadataBytes - managedBytes - spareBytes
 )
-
-// ShrinkMessages shortens the messages of the conditions.
-func ShrinkMessages[T Object](obj T) {
-	conditions := obj.GetStatusBase().Conditions
-	for i := range conditions {
-		if m := conditions[i].Message; len(m) > shortMessage {
-			conditions[i].Message = strings.ToValidUTF8(m[:shortMessage-3], "") + "..."
-		}
-	}
-}
-
-// ShrinkInventory drops the inventory: the owner's children are found by their
-// marks too.
-func ShrinkInventory[T Object](obj T) { obj.GetStatusBase().Inventory = nil }
-
-// ShrinkBase makes smaller what the status of every kind has.
-func ShrinkBase[T Object]() []func(T) { return []func(T){ShrinkMessages[T], ShrinkInventory[T]} }
 
 // writeStatus stores what a round left in the object's status, if it differs
 // from what was read. Its lock is the version that was read, so a status never
 // speaks of a spec that it has not seen. One that is too large, or that the API
 // server refuses, is made smaller step by step.
 func (l Loop[T]) writeStatus(ctx context.Context, before, obj T) error {
-	steps := l.Shrink
-	if steps == nil {
-		steps = ShrinkBase[T]()
-	}
+	steps := shrink(obj)
 	for {
 		if equality.Semantic.DeepEqual(before, obj) {
 			return nil
@@ -64,7 +50,7 @@ func (l Loop[T]) writeStatus(ctx context.Context, before, obj T) error {
 		if err == nil || len(steps) == 0 || !refused(err) {
 			return err
 		}
-		steps[0](obj)
+		steps[0]()
 		steps = steps[1:]
 	}
 }
@@ -79,10 +65,15 @@ func (l Loop[T]) patchStatus(ctx context.Context, before, obj T) error {
 
 var errTooLarge = errors.New("the status is too large to be stored")
 
-// fits reports whether an object can be stored as it is, as far as that can be
-// told here.
-func fits(obj any) bool {
-	data, err := json.Marshal(obj)
+// fits reports whether an object can be stored as it is, with room to spare,
+// whatever its metadata is.
+func fits(obj client.Object) bool {
+	bare := obj.DeepCopyObject().(client.Object)
+	bare.SetLabels(nil)
+	bare.SetAnnotations(nil)
+	bare.SetOwnerReferences(nil)
+	bare.SetManagedFields(nil)
+	data, err := json.Marshal(bare)
 	return err == nil && len(data) <= maxObject
 }
 
