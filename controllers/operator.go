@@ -52,6 +52,8 @@ type Operator struct {
 	leaseNamespace string
 	// definitions knows how the served kinds differ from those of this build.
 	definitions *definitions
+	// settings are those in force, and what records them.
+	settings settingsRecorder
 }
 
 // gated returns a configuration whose writes need the lease, if there is one.

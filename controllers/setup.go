@@ -110,10 +110,15 @@ func NewManager(ctx context.Context, cfg *rest.Config, opts ctrl.Options, startT
 	return op, nil
 }
 
-// SetupAll checks what a start needs of the cluster, and registers the indexes
-// and every controller. The clock decides when links expire.
+// SetupAll checks what a start needs of the cluster, finds out which settings are in
+// force, and registers the indexes and every controller. The clock decides when links expire.
 func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func() time.Time) error {
 	if err := mgr.checkStart(ctx); err != nil {
+		return err
+	}
+	live := liveReader{unreadable.Live(mgr.GetAPIReader(), mgr.GetScheme())}
+	s, err := mgr.settle(ctx, live, s)
+	if err != nil {
 		return err
 	}
 	if err := gather.RegisterIndexes(ctx, mgr.GetFieldIndexer(), s); err != nil {
@@ -127,6 +132,9 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	if err != nil {
 		return err
 	}
+	if err := mgr.recordSettings(recorder); err != nil {
+		return err
+	}
 	canaries, err := quotaCanaries(ctx, mgr)
 	if err != nil {
 		return err
@@ -135,7 +143,6 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	if err := mgr.Add(clock); err != nil {
 		return fmt.Errorf("add the clock watcher: %w", err)
 	}
-	live := liveReader{unreadable.Live(mgr.GetAPIReader(), mgr.GetScheme())}
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: live}
 	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: live, Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s, Namespace: mgr.namespace, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up agency controller: %w", err)
@@ -168,9 +175,9 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 // hand to its loop (reconcile.Loop.Events). It has a client of its own, since
 // Events are never read.
 func eventRecorder(mgr ctrl.Manager) (events.Recorder, error) {
-	c, err := client.New(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	c, err := direct(mgr)
 	if err != nil {
-		return nil, fmt.Errorf("create client for events: %w", err)
+		return nil, err
 	}
 	w := events.NewWriter(c)
 	if err := mgr.Add(w); err != nil {

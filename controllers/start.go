@@ -33,9 +33,9 @@ func (o *Operator) checkStart(ctx context.Context) error {
 	if o.definitions, err = newDefinitions(o); err != nil {
 		return err
 	}
-	c, err := client.New(o.GetConfig(), client.Options{HTTPClient: o.GetHTTPClient(), Scheme: o.GetScheme(), Mapper: o.GetRESTMapper()})
+	c, err := direct(o)
 	if err != nil {
-		return fmt.Errorf("create client for the checks of the start: %w", err)
+		return err
 	}
 	begin := time.Now()
 	user, err := o.whoAmI(ctx, c)
@@ -68,6 +68,15 @@ func (o *Operator) checkStart(ctx context.Context) error {
 	}
 	ctrl.Log.WithName("govplatform").Info("Checked the rights, the definitions and the identity", "took", time.Since(begin).String())
 	return nil
+}
+
+// direct returns a client without a cache.
+func direct(mgr ctrl.Manager) (client.Client, error) {
+	c, err := client.New(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return nil, fmt.Errorf("create client without a cache: %w", err)
+	}
+	return c, nil
 }
 
 // byAdmission reports whether it was an admission policy or a webhook that

@@ -73,7 +73,7 @@ func run(ctx context.Context) error {
 	if err := controllers.SetupAll(ctx, mgr, s, time.Now); err != nil {
 		return err
 	}
-	if err := ctrlmetrics.Registry.Register(metrics.Collector{Reader: mgr.GetClient(), Running: mgr.RunningControllers, Unreadable: mgr.Unreadable, SchemaSkew: mgr.SchemaSkew}); err != nil {
+	if err := ctrlmetrics.Registry.Register(metrics.Collector{Reader: mgr.GetClient(), Running: mgr.RunningControllers, Unreadable: mgr.Unreadable, SchemaSkew: mgr.SchemaSkew, SettingsHeld: mgr.SettingsHeld}); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
 	if err := mgr.Start(ctx); err != nil {

@@ -52,7 +52,8 @@ type Export struct {
 	// Digest is "sha256:" and the hash of what follows. It finds a file that was
 	// cut off or edited; it is no signature.
 	Digest string `json:"digest"`
-	// Settings of the installation as written; empty where there are none.
+	// Settings of the installation as written, or those in force while newer ones are
+	// held; empty where there are none.
 	Settings string `json:"settings,omitempty"`
 	// Namespaces of agencies, by name.
 	Namespaces []ExportedNamespace `json:"namespaces"`
@@ -89,6 +90,18 @@ func ReadExport(ctx context.Context, c client.Reader, now time.Time) (*Export, e
 		return nil, fmt.Errorf("read the settings in ConfigMap %s/%s: %w", operatorNamespace, operatorConfigMap, err)
 	}
 	e.Settings = config.Data[operatorSettings]
+	record, err := settingsRecord(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if record != nil && record.Held != "" {
+		// Those that wait have had no say in anything that is exported.
+		inForce, err := yaml.Marshal(record.InForce)
+		if err != nil {
+			return nil, fmt.Errorf("write the settings in force: %w", err)
+		}
+		e.Settings = string(inForce)
+	}
 	var namespaces corev1.NamespaceList
 	if err := c.List(ctx, &namespaces, client.HasLabels{names.LabelAgency}); err != nil {
 		return nil, fmt.Errorf("list the agencies' namespaces: %w", err)

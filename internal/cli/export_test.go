@@ -6,10 +6,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/settings"
 )
 
 // small is an export with a link, and a decision of each kind about it.
@@ -121,5 +128,39 @@ func TestEveryKindIsExported(t *testing.T) {
 	}
 	if n != len(e.Objects) || n != len(exportKinds) {
 		t.Errorf("%d of %d kinds come back, %d are exported", n, len(e.Objects), len(exportKinds))
+	}
+}
+
+// TestHeldSettingsAreNotExported: what waits had no say in what is exported; and what
+// is restored takes effect at the next start, whatever the cluster had before.
+func TestHeldSettingsAreNotExported(t *testing.T) {
+	former := settings.Default()
+	former.IdentifierPrefix = "VN/FORMER"
+	for _, held := range []string{"", "The settings are held."} {
+		data, err := settings.Record{InForce: former, Held: held}.Data()
+		if err != nil {
+			t.Fatal(err)
+		}
+		of := func(name string, data map[string]string) *corev1.ConfigMap {
+			return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: name}, Data: data}
+		}
+		c := fake.NewClientBuilder().WithScheme(Scheme()).WithObjects(of(settings.RecordName, data), of(operatorConfigMap, map[string]string{operatorSettings: "identifierPrefix: VN/NEWER\n"}),
+			&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "c"}}).Build()
+		e, err := ReadExport(t.Context(), c, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "identifierPrefix: VN/NEWER"
+		if held != "" {
+			want = "identifierPrefix: VN/FORMER"
+		}
+		if !strings.Contains(e.Settings, want) {
+			t.Errorf("held %q: the export has %s", held, e.Settings)
+		}
+		e.Settings = "identifierPrefix: VN/RESTORED\n"
+		(&restorer{client: c, export: e, options: RestoreOptions{OnConflict: ConflictOverwrite}}).settings(t.Context())
+		if err := c.Get(t.Context(), client.ObjectKey{Namespace: operatorNamespace, Name: settings.RecordName}, &corev1.ConfigMap{}); !apierrors.IsNotFound(err) {
+			t.Errorf("the record of the former settings: %v", err)
+		}
 	}
 }

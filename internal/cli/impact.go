@@ -157,10 +157,7 @@ func PrintImpact(w io.Writer, i StandardImpact, b settings.ImpactBound) {
 		return
 	}
 	say(w, "SecurityPolicy %s stops %d portals and %d links of the %d that run:\n", i.Policy, i.Portals, i.Links, i.Running)
-	for _, s := range i.Stops {
-		kind := map[string]string{"AgencyPortal": "portal", "DataSharingLink": "link"}[s.Kind]
-		printFinding(w, kind, s.Agency+"/"+s.Name, s.Control, s.Found, s.Wanted)
-	}
+	printStops(w, i.Stops)
 	if !i.Held {
 		say(w, "It takes effect at once.\n")
 		return
@@ -172,18 +169,29 @@ func PrintImpact(w io.Writer, i StandardImpact, b settings.ImpactBound) {
 	}
 }
 
+func printStops(w io.Writer, stops []desired.Stop) {
+	for _, s := range stops {
+		kind := map[string]string{"AgencyPortal": "portal", "DataSharingLink": "link"}[s.Kind]
+		printFinding(w, kind, s.Agency+"/"+s.Name, s.Control, s.Found, s.Wanted)
+	}
+}
+
 func newImpactCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var files []string
-	var output, settingsFile string
+	var output, settingsFile, newSettings string
 	command := &cobra.Command{
 		Use:   "impact -f POLICY.yaml",
-		Short: "Show what a standard would stop that runs, before it is applied",
+		Short: "Show what a standard, or new settings, would stop that runs, before they are applied",
 		Long: `Impact takes SecurityPolicies from files, applies them to nothing, and shows which running portals and open links of the cluster
 would stop, with the control, the value found and the value wanted. It uses the operator's own code. What several policies stop
-counts against one bound, with what waits in the cluster and what took effect there lately. It ends with 0 when nothing would stop, 1 when something would, 2 on an error. It writes nothing.`,
-		Example: "  kubectl gov impact -f level-3.yaml\n\n  # how many, for a script\n  kubectl gov impact -f level-3.yaml -o json",
+counts against one bound, with what waits in the cluster and what took effect there lately. With --new-settings it takes a file with the
+operator's settings instead, and shows which portals and links these would touch when the operator starts with them. It ends with 0 when nothing would stop, 1 when something would, 2 on an error. It writes nothing.`,
+		Example: "  kubectl gov impact -f level-3.yaml\n\n  # what other settings of the operator would touch\n  kubectl gov impact --new-settings config.yaml\n\n  # how many, for a script\n  kubectl gov impact -f level-3.yaml -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if newSettings != "" {
+				return settingsImpact(cmd.Context(), streams, flags, settingsChange{files: files, former: settingsFile, newer: newSettings, output: output})
+			}
 			if len(files) == 0 {
 				return exitError{exitFailed, "-f is required: name a file with the policy that you want to apply"}
 			}
@@ -222,6 +230,7 @@ counts against one bound, with what waits in the cluster and what took effect th
 	command.Flags().StringArrayVarP(&files, "filename", "f", nil, "file, folder or - with the policies")
 	addOutput(command, &output, "text")
 	command.Flags().StringVar(&settingsFile, "settings", "", "the operator's settings; those of the cluster without it")
+	command.Flags().StringVar(&newSettings, "new-settings", "", "file with settings that the operator would start with")
 	flags.AddFlags(command.Flags())
 	return command
 }

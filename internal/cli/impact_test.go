@@ -124,3 +124,35 @@ func TestViolations(t *testing.T) {
 		t.Errorf("printed:\n%s", out.String())
 	}
 }
+
+// TestSettingsImpactIsTold: the command shows what the operator would hold.
+func TestSettingsImpactIsTold(t *testing.T) {
+	former := settings.Record{InForce: settings.Default()}
+	for name, tt := range map[string]struct {
+		change func(*settings.Settings)
+		held   bool
+		want   string
+	}{
+		"nothing":       {func(s *settings.Settings) { s.TimeZone = "UTC" }, false, "The settings touch nothing of the 13 that run."},
+		"other servers": {func(s *settings.Settings) { s.ClusterDNS.Namespace = "kube-sytem" }, true, "  acceptedImpact: {portals: 13, links: 0}"},
+		"which is meant": {func(s *settings.Settings) {
+			s.ClusterDNS.Namespace, s.AcceptedImpact = "dns", &v1alpha1.AcceptedImpact{Portals: 13}
+		}, false, "They take effect when the operator starts with them."},
+		"too little meant": {func(s *settings.Settings) {
+			s.ClusterDNS.Namespace, s.AcceptedImpact = "dns", &v1alpha1.AcceptedImpact{Portals: 12}
+		}, true, "  acceptedImpact: {portals: 13, links: 0}"},
+	} {
+		newer := settings.Default()
+		tt.change(&newer)
+		got, err := SettingsImpact(t.Context(), thirteen(), former, newer)
+		if err != nil || got.Held != tt.held {
+			t.Fatalf("%s: held %v, %v", name, got.Held, err)
+		}
+		var out bytes.Buffer
+		PrintSettingsImpact(&out, got, former.InForce.Bound())
+		lines := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
+		if lines[len(lines)-1] != tt.want {
+			t.Errorf("%s:\n%s", name, out.String())
+		}
+	}
+}

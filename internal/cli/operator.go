@@ -65,6 +65,10 @@ func (s *Summary) lookAtOperator(ctx context.Context, reader client.Reader, name
 	_ = reader.List(ctx, &approvals, client.InNamespace(namespace))
 	_ = meta.EachListItem(&approvals, s.unobserved.look)
 	s.OperatorIdle = operatorIdle(ctx, reader, s.unobserved, now)
+	// Who may not read the record is not told.
+	if record, err := settingsRecord(ctx, reader); err == nil && record != nil {
+		s.SettingsHeld = record.Held
+	}
 }
 
 // operatorIdle says why the operator does not seem to act; empty when it does, or

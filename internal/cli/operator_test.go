@@ -8,11 +8,14 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/settings"
 )
 
 // leaseReader answers with the operator's lease, and with decisions.
@@ -22,11 +25,20 @@ type leaseReader struct {
 	renewed   time.Time
 	forbidden bool
 	approvals []v1alpha1.DataSharingApproval
+	record    *settings.Record
 }
 
 func (r leaseReader) Get(_ context.Context, _ client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	if r.forbidden {
 		return errors.New("forbidden")
+	}
+	if kept, ok := into.(*corev1.ConfigMap); ok {
+		if r.record == nil {
+			return apierrors.NewNotFound(corev1.Resource("configmaps"), settings.RecordName)
+		}
+		var err error
+		kept.Data, err = r.record.Data()
+		return err
 	}
 	l := into.(*coordinationv1.Lease)
 	l.Spec.HolderIdentity, l.Spec.RenewTime = ptr.To(r.holder), ptr.To(metav1.NewMicroTime(r.renewed))
@@ -78,5 +90,33 @@ func TestOperatorIdle(t *testing.T) {
 				t.Errorf("got %q, want %q", s.OperatorIdle, tt.want)
 			}
 		})
+	}
+}
+
+// TestSettingsHeldIsTold: whoever may read the record learns that the newest settings
+// wait, and gets those in force from every command.
+func TestSettingsHeldIsTold(t *testing.T) {
+	former := settings.Default()
+	former.TimeZone = "UTC"
+	for name, tt := range map[string]struct {
+		r    leaseReader
+		want string
+	}{
+		"held":      {leaseReader{record: &settings.Record{InForce: former, Held: "The settings are held."}}, "The settings are held."},
+		"in force":  {leaseReader{record: &settings.Record{InForce: former}}, ""},
+		"none":      {leaseReader{}, ""},
+		"forbidden": {leaseReader{forbidden: true}, ""},
+	} {
+		var s Summary
+		s.lookAtOperator(t.Context(), tt.r, "", time.Now())
+		if s.SettingsHeld != tt.want {
+			t.Errorf("%s: it says %q, want %q", name, s.SettingsHeld, tt.want)
+		}
+		if tt.r.record == nil {
+			continue
+		}
+		if got, err := liveSettings(t.Context(), tt.r, ""); err != nil || got.TimeZone != "UTC" {
+			t.Errorf("%s: the settings in force are %q, %v", name, got.TimeZone, err)
+		}
 	}
 }

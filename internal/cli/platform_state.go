@@ -149,13 +149,21 @@ func (c *platformState) audit(ctx context.Context, now time.Time) (audit.Report,
 	return audit.Run(in), nil
 }
 
-// liveSettings are those of the file, else the operator's, else the shipped ones.
+// liveSettings are those of the file, else those that the operator has in force, else
+// those of its installation, else the shipped ones.
 func liveSettings(ctx context.Context, reader client.Reader, file string) (settings.Settings, error) {
 	if file != "" {
 		return readSettings(file)
 	}
+	record, err := settingsRecord(ctx, reader)
+	if err != nil {
+		return settings.Settings{}, err
+	}
+	if record != nil {
+		return record.InForce, nil
+	}
 	var config corev1.ConfigMap
-	err := reader.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorConfigMap}, &config)
+	err = reader.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorConfigMap}, &config)
 	switch {
 	case apierrors.IsForbidden(err), apierrors.IsNotFound(err):
 		return settings.Default(), nil
@@ -167,4 +175,23 @@ func liveSettings(ctx context.Context, reader client.Reader, file string) (setti
 		return settings.Settings{}, fmt.Errorf("ConfigMap %s/%s: %w; name the settings with --settings", operatorNamespace, operatorConfigMap, err)
 	}
 	return s, nil
+}
+
+// settingsRecord returns what the operator recorded of its settings; nil when there
+// is none, or the user may not read it.
+func settingsRecord(ctx context.Context, reader client.Reader) (*settings.Record, error) {
+	var kept corev1.ConfigMap
+	err := reader.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: settings.RecordName}, &kept)
+	switch {
+	case apierrors.IsForbidden(err), apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the settings in force: %w", err)
+	}
+	record, err := settings.ParseRecord(kept.Data)
+	if err != nil {
+		// The operator does not hold it to be a record either.
+		return nil, nil
+	}
+	return &record, nil
 }

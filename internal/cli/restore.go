@@ -18,6 +18,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/settings"
 )
 
 // What a restore does with an object that the cluster has otherwise.
@@ -156,7 +157,7 @@ func (r *restorer) settings(ctx context.Context) {
 	err := r.client.Get(ctx, key, &live)
 	switch {
 	case apierrors.IsNotFound(err):
-		r.done("ConfigMap", key.String(), "created", "the operator reads it when it starts", r.write(func() error { return r.client.Create(ctx, want) }))
+		r.done("ConfigMap", key.String(), "created", "the operator reads it when it starts", r.write(func() error { return errors.Join(r.client.Create(ctx, want), r.unrecord(ctx)) }))
 	case err != nil:
 		r.done("ConfigMap", key.String(), "failed", "", err)
 	case live.Data[operatorSettings] == r.export.Settings:
@@ -164,9 +165,16 @@ func (r *restorer) settings(ctx context.Context) {
 	default:
 		r.conflict("ConfigMap", key.String(), "the settings differ", func() error {
 			live.Data = want.Data
-			return r.client.Update(ctx, &live)
+			return errors.Join(r.client.Update(ctx, &live), r.unrecord(ctx))
 		})
 	}
+}
+
+// unrecord makes the operator forget which settings it had in force: those of the
+// file were, and what is restored ran under them.
+func (r *restorer) unrecord(ctx context.Context) error {
+	record := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: settings.RecordName}}
+	return client.IgnoreNotFound(r.client.Delete(ctx, record))
 }
 
 // write leaves out the write of a dry run.

@@ -121,6 +121,8 @@ type Summary struct {
 	NotReadable []string `json:"notReadable,omitempty"`
 	// OperatorIdle says why the operator does not seem to act; empty when it does.
 	OperatorIdle string `json:"operatorIdle,omitempty"`
+	// SettingsHeld says why the newest settings are not in force; empty when they are.
+	SettingsHeld string `json:"settingsHeld,omitempty"`
 
 	unobserved unobserved
 }
@@ -409,6 +411,9 @@ func (s Summary) write(streams genericiooptions.IOStreams, output string) error 
 		}
 		if s.OperatorIdle != "" {
 			say(streams.ErrOut, "WARNING: %s\n", s.OperatorIdle)
+		}
+		if s.SettingsHeld != "" {
+			say(streams.ErrOut, "WARNING: %s\n", s.SettingsHeld)
 		}
 		return s.Print(streams.Out, ColorWanted(streams.Out))
 	case "json":

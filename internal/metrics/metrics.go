@@ -26,6 +26,7 @@ var (
 	objects = prometheus.NewDesc("govplatform_objects", "Objects by kind, Ready status and reason.", []string{"kind", "ready", "reason"}, nil)
 	portals = prometheus.NewDesc("govplatform_portals", "Portals by security level and exposure.", []string{"level", "exposure"}, nil)
 	held    = prometheus.NewDesc("govplatform_policy_held", "Security policies whose newest spec is held, because it would stop more than its author accepts.", nil, nil)
+	settled = prometheus.NewDesc("govplatform_settings_held", "1 while the newest settings are held, because they would touch more that runs than somebody accepts.", nil, nil)
 	rights  = prometheus.NewDesc("govplatform_agency_rights_changed", "Agencies whose rights of people and service accounts changed within the last 24 hours.", nil, nil)
 	waiting = prometheus.NewDesc("govplatform_agency_rights_waiting", "Agencies whose spec asks for rights that wait for a second person's confirmation.", nil, nil)
 	running = prometheus.NewDesc("govplatform_controller_running", "1 while the workers of a controller have started; all are 0 on a replica without the lease.", []string{"controller"}, nil)
@@ -41,6 +42,8 @@ type Collector struct {
 	Running func() map[string]bool
 	// Unreadable counts the objects that the caches leave out; may be nil.
 	Unreadable func() map[string]int
+	// SettingsHeld reports whether the newest settings are held; may be nil.
+	SettingsHeld func() bool
 	// SchemaSkew counts by kind and direction the fields in which the installed definitions differ; may be nil.
 	SchemaSkew func() map[string]map[string]int
 }
@@ -50,6 +53,7 @@ func (c Collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- objects
 	ch <- portals
 	ch <- held
+	ch <- settled
 	ch <- rights
 	ch <- waiting
 	ch <- service
@@ -101,6 +105,9 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 		for kind, n := range c.Unreadable() {
 			ch <- prometheus.MustNewConstMetric(leftOut, prometheus.GaugeValue, float64(n), kind)
 		}
+	}
+	if c.SettingsHeld != nil {
+		ch <- prometheus.MustNewConstMetric(settled, prometheus.GaugeValue, one(c.SettingsHeld()))
 	}
 	c.collectSkew(ch)
 	c.collectPortals(ctx, ch, count)

@@ -84,6 +84,9 @@ type Settings struct {
 	// ImpactBound is how much changes of standards may stop before somebody has to
 	// confirm it; the shipped one when it is left out.
 	ImpactBound *ImpactBound `json:"impactBound,omitempty"`
+	// AcceptedImpact states how many running portals and open links a change of
+	// these settings may touch beyond the bound. It counts once.
+	AcceptedImpact *v1alpha1.AcceptedImpact `json:"acceptedImpact,omitempty"`
 }
 
 // ImpactBound holds a change of a standard with which all standards together
@@ -172,6 +175,9 @@ func (s Settings) validate() error {
 	}
 	if w := s.Bound().Window.Duration; w < time.Minute || w > 7*24*time.Hour {
 		return fmt.Errorf("impactBound.window is %s: use 1m to 168h, because changes that follow each other within it share the bound", w)
+	}
+	if a := s.AcceptedImpact; a != nil && (a.Portals < 0 || a.Links < 0) {
+		return fmt.Errorf("acceptedImpact is {portals: %d, links: %d}: use 0 or more", a.Portals, a.Links)
 	}
 	if len(s.SecurityLevels) == 0 {
 		return fmt.Errorf("securityLevels is empty: without rules every system would have level 1; list the rules")

@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// SettingsChangeImpact is what newer settings of the operator would touch.
+type SettingsChangeImpact struct {
+	// Running are the portals that run and the links that are open, in all.
+	Running int `json:"running"`
+	Portals int `json:"portals"`
+	Links   int `json:"links"`
+	// Held is true when the operator would hold the settings as they stand in the file.
+	Held bool `json:"held"`
+	// Stops lists the portals and links.
+	Stops []desired.Stop `json:"stops"`
+}
+
+// SettingsImpact computes what an operator that starts with newer settings would
+// touch of what runs under the former, with the operator's own code.
+func SettingsImpact(ctx context.Context, reader client.Reader, former settings.Record, newer settings.Settings) (SettingsChangeImpact, error) {
+	c, err := readCountry(ctx, platformOnly{reader}, former.InForce)
+	if err != nil {
+		return SettingsChangeImpact{}, err
+	}
+	if err := c.needsAll("the impact of settings"); err != nil {
+		return SettingsChangeImpact{}, err
+	}
+	i := desired.SettingsImpact(desired.SettingsInput{Former: former.InForce, Newer: newer, Portals: c.portals.Items, Platforms: c.platforms.Items, Links: c.links.Items})
+	return SettingsChangeImpact{Running: i.Running, Portals: i.Portals, Links: i.Links, Stops: append([]desired.Stop{}, i.Stops...),
+		Held: gather.Bound(former.InForce).Exceeds(i.Stopped) && !policy.Accepts(former.Statement(newer), i.Stopped)}, nil
+}
+
+// PrintSettingsImpact writes an impact of settings for people.
+func PrintSettingsImpact(w io.Writer, i SettingsChangeImpact, b settings.ImpactBound) {
+	if i.Portals+i.Links == 0 {
+		say(w, "The settings touch nothing of the %d that run.\n", i.Running)
+		return
+	}
+	say(w, "The settings touch %d portals and %d links of the %d that run:\n", i.Portals, i.Links, i.Running)
+	printStops(w, i.Stops)
+	if !i.Held {
+		say(w, "They take effect when the operator starts with them.\n")
+		return
+	}
+	say(w, "They are held (bound: %d, or %d %% from two on), until you set in them\n", b.Portals, b.Percent)
+	say(w, "  acceptedImpact: {portals: %d, links: %d}\n", i.Portals, i.Links)
+}
+
+// settingsChange is what the command was asked.
+type settingsChange struct {
+	files                 []string
+	former, newer, output string
+}
+
+func settingsImpact(ctx context.Context, streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags, ask settingsChange) error {
+	if len(ask.files) > 0 {
+		return exitError{exitFailed, "-f and --new-settings are two questions: ask one after the other"}
+	}
+	newer, err := readSettings(ask.newer)
+	if err != nil {
+		return asFailure(err)
+	}
+	reader, err := newClient(flags)
+	if err != nil {
+		return asFailure(err)
+	}
+	former, err := formerSettings(ctx, reader, ask.former)
+	if err != nil {
+		return asFailure(err)
+	}
+	impact, err := SettingsImpact(ctx, reader, former, newer)
+	if err != nil {
+		return asFailure(err)
+	}
+	if err := writeAs(streams.Out, ask.output, impact, func() error {
+		PrintSettingsImpact(streams.Out, impact, former.InForce.Bound())
+		return nil
+	}); err != nil {
+		return asFailure(err)
+	}
+	if impact.Portals+impact.Links > 0 {
+		return exitError{code: exitShut}
+	}
+	return nil
+}
+
+// formerSettings returns what newer settings are held against.
+func formerSettings(ctx context.Context, reader client.Reader, file string) (settings.Record, error) {
+	if file == "" {
+		record, err := settingsRecord(ctx, reader)
+		if err != nil {
+			return settings.Record{}, err
+		}
+		if record != nil {
+			return *record, nil
+		}
+	}
+	s, err := liveSettings(ctx, reader, file)
+	return settings.Record{InForce: s, Seen: s.AcceptedImpact}, err
+}

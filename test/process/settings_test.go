@@ -1,0 +1,164 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/test/harness"
+)
+
+// TestSettingsStopNothingBySlip: a slip in the rules of the security level makes
+// every system one of level 3, for which a standard asks more. The operator that
+// starts with it goes on under the former settings and says so, also after another
+// start, until somebody takes the change back or accepts it; and what was accepted
+// once lets no later slip pass.
+func TestSettingsStopNothingBySlip(t *testing.T) {
+	cleared(t)
+	op := env.Operator(t, harness.OperatorOptions{})
+	agency := harness.Agency("slip", "S41")
+	env.Create(t, agency)
+	env.WaitReady(t, agency)
+	env.Create(t, harness.Policy("slip-level-3", "", func(p *v1alpha1.SecurityPolicy) {
+		p.Spec.Selector = v1alpha1.PolicySelector{Agencies: []v1alpha1.AgencyName{"slip"}, SecurityLevels: []v1alpha1.SecurityLevel{3}}
+		p.Spec.Availability = &v1alpha1.AvailabilityControl{MinReplicas: 3}
+	}))
+	var portals []*v1alpha1.AgencyPortal
+	for i := range 3 {
+		portals = append(portals, harness.Portal("slip", fmt.Sprintf("p%d", i), func(p *v1alpha1.AgencyPortal) { p.Spec.ExpectedUsers = 500 }))
+	}
+	for _, p := range portals {
+		env.Create(t, p)
+		env.WaitReady(t, p)
+	}
+	wantHeld(t, op, false)
+
+	slip := settings.Default()
+	slip.SecurityLevels = slices.Clone(slip.SecurityLevels)
+	for i := range slip.SecurityLevels {
+		if slip.SecurityLevels[i].MinUsers == 10000 {
+			slip.SecurityLevels[i].MinUsers = 100
+		}
+	}
+	for range 2 {
+		op = restarted(t, op, slip)
+		wantHeld(t, op, true)
+		wantLevel(t, portals, 1, "True")
+	}
+	harness.Eventually(t, func() error {
+		var all eventsv1.EventList
+		if err := env.Admin.List(t.Context(), &all, client.InNamespace(harness.OperatorNamespace)); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(all.Items, func(e eventsv1.Event) bool {
+			return e.Reason == "SettingsHeld" && strings.Contains(e.Note, "3 running portals and 0 open links (slip/p0 by securityLevels")
+		}) {
+			return errors.New("no Event says that the settings are held")
+		}
+		return nil
+	})
+
+	op = restarted(t, op, settings.Default())
+	wantHeld(t, op, false)
+	wantLevel(t, portals, 1, "True")
+
+	accepted := slip
+	accepted.AcceptedImpact = &v1alpha1.AcceptedImpact{Portals: 2}
+	op = restarted(t, op, accepted)
+	wantHeld(t, op, true)
+	accepted.AcceptedImpact = &v1alpha1.AcceptedImpact{Portals: 3}
+	op = restarted(t, op, accepted)
+	wantHeld(t, op, false)
+	wantLevel(t, portals, 3, "False")
+
+	// The portals comply with level 3, and a slip makes level 1 of it.
+	for _, p := range portals {
+		harness.Eventually(t, func() error {
+			if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(p), p); err != nil {
+				return err
+			}
+			p.Spec.Replicas.Min = 3
+			return env.Admin.Update(t.Context(), p)
+		})
+	}
+	wantLevel(t, portals, 3, "True")
+	next := settings.Default()
+	next.AcceptedImpact = accepted.AcceptedImpact
+	op = restarted(t, op, next)
+	wantHeld(t, op, true)
+	wantLevel(t, portals, 3, "True")
+}
+
+// cleared removes what earlier tests made the operator record.
+func cleared(t *testing.T) {
+	t.Helper()
+	record := &corev1.ConfigMap{}
+	record.Namespace, record.Name = harness.OperatorNamespace, settings.RecordName
+	if err := client.IgnoreNotFound(env.Admin.Delete(t.Context(), record)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func restarted(t *testing.T, op *harness.Operator, s settings.Settings) *harness.Operator {
+	t.Helper()
+	if err := op.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	return env.Operator(t, harness.OperatorOptions{Settings: &s})
+}
+
+// wantHeld waits until the operator has recorded whether its settings are held.
+func wantHeld(t *testing.T, op *harness.Operator, want bool) {
+	t.Helper()
+	if got := op.Manager.SettingsHeld(); got != want {
+		t.Errorf("the operator holds its settings: %v, want %v", got, want)
+	}
+	harness.Eventually(t, func() error {
+		var kept corev1.ConfigMap
+		if err := env.Admin.Get(t.Context(), client.ObjectKey{Namespace: harness.OperatorNamespace, Name: settings.RecordName}, &kept); err != nil {
+			return err
+		}
+		record, err := settings.ParseRecord(kept.Data)
+		if err != nil {
+			return err
+		}
+		if (record.Held != "") != want {
+			return fmt.Errorf("the record says %q", record.Held)
+		}
+		return nil
+	})
+}
+
+// wantLevel waits until the portals have a level and state, and sees them keep it.
+func wantLevel(t *testing.T, portals []*v1alpha1.AgencyPortal, level v1alpha1.SecurityLevel, ready string) {
+	t.Helper()
+	look := func() error {
+		for _, p := range portals {
+			if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(p), p); err != nil {
+				return err
+			}
+			r := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady)
+			if p.Status.ObservedGeneration != p.Generation || p.Status.SecurityLevel != level || r == nil || string(r.Status) != ready {
+				return fmt.Errorf("portal %s has level %d and %+v, want level %d and Ready %s", p.Name, p.Status.SecurityLevel, r, level, ready)
+			}
+		}
+		return nil
+	}
+	harness.Eventually(t, look)
+	for range 20 {
+		if err := look(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
