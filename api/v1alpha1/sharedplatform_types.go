@@ -154,9 +154,13 @@ type SharedPlatformStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1073741824
 	Consumers int32 `json:"consumers"`
-	// consent is what the agency of the platform's portal agreed to.
+	// consents are what agencies agreed to whose portals the platform is, or was,
+	// until each takes its own back.
 	// +optional
-	Consent *ConsentedScope `json:"consent,omitempty"`
+	// +listType=map
+	// +listMapKey=portalUID
+	// +kubebuilder:validation:MaxItems=8
+	Consents []ConsentedScope `json:"consents,omitempty"`
 }
 
 // ConsentedScope is what a platform was when the agency of its portal agreed.
@@ -166,6 +170,9 @@ type ConsentedScope struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	PortalUID string `json:"portalUID"`
+	// portal that agreed.
+	// +required
+	Portal PortalEndpoint `json:"portal"`
 	// type of the platform.
 	// +required
 	Type PlatformType `json:"type"`

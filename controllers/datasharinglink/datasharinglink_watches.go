@@ -41,7 +41,7 @@ func (r *Reconciler) linksOfService(ctx context.Context, o client.Object) []ctrl
 	}
 	siblings := map[string]bool{s.Name: true}
 	for _, by := range []client.MatchingFields{{gather.IndexServicePortal: string(s.Spec.PortalRef.Name)}, {gather.IndexServiceDataset: string(s.Spec.Dataset)}} {
-		for _, sibling := range watches.List(ctx, r.Client, &v1alpha1.DataServiceList{}, client.InNamespace(s.Namespace), by) {
+		for _, sibling := range r.services(ctx, s.Namespace, by) {
 			siblings[sibling.Name] = true
 		}
 	}
@@ -65,17 +65,36 @@ func (r *Reconciler) linksToAny(ctx context.Context, agency string, services map
 	return out
 }
 
-// linksToServicesOf maps a portal to the links to its services.
+// linksToServicesOf maps a portal to the links to its services, and to those of the
+// same datasets, in whose classification it has a say.
 func (r *Reconciler) linksToServicesOf(ctx context.Context, namespace, portal string) []ctrl.Request {
 	agency, ok := names.AgencyOf(namespace)
-	services := map[string]bool{}
-	for _, s := range watches.List(ctx, r.Client, &v1alpha1.DataServiceList{}, client.InNamespace(namespace), client.MatchingFields{gather.IndexServicePortal: portal}) {
-		services[s.Name] = true
+	all := r.services(ctx, namespace)
+	datasets, services := map[v1alpha1.ObjectName]bool{}, map[string]bool{}
+	for i := range all {
+		if string(all[i].Spec.PortalRef.Name) == portal {
+			datasets[all[i].Spec.Dataset] = true
+		}
+	}
+	for i := range all {
+		if datasets[all[i].Spec.Dataset] {
+			services[all[i].Name] = true
+		}
 	}
 	if !ok || len(services) == 0 {
 		return nil
 	}
 	return r.linksToAny(ctx, agency, services)
+}
+
+// services lists an agency's services, or those that something is true of.
+func (r *Reconciler) services(ctx context.Context, namespace string, which ...client.ListOption) []v1alpha1.DataService {
+	var list v1alpha1.DataServiceList
+	err := r.Client.List(ctx, &list, append(which, client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency, unreadable.Skip)...)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Could not list an agency's services", "namespace", namespace)
+	}
+	return list.Items
 }
 
 func (r *Reconciler) linksTo(ctx context.Context, service client.ObjectKey) []ctrl.Request {

@@ -71,7 +71,7 @@ func PlatformGate() predicate.Predicate {
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok1 := e.ObjectOld.(*v1alpha1.SharedPlatform)
 			after, ok2 := e.ObjectNew.(*v1alpha1.SharedPlatform)
-			return ok1 && ok2 && !equality.Semantic.DeepEqual(before.Status.Consent, after.Status.Consent)
+			return ok1 && ok2 && !equality.Semantic.DeepEqual(before.Status.Consents, after.Status.Consents)
 		},
 	})
 }

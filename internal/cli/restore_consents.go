@@ -54,10 +54,11 @@ func notCovered(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform
 	if platform == nil || string(platform.UID) != c.UID {
 		return "it agreed to another platform of this name"
 	}
-	agreed := platform.Status.Consent
-	if agreed == nil || agreed.PortalUID != string(portal.UID) {
+	i := slices.IndexFunc(platform.Status.Consents, func(c v1alpha1.ConsentedScope) bool { return c.PortalUID == string(portal.UID) })
+	if i < 0 {
 		return ""
 	}
+	agreed := platform.Status.Consents[i]
 	outside := func(a v1alpha1.AgencyName) bool { return !slices.Contains(agreed.Agencies, a) }
 	switch {
 	case agreed.Type != platform.Spec.Type:

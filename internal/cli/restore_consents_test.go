@@ -39,7 +39,8 @@ func TestConsentsThatAreWithheld(t *testing.T) {
 		portal.SetUID("portal-1")
 		status := object{}
 		if tt.consent != nil {
-			status["consent"] = tt.consent
+			tt.consent["portal"] = object{"agency": "a", "name": "hub"}
+			status["consents"] = []any{tt.consent}
 		}
 		platform := fileObject("SharedPlatform", "", "id", tt.spec, status)
 		platform.SetUID(types.UID("p-1"))

@@ -71,7 +71,7 @@ var statusFields = map[string]map[string]fieldFate{
 		"fingerprint": {derived, "computed"},
 		"duplicateOf": {derived, "from the age, in whose order platforms are restored"},
 		"consumers":   {derived, "counted"},
-		"consent":     {derived, "recorded anew where the portal's record lets it be"},
+		"consents":    {derived, "recorded anew where the portal's record lets it be"},
 	},
 	"DataService": {
 		"links":      {derived, "listed"},

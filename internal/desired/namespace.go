@@ -16,5 +16,17 @@ func namespace(s scope, in AgencyInput) *corev1.Namespace {
 		m.Labels["pod-security.kubernetes.io/"+mode+"-version"] = in.Settings.PodSecurityVersion
 	}
 	m.Annotations = map[string]string{names.AnnotationDisplayName: string(in.Agency.Spec.DisplayName)}
+	if in.PersonalData != "" {
+		m.Annotations[names.AnnotationPersonalData] = heldPersonalData
+	}
 	return &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: m}
+}
+
+const heldPersonalData = "held"
+
+// HeldPersonalData reports whether personal data was ever seen in a namespace.
+// What is deleted leaves Secrets and volumes behind, so it counts until the
+// namespace goes. What is adopted without this mark was not watched all along.
+func HeldPersonalData(ns *corev1.Namespace) bool {
+	return ns != nil && ns.Annotations[names.AnnotationPersonalData] != ""
 }

@@ -13,7 +13,7 @@ import (
 // The agency agreed to one object and its type: another of the same name, and one
 // that became something else, has no consent. For whom is told by agreedFor.
 func Consents(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) bool {
-	if portal == nil || !provides(portal, platform) || !sameObject(portal, platform) || agreedElsewhere(portal, platform) {
+	if portal == nil || !provides(portal, platform) || !sameObject(portal, platform) || unrecorded(portal, platform) {
 		return false
 	}
 	c := consentOf(portal, platform)
@@ -33,18 +33,19 @@ func sameObject(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform
 	})
 }
 
-// agreedElsewhere reports whether the consent on record is of another portal. Only
-// that one's agency takes it back; the catalogue points at another portal for a
-// moment otherwise, and comes back with a wider list.
-func agreedElsewhere(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) bool {
-	c := platform.Status.Consent
-	return c != nil && portal.UID != "" && c.PortalUID != string(portal.UID)
+// unrecorded reports whether others agreed to be a platform and what this portal
+// agrees to is not on record. Whoever comes after another one agrees to what is
+// recorded then, and not to whatever there is until then.
+func unrecorded(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) bool {
+	return len(platform.Status.Consents) > 0 && portal.UID != "" && consentOf(portal, platform) == nil
 }
 
 // consentOf is what is recorded of this portal's consent; nil before it is.
 func consentOf(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) *v1alpha1.ConsentedScope {
-	if c := platform.Status.Consent; c != nil && c.PortalUID == string(portal.UID) {
-		return c
+	for i := range platform.Status.Consents {
+		if c := &platform.Status.Consents[i]; c.PortalUID == string(portal.UID) {
+			return c
+		}
 	}
 	return nil
 }
@@ -97,10 +98,10 @@ func consentBlocker(end PortalWithAgency, p *v1alpha1.SharedPlatform) *Blocker {
 		why = fmt.Sprintf("has not agreed that its portal %q is this platform; it does so with spec.providesPlatforms: [%s] of the portal", end.Portal.Name, p.Name)
 	case !sameObject(end.Portal, p):
 		why = fmt.Sprintf("agreed to another SharedPlatform of this name, which was deleted; it agrees to this one by taking %s out of spec.providesPlatforms of its portal %q and putting it in again", p.Name, end.Portal.Name)
-	case agreedElsewhere(end.Portal, p):
-		why = fmt.Sprintf("can't have its portal %q be this platform while another one is, whose agency agreed before; it comes after that one takes %s out of its spec.providesPlatforms", end.Portal.Name, p.Name)
+	case unrecorded(end.Portal, p):
+		why = fmt.Sprintf("agrees that its portal %q is this platform, and that is not on record yet; where this lasts, %d other portals agreed before (status.consents), and one of them has to take %s out of its spec.providesPlatforms", end.Portal.Name, maxConsents, p.Name)
 	default:
-		why = fmt.Sprintf("agreed to a platform of type %s, and it is of type %s now; it agrees to that by taking %s out of spec.providesPlatforms of its portal %q and putting it in again", consentOf(end.Portal, p).Type, p.Spec.Type, p.Name, end.Portal.Name)
+		why = fmt.Sprintf("has not agreed to what the platform is now: the consent on record is to one of type %s, and it is of type %s; it agrees to that by taking %s out of spec.providesPlatforms of its portal %q and putting it in again", consentOf(end.Portal, p).Type, p.Spec.Type, p.Name, end.Portal.Name)
 	}
 	return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonOwnerConsentMissing,
 		Message: fmt.Sprintf("SharedPlatform %q: agency %q %s. Nothing is opened until then.", p.Name, end.Agency.Name, why)}
@@ -135,24 +136,50 @@ func widerThanConsent(end PortalWithAgency, p *v1alpha1.SharedPlatform) *Blocker
 // maxNamedAgencies is how many agencies a message names.
 const maxNamedAgencies = 5
 
-// consentedScope is what the owner of a platform agrees to: what was there when
-// the operator first found the consent, until it is taken back by the portal that
-// gave it.
-func consentedScope(in PlatformInput) *v1alpha1.ConsentedScope {
-	portal, p := in.Endpoint.Portal, in.Platform
+// maxConsents is how many consents the schema lets a platform record.
+const maxConsents = 8
+
+// consentedScopes are what the owners of a platform's portals agree to: what was
+// there when the operator first found each consent, until the portal that gave it
+// takes it back. A catalogue that points at another portal for a moment, and comes
+// back with a wider list, finds the former consent.
+func consentedScopes(in PlatformInput) []v1alpha1.ConsentedScope {
+	portal, p, out := in.Endpoint.Portal, in.Platform, slices.Clone(in.Consents)
+	if portal == nil || !provides(portal, p) || !sameObject(portal, p) {
+		return out
+	}
+	if slices.ContainsFunc(out, func(c v1alpha1.ConsentedScope) bool { return c.PortalUID == string(portal.UID) }) {
+		return out
+	}
+	now := v1alpha1.ConsentedScope{PortalUID: string(portal.UID), Portal: *p.Spec.Endpoint.Portal, Type: p.Spec.Type, Agencies: slices.Clone(p.Spec.Agencies)}
+	if i := slices.IndexFunc(out, func(c v1alpha1.ConsentedScope) bool { return c.Portal == now.Portal }); i >= 0 {
+		out[i] = successor(now, out[i])
+		return out
+	}
+	if len(out) >= maxConsents {
+		return out
+	}
+	return append(out, now)
+}
+
+// successor is what a portal agrees to that comes after one of its name that agreed
+// and is gone. The same YAML makes a portal anew for any reason, so it agrees to no
+// more than the former one did, and to no more than there is now. Whoever takes the
+// name out of the portal clears the record.
+func successor(now, former v1alpha1.ConsentedScope) v1alpha1.ConsentedScope {
+	now.Type = former.Type
 	switch {
-	case portal == nil:
-		// A portal that is not there says nothing; one made anew has another UID.
-		return p.Status.Consent
-	case in.ConsentStands && agreedElsewhere(portal, p):
-		return p.Status.Consent
-	case !provides(portal, p) || !sameObject(portal, p):
-		return nil
+	case len(former.Agencies) == 0:
+	case len(now.Agencies) == 0:
+		now.Agencies = slices.Clone(former.Agencies)
+	default:
+		now.Agencies = slices.DeleteFunc(now.Agencies, func(a v1alpha1.AgencyName) bool { return !slices.Contains(former.Agencies, a) })
+		if len(now.Agencies) == 0 {
+			// None at all would mean everybody; its own agency it serves always.
+			now.Agencies = []v1alpha1.AgencyName{now.Portal.Agency}
+		}
 	}
-	if c := consentOf(portal, p); c != nil {
-		return c
-	}
-	return &v1alpha1.ConsentedScope{PortalUID: string(portal.UID), Type: p.Spec.Type, Agencies: slices.Clone(p.Spec.Agencies)}
+	return now
 }
 
 // platformConsents records which objects the names in a portal's spec mean: what

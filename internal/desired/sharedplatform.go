@@ -21,9 +21,8 @@ type PlatformInput struct {
 	AbsentAgencies []policy.NamedAgencies
 	// Endpoint is the portal that provides it; empty for an external platform.
 	Endpoint PortalWithAgency
-	// ConsentStands is true while the portal whose consent is on record, which is not
-	// the endpoint any more, is there and still names the platform.
-	ConsentStands bool
+	// Consents are those on record that nobody took back.
+	Consents []v1alpha1.ConsentedScope
 	// DuplicateOf is the older platform with the same capability and scope.
 	DuplicateOf string
 	// Consumers is the number of portals that reference it.
@@ -37,15 +36,15 @@ type PlatformOutput struct {
 	Unique *Blocker
 	// Available is why it can't be used; nil when it can.
 	Available *Blocker
-	// Consent is what the owner agreed to; nil for nothing.
-	Consent *v1alpha1.ConsentedScope
+	// Consents are what the owners of its portals agreed to.
+	Consents []v1alpha1.ConsentedScope
 }
 
 // SharedPlatform decides whether a platform is available and no duplicate.
 func SharedPlatform(in PlatformInput) PlatformOutput {
 	spec := &in.Platform.Spec
 	out := PlatformOutput{Fingerprint: policy.Fingerprint(spec.Capability, spec.Scope), Available: platformBlocker(ReferencedPlatform{Platform: in.Platform, Endpoint: in.Endpoint}, standards{in.Settings, in.Policies})}
-	out.Consent = consentedScope(in)
+	out.Consents = consentedScopes(in)
 	if out.Available == nil {
 		out.Available = widerThanConsent(in.Endpoint, in.Platform)
 	}

@@ -29,7 +29,6 @@ const (
 	IndexPortalLevel     = "level"
 	IndexPortalExposure  = "spec.exposure"
 	IndexPortalPlatform  = "spec.platformRefs"
-	IndexPortalProvides  = "spec.providesPlatforms"
 
 	IndexServiceDataset = "spec.dataset"
 	IndexServicePortal  = "spec.portalRef.name"
@@ -84,7 +83,6 @@ func RegisterIndexes(ctx context.Context, indexer client.FieldIndexer, s setting
 			return []string{LevelKey(level)}
 		}),
 		portal(IndexPortalPlatform, PlatformNames),
-		portal(IndexPortalProvides, func(p *v1alpha1.AgencyPortal) []string { return strings(p.Spec.ProvidesPlatforms) }),
 		registerSharing(ctx, indexer),
 		registerOwners(ctx, indexer),
 		portal(IndexPortalExposure, func(p *v1alpha1.AgencyPortal) []string { return []string{string(p.Spec.Exposure)} }),

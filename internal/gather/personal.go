@@ -40,8 +40,9 @@ func LiveRights(ctx context.Context, live client.Reader, in *desired.AgencyInput
 // personalData names one thing that shows that an agency holds personal data or
 // stricter, the first by kind and name; empty when nothing does. What runs counts
 // as well as what is asked for, and what cannot be read counts as personal. A new
-// agency holds nothing, but an earlier one of its name may have. The API server
-// itself has no indexes, so a live reader lists all links.
+// agency holds nothing, but an earlier one of its name may have. What was there
+// once counts until the namespace goes: who deletes it leaves Secrets behind. The
+// API server itself has no indexes, so a live reader lists all links.
 func personalData(ctx context.Context, r client.Reader, live bool, in desired.AgencyInput) (string, error) {
 	a := in.Agency
 	looks := []func() (string, error){
@@ -60,6 +61,9 @@ func personalData(ctx context.Context, r client.Reader, live bool, in desired.Ag
 		if err != nil || found != "" {
 			return found, err
 		}
+	}
+	if desired.HeldPersonalData(in.Namespace) {
+		return "its namespace did before", nil
 	}
 	return "", nil
 }

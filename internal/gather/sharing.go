@@ -149,7 +149,7 @@ func SharedPlatform(ctx context.Context, r client.Reader, s settings.Settings, p
 		return in, err
 	}
 	in.Endpoint, in.DuplicateOf = ref.Endpoint, ref.DuplicateOf
-	if in.ConsentStands, err = consentStands(ctx, r, p); err != nil {
+	if in.Consents, err = standingConsents(ctx, r, p); err != nil {
 		return in, err
 	}
 	if in.Policies, err = knownPolicies(ctx, r, concerning(s, ref.Endpoint)); err != nil {
@@ -163,21 +163,22 @@ func SharedPlatform(ctx context.Context, r client.Reader, s settings.Settings, p
 	return in, nil
 }
 
-// consentStands reports whether the portal whose consent to a platform is on record is
-// there and still names it.
-func consentStands(ctx context.Context, r client.Reader, p *v1alpha1.SharedPlatform) (bool, error) {
-	if p.Status.Consent == nil {
-		return false, nil
+// standingConsents returns the consents to a platform on record that nobody took
+// back. A portal takes its own back by not naming the platform any more; one that is
+// not there, or that can't be read, says nothing, and one that was made anew and names
+// the platform comes after the former.
+func standingConsents(ctx context.Context, r client.Reader, p *v1alpha1.SharedPlatform) ([]v1alpha1.ConsentedScope, error) {
+	var out []v1alpha1.ConsentedScope
+	for _, c := range p.Status.Consents {
+		portal, err := get[v1alpha1.AgencyPortal](ctx, r, client.ObjectKey{Namespace: names.Namespace(string(c.Portal.Agency)), Name: string(c.Portal.Name)})
+		if err != nil && !unreadable.IsUnreadable(err) {
+			return nil, fmt.Errorf("read portal that agreed: %w", err)
+		}
+		if portal == nil || slices.Contains(portal.Spec.ProvidesPlatforms, v1alpha1.ObjectName(p.Name)) {
+			out = append(out, c)
+		}
 	}
-	var list v1alpha1.AgencyPortalList
-	var bad []*unreadable.Error
-	if err := r.List(ctx, &list, client.MatchingFields{IndexPortalProvides: p.Name}, unreadable.Collect(&bad), client.UnsafeDisableDeepCopy); err != nil {
-		return false, fmt.Errorf("list portals that agreed: %w", err)
-	}
-	// One that can't be read may be it.
-	return len(bad) > 0 || slices.ContainsFunc(list.Items, func(a v1alpha1.AgencyPortal) bool {
-		return string(a.UID) == p.Status.Consent.PortalUID && a.DeletionTimestamp == nil
-	}), nil
+	return out, nil
 }
 
 // referenced reads a platform's endpoint and whether it is a duplicate.
@@ -362,23 +363,56 @@ func missing(ctx context.Context, r client.Reader, objects []desired.Object) (bo
 }
 
 // siblingLabels returns the classes, each once, of the other living services of
-// a service's portal, and of those of its agency with the same dataset. Another
-// agency's label does not count: nobody closes the links of others by publishing
-// something. Every link of a portal asks this, so the services, of which there
-// can be hundreds, are not copied.
+// a service's portal, and of those of its agency with the same dataset and of their
+// portals. Another agency's label does not count: nobody closes the links of others
+// by publishing something. What cannot be read counts as personal. Every link of a
+// portal asks this, so the services, of which there can be hundreds, are not copied.
 func siblingLabels(ctx context.Context, r client.Reader, svc *v1alpha1.DataService) ([]v1alpha1.DataClassification, error) {
 	var out []v1alpha1.DataClassification
+	portals := map[v1alpha1.ObjectName]bool{svc.Spec.PortalRef.Name: true}
 	for _, by := range []client.MatchingFields{{IndexServicePortal: string(svc.Spec.PortalRef.Name)}, {IndexServiceDataset: string(svc.Spec.Dataset)}} {
 		var list v1alpha1.DataServiceList
-		if err := r.List(ctx, &list, client.InNamespace(svc.Namespace), by, client.UnsafeDisableDeepCopy); err != nil {
+		var bad []*unreadable.Error
+		if err := r.List(ctx, &list, client.InNamespace(svc.Namespace), by, client.UnsafeDisableDeepCopy, unreadable.Collect(&bad)); err != nil {
 			return nil, fmt.Errorf("list services of the same data: %w", err)
+		}
+		if slices.ContainsFunc(bad, func(e *unreadable.Error) bool { return e.Key.Namespace == svc.Namespace }) {
+			out = append(out, v1alpha1.ClassificationPersonal)
 		}
 		for i := range list.Items {
 			s := &list.Items[i]
-			if s.Name != svc.Name && s.DeletionTimestamp == nil && !slices.Contains(out, s.Spec.Classification) {
-				out = append(out, s.Spec.Classification)
+			if s.Name == svc.Name || s.DeletionTimestamp != nil {
+				continue
+			}
+			out = append(out, s.Spec.Classification)
+			if name := s.Spec.PortalRef.Name; !portals[name] {
+				portals[name] = true
+				labels, err := portalLabels(ctx, r, client.ObjectKey{Namespace: svc.Namespace, Name: string(name)})
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, labels...)
 			}
 		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// portalLabels returns the classes of what a portal is asked to be, and of what runs.
+func portalLabels(ctx context.Context, r client.Reader, key client.ObjectKey) ([]v1alpha1.DataClassification, error) {
+	p, err := get[v1alpha1.AgencyPortal](ctx, r, key)
+	switch {
+	case unreadable.IsUnreadable(err):
+		return []v1alpha1.DataClassification{v1alpha1.ClassificationPersonal}, nil
+	case err != nil:
+		return nil, fmt.Errorf("read portal of the same data: %w", err)
+	case p == nil:
+		return nil, nil
+	}
+	out := []v1alpha1.DataClassification{p.Spec.DataClassification}
+	if last := p.Status.LastCompliant; last != nil {
+		out = append(out, last.DataClassification)
 	}
 	return out, nil
 }

@@ -58,6 +58,10 @@ const (
 	// AnnotationDisplayName is the name for people.
 	AnnotationDisplayName = "platform.gov.vn/display-name"
 
+	// AnnotationPersonalData is on an agency's namespace since personal data was
+	// first seen there. It goes with the namespace.
+	AnnotationPersonalData = "platform.gov.vn/personal-data"
+
 	// GuardFinalizer holds a network policy that denies until the pods that it
 	// holds are gone, whoever deletes it and in whatever order.
 	GuardFinalizer = "platform.gov.vn/outlives-workload"

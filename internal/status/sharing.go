@@ -82,7 +82,7 @@ func claimOf(in desired.ServiceInput, out desired.ServiceOutput) *v1alpha1.Datas
 func SharedPlatform(in desired.PlatformInput, out desired.PlatformOutput) {
 	p := in.Platform
 	set := conditions.New(p.Status.Conditions, p.Generation)
-	p.Status.Fingerprint, p.Status.DuplicateOf, p.Status.Consent = out.Fingerprint, in.DuplicateOf, out.Consent
+	p.Status.Fingerprint, p.Status.DuplicateOf, p.Status.Consents = out.Fingerprint, in.DuplicateOf, out.Consents
 	p.Status.Consumers = int32(min(in.Consumers, 1<<30))
 	how := moving
 	if out.Unique != nil {

@@ -95,7 +95,7 @@ func asBefore(t *testing.T, env *harness.Env) {
 	t.Helper()
 	platform := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "hub"}}
 	env.WaitCondition(t, platform, v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonOwnerConsentMissing)
-	if c := platform.Status.Consent; c != nil {
+	if c := platform.Status.Consents; len(c) > 0 {
 		t.Errorf("the platform has the consent %+v", c)
 	}
 	env.WaitCondition(t, linkNamed("kept"), v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApprovalMissing)

@@ -168,6 +168,28 @@ func TestThreat39_WeakerLabel(t *testing.T) {
 	staysShut(t, s.link)
 }
 
+// TestThreat39_WeakerPortal: the same dataset is on another portal of the agency,
+// which holds personal data. What is asked for at the weaker one is personal too.
+func TestThreat39_WeakerPortal(t *testing.T) {
+	operate(t)
+	s := newShared(t, "t39p")
+	s.approve(t)
+	strict := harness.Portal(s.provider, "strict", small)
+	same := harness.Service(s.provider, "same", "strict", func(d *v1alpha1.DataService) { d.Spec.Dataset = s.service.Spec.Dataset })
+	env.Create(t, strict, same)
+	env.WaitReady(t, strict)
+	merge(t, strict, `{"spec":{"dataClassification":"Personal"}}`)
+	waitPair(t, s.link, 0)
+	merge(t, s.link, `{"spec":{"requestedBy":"`+harness.RequesterUser+`"}}`)
+	harness.Eventually(t, func() error {
+		if c := stored(t, s.link).Status.Scope; c == nil || c.Classification != v1alpha1.ClassificationPersonal {
+			return fmt.Errorf("scope %+v, want personal data", c)
+		}
+		return nil
+	})
+	staysShut(t, s.link)
+}
+
 // TestThreat43_BaitAndSwitch: changed and changed back, made anew, or another
 // program behind an end: each is another scope.
 func TestThreat43_BaitAndSwitch(t *testing.T) {

@@ -52,7 +52,7 @@ func TestThreat40_ConsentIsToOnePlatform(t *testing.T) {
 		t.Helper()
 		merge(t, gives, `{"spec":{"providesPlatforms":null}}`)
 		harness.Eventually(t, func() error {
-			if len(flowsOf(t, first))+len(flowsOf(t, second)) > 0 || stored(t, shared).Status.Consent != nil || len(stored(t, gives).Status.PlatformConsents) > 0 {
+			if len(flowsOf(t, first))+len(flowsOf(t, second)) > 0 || len(stored(t, shared).Status.Consents) > 0 || len(stored(t, gives).Status.PlatformConsents) > 0 {
 				return fmt.Errorf("the consent is not taken back: %+v", stored(t, shared).Status)
 			}
 			return nil
@@ -69,6 +69,21 @@ func TestThreat40_ConsentIsToOnePlatform(t *testing.T) {
 	waits()
 	notFor(second)
 	env.WaitReady(t, first)
+	// The portal's own YAML makes it anew: that agrees to no more than before.
+	if err := env.Admin.Delete(t.Context(), gives); err != nil {
+		t.Fatal(err)
+	}
+	env.WaitGone(t, gives)
+	gives = harness.Portal("meant-owner", "gives", func(p *v1alpha1.AgencyPortal) { p.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"meant"} })
+	env.Create(t, gives)
+	env.WaitReady(t, gives, first)
+	waits()
+	never(t, 2*time.Second, func() error {
+		if n := len(flowsOf(t, second)); n > 0 {
+			return fmt.Errorf("%d ways for the second, consent %+v", n, stored(t, shared).Status.Consents)
+		}
+		return nil
+	})
 	agree()
 	env.WaitReady(t, shared, first, second)
 
@@ -133,23 +148,29 @@ func TestThreat40_ConsentTakesNoDetour(t *testing.T) {
 	gives, plain, willing := harness.Portal("detour-owner", "gives", small, provides), harness.Portal("detour-first", "plain", small), harness.Portal("detour-first", "willing", small, provides)
 	env.Create(t, shared, gives, plain, willing, asks)
 	env.WaitReady(t, shared, gives, plain, willing)
-	for _, other := range []string{"plain", "willing"} {
+	for other, available := range map[string]metav1.ConditionStatus{"plain": metav1.ConditionFalse, "willing": metav1.ConditionTrue} {
 		merge(t, shared, `{"spec":{"endpoint":{"portal":{"agency":"detour-first","name":"`+other+`"}}}}`)
-		env.WaitCondition(t, shared, v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonOwnerConsentMissing)
+		env.WaitCondition(t, shared, v1alpha1.ConditionAvailable, available, "")
 		merge(t, shared, `{"spec":{"endpoint":{"portal":{"agency":"detour-owner","name":"gives"}},"agencies":null,"type":"Database"}}`)
 		env.WaitCondition(t, shared, v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonOwnerConsentMissing)
 		never(t, 2*time.Second, func() error {
 			if n := len(flowsOf(t, asks)); n > 0 {
-				return fmt.Errorf("after %s: %d ways to the owner's portal, consent %+v", other, n, stored(t, shared).Status.Consent)
+				return fmt.Errorf("after %s: %d ways to the owner's portal, consent %+v", other, n, stored(t, shared).Status.Consents)
 			}
 			return nil
 		})
 		merge(t, shared, `{"spec":{"agencies":["detour-first"],"type":"Reporting"}}`)
 		env.WaitReady(t, shared)
 	}
-	// It moves when the agency that agreed takes its consent back.
+	// It moves to a portal that agrees, and back, and each is as it was agreed to.
 	merge(t, shared, `{"spec":{"endpoint":{"portal":{"agency":"detour-first","name":"willing"}}}}`)
-	env.WaitCondition(t, shared, v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonOwnerConsentMissing)
+	env.WaitReady(t, shared)
 	merge(t, gives, `{"spec":{"providesPlatforms":null}}`)
+	harness.Eventually(t, func() error {
+		if c := stored(t, shared).Status.Consents; len(c) != 1 || c[0].Portal.Name != "willing" {
+			return fmt.Errorf("consents %+v, want that of the portal that did not take it back", c)
+		}
+		return nil
+	})
 	env.WaitReady(t, shared)
 }

@@ -1,6 +1,7 @@
 package threats
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -267,6 +269,62 @@ func TestThreat38_AdoptionGivesNoRights(t *testing.T) {
 	adminsAre(t, "t38v", "mallorys", "t38v-admins")
 }
 
+// TestThreat38_DeletedDataCounts: who deletes what shows that an agency holds personal
+// data gets no right by that. The Secrets of the portals are there still.
+func TestThreat38_DeletedDataCounts(t *testing.T) {
+	operate(t)
+	a := personalAgency(t, "t38y")
+	alice, bob := team(t, "alice-t38y"), team(t, "bob-t38y")
+	portal := harness.Portal("t38y", "citizens")
+	// By the way of the platform team: the agency's deletion takes its portals along,
+	// and is taken back in the middle.
+	patched(t, alice, a, mergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
+	if err := alice.Delete(t.Context(), a.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, func() error {
+		err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(portal), portal)
+		if err == nil && portal.DeletionTimestamp == nil {
+			return errors.New("the portal stays")
+		}
+		return client.IgnoreNotFound(err)
+	})
+	patched(t, alice, a, mergePatch(`{"spec":{"deletionPolicy":"Refuse","adminGroups":["mallorys","t38y-admins"],"rightsChange":{"requestedBy":"alice-t38y"}}}`))
+	env.WaitGone(t, portal)
+	never(t, 3*time.Second, func() error {
+		admins := stored(t, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: names.Namespace("t38y"), Name: "agency-admins"}})
+		for _, s := range admins.Subjects {
+			if s.Name == "mallorys" {
+				return errors.New("one person gave rights by deleting the data")
+			}
+		}
+		return nil
+	})
+	// The agency is made anew over its namespace, which holds nothing that shows it.
+	ns := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace("t38y")}})
+	if ns.Annotations[names.AnnotationPersonalData] == "" {
+		t.Errorf("the namespace does not record that it held personal data: %v", ns.Annotations)
+	}
+	merge(t, a, `{"metadata":{"finalizers":null}}`)
+	env.WaitGone(t, a)
+	again := harness.Agency("t38y", "", code("t38y", 1), func(a *v1alpha1.Agency) {
+		a.Spec.AdminGroups = []v1alpha1.GroupName{"mallorys", "t38y-admins"}
+		a.Spec.AdoptNamespace = string(ns.UID)
+		a.Spec.RightsChange = &v1alpha1.RightsChange{RequestedBy: "alice-t38y"}
+	})
+	if err := alice.Create(t.Context(), again); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = env.Admin.Patch(t.Context(), again, mergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
+		_ = env.Admin.Delete(t.Context(), again)
+	})
+	pending(t, again, v1alpha1.ReasonConfirmationMissing)
+	adminsStay(t, "t38y", "t38y-admins")
+	confirmed(t, bob, "t38y")
+	adminsAre(t, "t38y", "mallorys", "t38y-admins")
+}
+
 // TestThreat38_WhatMakesAnAgencyPersonal: a portal, a data service, a link that
 // asks for personal data, and what runs in place of a portal's newest spec.
 func TestThreat38_WhatMakesAnAgencyPersonal(t *testing.T) {
@@ -291,7 +349,7 @@ func TestThreat38_WhatMakesAnAgencyPersonal(t *testing.T) {
 	touch(t, asks)
 	is(asks, "DataSharingLink "+names.Namespace(s.consumer)+"/link")
 	merge(t, s.service, `{"spec":{"classification":"Internal"}}`)
-	is(gives, "")
+	is(gives, "its namespace did before")
 
 	portal := harness.Portal(s.provider, "gives")
 	merge(t, portal, `{"spec":{"dataClassification":"Personal"}}`)
