@@ -318,7 +318,8 @@ type AgencyPortalStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Agency string `json:"agency,omitempty"`
-	// securityLevel is computed from scope, users, services and data.
+	// securityLevel is computed from scope, users, services and data. While another
+	// spec runs than the newest one, it is the higher one of both.
 	// +optional
 	SecurityLevel SecurityLevel `json:"securityLevel,omitempty"`
 	// url under which the portal is reached inside the platform.
@@ -337,13 +338,15 @@ type AgencyPortalStatus struct {
 	// publicServices compares declared and verified services.
 	// +optional
 	PublicServices ServiceCounts `json:"publicServices,omitempty"`
-	// policies are the names of the SecurityPolicies that select the portal.
+	// policies are the names of the SecurityPolicies that select the portal, by its
+	// newest spec or by the one that runs.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=253
 	Policies []string `json:"policies,omitempty"`
-	// findings are the controls that the spec does not meet.
+	// findings are the controls that the spec does not meet. While another spec runs,
+	// what is reported of that one stands here too.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64

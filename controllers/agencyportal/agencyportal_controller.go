@@ -42,6 +42,8 @@ type Reconciler struct {
 	Concurrency int
 	// Now is the clock.
 	Now func() time.Time
+	// beginnings are the portals that begin to run as one-stop systems.
+	beginnings beginnings
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies;securitypolicies,verbs=get;list;watch
@@ -70,7 +72,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Gone:   r.gone,
 		// Only a portal that uses platforms has rules in other namespaces.
 		Finalizer:      names.FlowFinalizer,
-		NeedsFinalizer: func(p *v1alpha1.AgencyPortal) bool { return len(p.Spec.PlatformRefs) > 0 },
+		NeedsFinalizer: func(p *v1alpha1.AgencyPortal) bool { return len(gather.PlatformNames(p)) > 0 },
 	}
 	concurrency := r.Concurrency
 	if concurrency == 0 {
@@ -102,7 +104,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard)).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.portalsOfPolicy), builder.WithPredicates(watches.StandardChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.rivals), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.siblings), builder.WithPredicates(predicate.Or(watches.Deleted(), stopped()))).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.siblings), builder.WithPredicates(predicate.Or(watches.Deleted(), stopped(), oneStopChanged()))).
 		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.portalsOfPlatform), builder.WithPredicates(watches.PlatformGate())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.consumersOfPortal), builder.WithPredicates(watches.PortalGate())).
 		Complete(guard)
@@ -110,6 +112,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 
 func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
 	if p.DeletionTimestamp != nil {
+		r.beginnings.giveBack(client.ObjectKeyFromObject(p))
 		return r.tearDown(ctx, p)
 	}
 	// What an earlier portal of the same name left behind is in the way of what
@@ -124,7 +127,10 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		return ctrl.Result{}, errors.Join(clearErr, r.closeOnly(ctx, p, in.Agency, err), fmt.Errorf("gather: %w", err))
 	}
 	in.Now = r.Now()
-	out := desired.AgencyPortal(in)
+	out, again, err := r.oneStop(ctx, &in, desired.AgencyPortal(in))
+	if err != nil {
+		in.Unread = err
+	}
 	if in.Unread != nil {
 		if out.Hold {
 			return ctrl.Result{}, errors.Join(clearErr, r.closeOnly(ctx, p, in.Agency, in.Unread), fmt.Errorf("gather: %w", in.Unread))
@@ -139,7 +145,7 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		res, err = r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
 	}
 	status.AgencyPortal(in, out, res, err)
-	after := reconcile.Sooner(res.RetryAfter(), status.RecheckAfter(in, out))
+	after := reconcile.Sooner(reconcile.Sooner(res.RetryAfter(), status.RecheckAfter(in, out)), again)
 	if held {
 		after = reconcile.Sooner(after, guardRetry)
 	}

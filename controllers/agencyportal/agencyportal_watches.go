@@ -113,18 +113,23 @@ func (r *Reconciler) consumersOfPortal(ctx context.Context, o client.Object) []c
 
 // stopped passes an update with which a portal's workload goes.
 func stopped() predicate.Predicate {
-	return predicate.Funcs{
-		CreateFunc: func(event.CreateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false },
+	return predicate.And(updatesOnly(), predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok1 := e.ObjectOld.(*v1alpha1.AgencyPortal)
 			after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
 			return ok1 && ok2 && desired.WritesDeployment(before) && !desired.WritesDeployment(after)
 		},
+	})
+}
+
+func updatesOnly() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false },
 	}
 }
 
-// siblings maps a portal to the others of its agency: when it goes or stops,
-// there is room for the next.
+// siblings maps a portal to the others of its agency: when it goes, stops or is the
+// one-stop system no more, there is room for the next.
 func (r *Reconciler) siblings(ctx context.Context, o client.Object) []ctrl.Request {
 	return r.list(ctx, client.InNamespace(o.GetNamespace()))
 }

@@ -26,6 +26,7 @@ const guardRetry = time.Second
 
 // gone clears up behind a portal that no longer exists.
 func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Result, error) {
+	r.beginnings.giveBack(key)
 	if err := r.Applier.RemoveOrphans(ctx, "AgencyPortal", key, ""); err != nil {
 		return ctrl.Result{}, err
 	}

@@ -116,55 +116,38 @@ type PortalOutput struct {
 }
 
 // AgencyPortal builds a portal's objects. The guards are always among them; the
-// workload only when nothing blocks it. A spec that violates an enforced policy
-// leaves the last compliant spec running, if that one still is compliant.
+// workload only when nothing blocks it. A spec that violates an enforced policy, or
+// lacks what the operator itself demands, leaves the last compliant spec running, if
+// that one still meets the policies.
 func AgencyPortal(in PortalInput) PortalOutput {
 	spec := &in.Portal.Spec
 	s := portalScope(in)
 	rendered := judge(s, in, spec, isLastCompliant(in.Portal))
 	out := PortalOutput{Level: rendered.subject.Level, Criteria: rendered.criteria, Findings: rendered.findings, Consents: platformConsents(in)}
-	for i := range rendered.selected {
-		out.Policies = append(out.Policies, rendered.selected[i].Name)
-	}
-	out.Policies = slices.Compact(out.Policies)
+	out.selectedBy(rendered)
 	_, out.Platforms = platformFlows(s, in, spec)
 	out.Exposure = exposureBlockers(in)
 	out.Blockers, out.Hold = blockers(in)
-	if len(out.Blockers) == 0 && Started(in.Portal, in.Deployment) {
-		out.Findings = append(keeps(in), out.Findings...)
-	}
+	own := keeps(in, len(out.Blockers) == 0 || out.Hold)
+	out.Findings = slices.Concat(own, out.Findings)
 	if b := beyondQuota(in); b != nil && Started(in.Portal, in.Deployment) {
 		out.Beyond = b
 	}
 	violated := policy.Blocking(out.Findings)
 	switch {
 	case len(out.Blockers) > 0:
-		// Not even the last compliant spec may run.
+		// Not even the last compliant spec may run, but under a hold it does.
+		if last, r := lastCompliant(s, in); out.Hold && last != nil {
+			out.also(r)
+		}
 	case len(violated) > 0:
-		out.Running, rendered = lastCompliant(s, in)
-		out.LastFailed = out.Running == nil
+		out.keep(s, in, &rendered, own)
 	default:
 		out.Running = spec
 	}
-	switch {
-	case out.Running != nil:
-		out.Replacing, out.Recording = replace(in, out.Running)
-		// A suspension waits for nothing, and starts nothing.
-		out.Recording = out.Recording && !suspended(in)
-		if last, r := lastCompliant(s, in); out.Recording && last != nil && ownDeployment(in) {
-			out.Running, rendered = last, r
-		} else if out.Recording {
-			// What runs is not known to the status, and stays until the record is; what does
-			// not run is not started for the wait.
-			out.Running, out.Hold = nil, true
-			out.Blockers = []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonRecording, Message: RecordingMessage(in, out.Replacing)}}
-		}
-	default:
-		// Nothing new is written, so nothing shows that the pods are gone.
-		out.Replacing = in.Portal.Status.Replacing
-	}
+	out.replace(s, in, &rendered)
 	if len(violated) > 0 {
-		out.Blockers = append(out.Blockers, Blocker{Class: Terminal, Reason: v1alpha1.ReasonViolation, Message: violationMessage(violated)})
+		out.Blockers = append(out.Blockers, Blocker{Class: classOf(in, violated), Reason: v1alpha1.ReasonViolation, Message: violationMessage(violated)})
 	}
 	if (in.Agency == nil || !in.NamespaceGuarded) && len(in.Portal.Status.Inventory) == 0 && !in.HasGuard {
 		// The namespace is not known to be the agency's, and nothing ran in it.
@@ -176,6 +159,38 @@ func AgencyPortal(in PortalInput) PortalOutput {
 		out.Objects = append(out.Objects, rendered.objects...)
 	}
 	return out
+}
+
+// selectedBy adds the policies that select a spec, each once, those of the newest
+// spec first.
+func (out *PortalOutput) selectedBy(r rendering) {
+	for i := range r.selected {
+		if name := r.selected[i].Name; !slices.Contains(out.Policies, name) {
+			out.Policies = append(out.Policies, name)
+		}
+	}
+}
+
+// replace decides whether what is to run is written now, or the replacement of what
+// runs is recorded first.
+func (out *PortalOutput) replace(s scope, in PortalInput, rendered *rendering) {
+	if out.Running == nil {
+		// Nothing new is written, so nothing shows that the pods are gone.
+		out.Replacing = in.Portal.Status.Replacing
+		return
+	}
+	out.Replacing, out.Recording = replace(in, out.Running)
+	// A suspension waits for nothing, and starts nothing.
+	out.Recording = out.Recording && !suspended(in)
+	if last, r := lastCompliant(s, in); out.Recording && last != nil && ownDeployment(in) {
+		out.Running, *rendered = last, r
+		out.also(r)
+	} else if out.Recording {
+		// What runs is not known to the status, and stays until the record is; what does
+		// not run is not started for the wait.
+		out.Running, out.Hold = nil, true
+		out.Blockers = []Blocker{{Class: Waiting, Reason: v1alpha1.ReasonRecording, Message: RecordingMessage(in, out.Replacing)}}
+	}
 }
 
 // PortalGuard builds the policy that denies a portal's pods everything. It needs
@@ -271,7 +286,6 @@ func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, policies [
 		Template: workload.Spec.Template, MinReplicas: spec.Replicas.Min,
 		HasDisruptionBudget: budget != nil, Policies: append(networkPolicies(flows), base), NameServers: in.Settings.ClusterDNS.Addresses, Networks: in.Settings.Networks,
 	}))
-	r.findings = append(requiredPlatforms(in, spec), r.findings...)
 	r.objects = append(r.objects, serviceAccount(s), workload, service(s, spec, r.ports))
 	if budget != nil {
 		r.objects = append(r.objects, budget)
@@ -344,28 +358,6 @@ func blockers(in PortalInput) (out []Blocker, hold bool) {
 	return out, false
 }
 
-func secondOneStop(in PortalInput) bool {
-	return in.OneStopHolder != "" && slices.Contains(in.Portal.Spec.Components, v1alpha1.ComponentOneStop)
-}
-
-// keeps is why a new spec does not replace what runs, though no standard forbids it:
-// an edit, or what somebody else made or removed, never stops what has started.
-func keeps(in PortalInput) []v1alpha1.PolicyFinding {
-	var out []v1alpha1.PolicyFinding
-	if b := awaitedPlatform(in); b != nil {
-		out = append(out, v1alpha1.PolicyFinding{Policy: builtIn, Mode: v1alpha1.ModeEnforce, Control: platformRefs,
-			Found: "a SharedPlatform that does not exist", Wanted: "the one that the portal needs; correct the name in spec.platformRefs, or ask the authority to provide it"})
-	}
-	if secondOneStop(in) {
-		out = append(out, v1alpha1.PolicyFinding{Policy: builtIn, Mode: v1alpha1.ModeEnforce, Control: oneStopControl,
-			Found: "the component OneStop beside the older portal " + in.OneStopHolder, Wanted: "one one-stop system in an agency; merge the two or remove the component"})
-	}
-	return out
-}
-
-// oneStopControl is the control of the operator's own that bounds one-stop systems.
-const oneStopControl = "components"
-
 // Started reports whether a portal's Deployment stands, or is to be made again:
 // it is the portal's own by its mark, or the operator wrote it into the status.
 func Started(p *v1alpha1.AgencyPortal, d *appsv1.Deployment) bool {
@@ -395,41 +387,6 @@ func beyondQuota(in PortalInput) *Blocker {
 	}
 	return &Blocker{Class: Terminal, Reason: v1alpha1.ReasonPortalQuota,
 		Message: fmt.Sprintf("spec.quota.portals of Agency %q is %d, and other portals use it up; remove one of them, or ask the platform team to raise it.", in.Agency.Name, most)}
-}
-
-func exposureBlockers(in PortalInput) []Blocker {
-	var out []Blocker
-	for i, h := range in.Portal.Spec.Hostnames {
-		if in.Agency != nil && !Delegated(h, in.Agency.Spec.Domains) {
-			out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonHostnameNotDelegated,
-				Message: fmt.Sprintf("spec.hostnames[%d]: %q is outside the zones delegated to agency %q (%s); use a name inside them or ask the platform team to add the zone to spec.domains.", i, h, in.Agency.Name, joinDomains(in.Agency.Spec.Domains))})
-		} else if z := in.HostnameZones[h]; in.Agency != nil && z.Agency != "" && z.Agency != in.Agency.Name {
-			out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonHostnameNotDelegated,
-				Message: fmt.Sprintf("spec.hostnames[%d]: %q lies in zone %q, which is delegated to agency %q; the most specific zone decides, so use a name outside it.", i, h, z.Name, z.Agency)})
-		} else if holder := in.HostnameHolders[h]; holder != "" {
-			out = append(out, Blocker{Class: Terminal, Reason: v1alpha1.ReasonHostnameTaken,
-				Message: fmt.Sprintf("spec.hostnames[%d]: %q is held by the older portal %s; use another name.", i, h, holder)})
-		}
-	}
-	if len(out) == 0 && in.Portal.Spec.Exposure != v1alpha1.ExposureInternal {
-		out = append(out, Blocker{Class: Waiting, Reason: v1alpha1.ReasonWaitingForRoutes,
-			Message: fmt.Sprintf("spec.exposure: %s needs a route and a network that the platform does not offer yet; the portal runs inside the platform only until then.", in.Portal.Spec.Exposure)})
-	}
-	return out
-}
-
-// Delegated tells whether a host name is one of the zones or below one.
-func Delegated(host v1alpha1.DNSName, zones []v1alpha1.DNSName) bool {
-	return slices.ContainsFunc(zones, func(z v1alpha1.DNSName) bool {
-		return host == z || strings.HasSuffix(string(host), "."+string(z))
-	})
-}
-
-func joinDomains(zones []v1alpha1.DNSName) string {
-	if len(zones) == 0 {
-		return "none"
-	}
-	return strings.Join(sortedStrings(zones), ", ")
 }
 
 func violationMessage(findings []v1alpha1.PolicyFinding) string {

@@ -1,8 +1,6 @@
 package desired
 
 import (
-	"slices"
-
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -18,11 +16,16 @@ type standards struct {
 }
 
 // met reports whether a portal's spec meets the present standards, by the code
-// that decides about the portal itself. Which platforms it references is not
-// known here; that is the portal's own round to judge.
+// that decides about the portal itself, and so what the operator demands of one that
+// does not run yet. Which platforms it references is not known here; that is the
+// portal's own round to judge.
 func (s standards) met(p PortalWithAgency) bool {
 	in := PortalInput{Settings: s.settings, Portal: p.Portal, Agency: p.Agency, Policies: s.policies}
-	return len(policy.Blocking(judge(portalScope(in), in, &p.Portal.Spec, isLastCompliant(p.Portal)).findings)) == 0
+	runs := isLastCompliant(p.Portal)
+	if !runs && len(requiredPlatforms(in, &p.Portal.Spec)) > 0 {
+		return false
+	}
+	return len(policy.Blocking(judge(portalScope(in), in, &p.Portal.Spec, runs).findings)) == 0
 }
 
 // running returns a portal as what runs of it: its last compliant spec, until the
@@ -38,6 +41,20 @@ func running(p PortalWithAgency) PortalWithAgency {
 	// It is judged as what runs, whatever the class.
 	runs.Status.LastCompliant = &runs.Spec
 	return PortalWithAgency{Portal: &runs, Agency: p.Agency}
+}
+
+// SelectedBy returns the specs of a portal that a standard may select it by: the
+// newest one, what runs of it, and what runs with the stricter class of both.
+func SelectedBy(p *v1alpha1.AgencyPortal) []*v1alpha1.AgencyPortalSpec {
+	last := p.Status.LastCompliant
+	if last == nil || isLastCompliant(p) {
+		return []*v1alpha1.AgencyPortalSpec{&p.Spec}
+	}
+	out := []*v1alpha1.AgencyPortalSpec{&p.Spec, last}
+	if runs := &running(PortalWithAgency{Portal: p}).Portal.Spec; runs.DataClassification != last.DataClassification {
+		out = append(out, runs)
+	}
+	return out
 }
 
 // coming returns a portal as what runs of it, or as its newest spec where that may
@@ -56,7 +73,7 @@ func (s standards) coming(p PortalWithAgency) (_ PortalWithAgency, changes bool)
 func kept(p *v1alpha1.AgencyPortal) bool {
 	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionPolicyCompliant)
 	return c != nil && c.Reason == v1alpha1.ReasonKeptLastCompliant && c.ObservedGeneration == p.Generation &&
-		slices.ContainsFunc(p.Status.Findings, func(f v1alpha1.PolicyFinding) bool { return f.Policy == builtIn })
+		KeptByOwn(p.Status.Findings)
 }
 
 // complies reports whether what runs of a portal was found to meet the standards
@@ -65,6 +82,10 @@ func complies(p *v1alpha1.AgencyPortal) bool {
 	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionPolicyCompliant)
 	return c != nil && (c.Status == metav1.ConditionTrue || c.Reason == v1alpha1.ReasonKeptLastCompliant)
 }
+
+// Complied reports whether what runs of a portal is on record, and was found to meet
+// the standards when the operator looked last.
+func Complied(p *v1alpha1.AgencyPortal) bool { return p.Status.LastCompliant != nil && complies(p) }
 
 // judged reports whether the operator has found out whether a portal meets its
 // standards.

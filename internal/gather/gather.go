@@ -367,46 +367,49 @@ func hostnameHolders(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPor
 }
 
 // siblings counts the older portals of the agency and the younger ones that have
-// started, and finds the one with the one-stop system that is older than the
-// portal's own.
+// started, and finds the one with the one-stop system.
 func siblings(ctx context.Context, r client.Reader, in *desired.PortalInput) error {
 	p := in.Portal
+	list, of, unread, err := portalsOf(ctx, r, p.Namespace)
+	if err != nil {
+		return err
+	}
+	if in.Unread == nil {
+		in.Unread = unread
+	}
+	for i := range list {
+		switch s := &list[i]; {
+		case s.UID == p.UID:
+		case Precedes(s, p):
+			in.OlderSiblings++
+		case desired.Started(s, of[s.Name]):
+			in.RunningSiblings++
+		}
+	}
+	in.OneStopHolder = oneStopHolder(p, list, of)
+	return nil
+}
+
+// portalsOf lists the portals of a namespace that can be read and the Deployments by
+// name, and returns the first portal that can't be read.
+func portalsOf(ctx context.Context, r client.Reader, namespace string) (_ []v1alpha1.AgencyPortal, of map[string]*appsv1.Deployment, unread, err error) {
 	var list v1alpha1.AgencyPortalList
 	var bad []*unreadable.Error
-	if err := r.List(ctx, &list, client.InNamespace(p.Namespace), unreadable.Collect(&bad), client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("list portals of the agency: %w", err)
+	if err := r.List(ctx, &list, client.InNamespace(namespace), unreadable.Collect(&bad), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, nil, fmt.Errorf("list portals of the agency: %w", err)
 	}
-	if i := slices.IndexFunc(bad, func(e *unreadable.Error) bool { return e.Key.Namespace == p.Namespace }); i >= 0 && in.Unread == nil {
-		in.Unread = fmt.Errorf("list portals of the agency: %w", bad[i])
+	if i := slices.IndexFunc(bad, func(e *unreadable.Error) bool { return e.Key.Namespace == namespace }); i >= 0 {
+		unread = fmt.Errorf("list portals of the agency: %w", bad[i])
 	}
 	var deployments appsv1.DeploymentList
-	if err := r.List(ctx, &deployments, client.InNamespace(p.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("list deployments of the agency: %w", err)
+	if err := r.List(ctx, &deployments, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, nil, fmt.Errorf("list deployments of the agency: %w", err)
 	}
-	of := map[string]*appsv1.Deployment{}
+	of = map[string]*appsv1.Deployment{}
 	for i := range deployments.Items {
 		of[deployments.Items[i].Name] = &deployments.Items[i]
 	}
-	oneStops := []*v1alpha1.AgencyPortal{p}
-	for i := range list.Items {
-		s := &list.Items[i]
-		switch {
-		case s.UID == p.UID:
-		case !Precedes(s, p):
-			if desired.Started(s, of[s.Name]) {
-				in.RunningSiblings++
-			}
-		default:
-			in.OlderSiblings++
-			if slices.Contains(s.Spec.Components, v1alpha1.ComponentOneStop) {
-				oneStops = append(oneStops, s)
-			}
-		}
-	}
-	if first := oldest(p, oneStops); first != p {
-		in.OneStopHolder = first.Name
-	}
-	return nil
+	return list.Items, of, unread, nil
 }
 
 func wrap(what string, err error) error {
@@ -537,13 +540,7 @@ func concerning(s settings.Settings, portals ...desired.PortalWithAgency) func(*
 			continue
 		}
 		agency, _ := names.AgencyOf(p.Portal.Namespace)
-		specs := []*v1alpha1.AgencyPortalSpec{&p.Portal.Spec}
-		if last := p.Portal.Status.LastCompliant; last != nil {
-			stricter := *last
-			stricter.DataClassification = policy.Strictest(last.DataClassification, p.Portal.Spec.DataClassification)
-			specs = append(specs, last, &stricter)
-		}
-		for _, spec := range specs {
+		for _, spec := range desired.SelectedBy(p.Portal) {
 			level, _ := policy.SecurityLevel(spec, s.SecurityLevels)
 			subjects = append(subjects, policy.Subject{Level: level, Agency: agency, Exposure: spec.Exposure})
 		}

@@ -78,15 +78,29 @@ func RegisterIndexes(ctx context.Context, indexer client.FieldIndexer, s setting
 		}),
 		portal(IndexPortalHostname, func(p *v1alpha1.AgencyPortal) []string { return strings(p.Spec.Hostnames) }),
 		portal(IndexPortalPolicy, func(p *v1alpha1.AgencyPortal) []string { return p.Status.Policies }),
-		portal(IndexPortalLevel, func(p *v1alpha1.AgencyPortal) []string {
-			level, _ := policy.SecurityLevel(&p.Spec, s.SecurityLevels)
-			return []string{LevelKey(level)}
-		}),
+		portal(IndexPortalLevel, eachSpec(func(spec *v1alpha1.AgencyPortalSpec) string {
+			level, _ := policy.SecurityLevel(spec, s.SecurityLevels)
+			return LevelKey(level)
+		})),
 		portal(IndexPortalPlatform, PlatformNames),
 		registerSharing(ctx, indexer),
 		registerOwners(ctx, indexer),
-		portal(IndexPortalExposure, func(p *v1alpha1.AgencyPortal) []string { return []string{string(p.Spec.Exposure)} }),
+		portal(IndexPortalExposure, eachSpec(func(spec *v1alpha1.AgencyPortalSpec) string { return string(spec.Exposure) })),
 	)
+}
+
+// eachSpec indexes a portal by every spec that standards select it by: what runs of it
+// may be another spec than the newest one, and is held to its own standards.
+func eachSpec(key func(*v1alpha1.AgencyPortalSpec) string) func(*v1alpha1.AgencyPortal) []string {
+	return func(p *v1alpha1.AgencyPortal) []string {
+		var out []string
+		for _, spec := range desired.SelectedBy(p) {
+			if k := key(spec); !slices.Contains(out, k) {
+				out = append(out, k)
+			}
+		}
+		return out
+	}
 }
 
 // registerOwners indexes everything that the operator emits by its owner.

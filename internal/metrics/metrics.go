@@ -151,7 +151,12 @@ func (c Collector) collectPortals(ctx context.Context, ch chan<- prometheus.Metr
 	for i := range list.Items {
 		p := &list.Items[i]
 		count("AgencyPortal", &p.Status.StatusBase)
-		byLevel[[2]string{string(rune('0' + p.Status.SecurityLevel)), string(p.Spec.Exposure)}]++
+		exposure := p.Spec.Exposure
+		if last := p.Status.LastCompliant; last != nil {
+			// What runs counts while an edit is kept.
+			exposure = last.Exposure
+		}
+		byLevel[[2]string{string(rune('0' + p.Status.SecurityLevel)), string(exposure)}]++
 		declared += int(p.Status.PublicServices.Declared)
 		verified += int(p.Status.PublicServices.Verified)
 	}

@@ -44,7 +44,7 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 		st.URL = fmt.Sprintf("http://%s.%s.svc:%d", p.Name, p.Namespace, out.Running.Port)
 	}
 
-	compliance(set, out)
+	compliance(set, in, out)
 	isolation(set, in, out, res, err)
 	workload(set, in, out, res, err)
 	objects(set, in, out)
@@ -135,13 +135,15 @@ func blockerOf(out desired.PortalOutput, reason string) *desired.Blocker {
 	return nil
 }
 
-func compliance(set *conditions.Set, out desired.PortalOutput) {
+func compliance(set *conditions.Set, in desired.PortalInput, out desired.PortalOutput) {
 	violation, oneStop := blockerOf(out, v1alpha1.ReasonViolation), blockerOf(out, v1alpha1.ReasonDuplicateOneStop)
 	switch {
 	case violation != nil && out.Running != nil:
 		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonKeptLastCompliant, violation.Message+" The last compliant spec keeps running.")
 	case violation != nil && !out.Hold:
 		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonViolation, violation.Message+" Nothing runs.")
+	case violation != nil && desired.KeptByOwn(out.Findings) && desired.Complied(in.Portal):
+		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonKeptLastCompliant, violation.Message+" What runs is left as it is.")
 	case violation != nil && set.KeepOne(v1alpha1.ConditionPolicyCompliant):
 		// Under a hold what runs is not judged.
 	case violation != nil:

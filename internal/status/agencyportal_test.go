@@ -54,6 +54,22 @@ func lastCompliant(in *desired.PortalInput) {
 	in.Portal.Status.LastCompliant = spec
 }
 
+// started has what runs on record: the spec as it is before a test changes it.
+func started(in *desired.PortalInput) {
+	in.Portal.Status.LastCompliant = in.Portal.Spec.DeepCopy()
+	in.Portal.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Deployment", Name: in.Portal.Name}}
+}
+
+var soon = []v1alpha1.PlatformReference{{Name: "soon"}}
+
+func secondOneStop(in *desired.PortalInput) {
+	in.OneStopHolder, in.Portal.Spec.Components = "old-tax", []v1alpha1.Component{v1alpha1.ComponentOneStop}
+}
+
+func compliantBefore(in *desired.PortalInput) {
+	in.Portal.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonCompliant}}
+}
+
 func openedByOthers(in *desired.PortalInput) {
 	in.Agency.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionNetworkIsolated, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonForeignPolicies}}
 }
@@ -143,6 +159,19 @@ func TestAgencyPortal(t *testing.T) {
 			in.OlderSiblings, in.OneStopHolder, in.Portal.Spec.Components = 20, "old-tax", []v1alpha1.Component{v1alpha1.ComponentOneStop}
 		}), apply.Result{}, nil,
 			summary{blocked(conditions{"PolicyCompliant": "False DuplicateOneStop", "Ready": "False PortalQuotaExceeded", "Stalled": "True PortalQuotaExceeded"}), kstatus.FailedStatus}, nil},
+		{"a platform that comes later, in an edit", portal(started, func(in *desired.PortalInput) { in.Portal.Spec.CitizenLogin, in.Portal.Spec.PlatformRefs = true, soon }), apply.Result{}, nil,
+			summary{good(conditions{"PolicyCompliant": "False KeptLastCompliant", "PlatformsResolved": "False PlatformNotFound", "Ready": "False KeptLastCompliant", "Reconciling": "True KeptLastCompliant"}), kstatus.InProgressStatus},
+			[]string{"a SharedPlatform that does not exist"}},
+		{"a second one-stop system, in an edit", portal(started, secondOneStop), apply.Result{}, nil,
+			summary{good(conditions{"PolicyCompliant": "False KeptLastCompliant", "Ready": "False KeptLastCompliant", "Stalled": "True KeptLastCompliant"}), kstatus.FailedStatus},
+			[]string{"OneStop beside the portal old-tax", "merge the two"}},
+		{"a second one-stop system, under a hold", portal(started, secondOneStop, compliantBefore, func(in *desired.PortalInput) { in.NamespaceGuarded = false }), apply.Result{}, nil,
+			summary{blocked(conditions{"PolicyCompliant": "False KeptLastCompliant", "Ready": "False AgencyNotReady", "Stalled": "True AgencyNotReady"}), kstatus.FailedStatus}, nil},
+		{"a second one-stop system, under a hold, and nothing complied", portal(started, secondOneStop, func(in *desired.PortalInput) {
+			in.NamespaceGuarded = false
+			in.Portal.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonViolation, Message: "It violates."}}
+		}), apply.Result{}, nil,
+			summary{blocked(conditions{"PolicyCompliant": "False PolicyViolation", "Ready": "False AgencyNotReady", "Stalled": "True AgencyNotReady"}), kstatus.FailedStatus}, nil},
 		{"host name not delegated", portal(func(in *desired.PortalInput) {
 			in.Portal.Spec.Exposure, in.Portal.Spec.Hostnames = v1alpha1.ExposureInternet, []v1alpha1.DNSName{"thue.example.com"}
 		}), apply.Result{}, nil,

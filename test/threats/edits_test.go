@@ -1,7 +1,9 @@
 package threats
 
 import (
+	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,7 +42,8 @@ func TestEditsStopNothing(t *testing.T) {
 	older := make("older")
 	// Of two one-stop systems the older one is it, by whole seconds.
 	time.Sleep(1100 * time.Millisecond)
-	typo, early, second, late := make("typo", login), make("early"), make("second", oneStop), make("late", login)
+	typo, early, late := make("typo", login), make("early"), make("late", login)
+	second := make("second", oneStop)
 	for _, tt := range []struct {
 		what   string
 		portal *v1alpha1.AgencyPortal
@@ -48,9 +51,14 @@ func TestEditsStopNothing(t *testing.T) {
 	}{
 		{"a typo in a platform", typo, edit(typo, `{"spec":{"platformRefs":[{"name":"stopsx"}]}}`)},
 		{"a platform that comes later", early, edit(early, `{"spec":{"citizenLogin":true,"platformRefs":[{"name":"soon"}]}}`)},
-		{"another portal says that it is the one-stop system", second, edit(older, `{"spec":{"components":["OneStop"]}}`)},
+		{"an older portal says that it is the one-stop system", older, edit(older, `{"spec":{"components":["OneStop"]}}`)},
 		{"the portal says so too", early, edit(early, `{"spec":{"citizenLogin":null,"platformRefs":null,"components":["OneStop"]}}`)},
 		{"the platform goes", late, func() error { return env.Admin.Delete(t.Context(), platform) }},
+		{"the platform comes back with another type", late, func() error {
+			other := externalPlatform("stops")
+			other.Spec.Type = v1alpha1.PlatformPayment
+			return env.Admin.Create(t.Context(), other)
+		}},
 	} {
 		before := runningDeployment(t, tt.portal)
 		if err := tt.do(); err != nil {
@@ -63,6 +71,110 @@ func TestEditsStopNothing(t *testing.T) {
 			}
 			return nil
 		})
+	}
+	// The one that was first is not in anybody's way.
+	merge(t, second, `{"spec":{"displayName":"Một cửa"}}`)
+	env.WaitReady(t, second)
+	// The correction brings back what was kept.
+	if err := env.Admin.Delete(t.Context(), platform); err != nil {
+		t.Fatal(err)
+	}
+	env.WaitGone(t, platform.DeepCopy())
+	env.Create(t, externalPlatform("stops"))
+	env.WaitReady(t, late)
+	// The place is free: the older one's edit runs.
+	merge(t, early, `{"spec":{"components":null}}`)
+	merge(t, second, `{"spec":{"components":null}}`)
+	env.WaitReady(t, older)
+}
+
+// TestOneOneStop: two portals of one apply both say that they are the agency's
+// one-stop system. One of them starts, whatever order the operator learns of them in,
+// and the next one does when that one goes.
+// Fails when two that begin at once both find the place free.
+func TestOneOneStop(t *testing.T) {
+	operate(t)
+	newAgency(t, "onestop", code("onestop", 1))
+	asks := func(p *v1alpha1.AgencyPortal) { p.Spec.Components = []v1alpha1.Component{v1alpha1.ComponentOneStop} }
+	for round := range 5 {
+		var portals []*v1alpha1.AgencyPortal
+		for i := range 4 {
+			portals = append(portals, harness.Portal("onestop", fmt.Sprintf("r%d-%d", round, i), small, asks))
+		}
+		var wg sync.WaitGroup
+		for _, p := range portals {
+			wg.Go(func() {
+				if err := env.Admin.Create(t.Context(), p); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		for left := len(portals); left > 0; left-- {
+			harness.Eventually(t, func() error {
+				if got := deploymentsOf(t, "onestop"); len(got) != 1 {
+					return fmt.Errorf("round %d, %d left: Deployments %v, want one", round, left, got)
+				}
+				return nil
+			})
+			never(t, 500*time.Millisecond, func() error {
+				if got := deploymentsOf(t, "onestop"); len(got) > 1 {
+					return fmt.Errorf("round %d, %d left: Deployments %v, want one", round, left, got)
+				}
+				return nil
+			})
+			for name := range deploymentsOf(t, "onestop") {
+				if err := env.Admin.Delete(t.Context(), harness.Portal("onestop", name)); err != nil {
+					t.Fatal(err)
+				}
+				harness.Eventually(t, func() error {
+					if deploymentsOf(t, "onestop")[name] != "" {
+						return fmt.Errorf("the Deployment of %s is still there", name)
+					}
+					return nil
+				})
+			}
+		}
+	}
+}
+
+// TestKeptSpecMeetsStandards: while an edit is kept, what runs is held to a standard
+// that is tightened and selects it by its level or exposure, and not the newest spec.
+// Fails when portals are found by the level and exposure of the newest spec alone: the
+// forbidden program runs on.
+func TestKeptSpecMeetsStandards(t *testing.T) {
+	operate(t)
+	newAgency(t, "keptstd", code("keptstd", 1))
+	for name, selector := range map[string]v1alpha1.PolicySelector{
+		"level":    {SecurityLevels: []v1alpha1.SecurityLevel{4}},
+		"exposure": {Exposures: []v1alpha1.Exposure{v1alpha1.ExposureInternet}},
+	} {
+		p := harness.Portal("keptstd", name, small, func(p *v1alpha1.AgencyPortal) {
+			p.Spec.Scope, p.Spec.Exposure, p.Spec.DataClassification = v1alpha1.ScopeNational, v1alpha1.ExposureInternet, v1alpha1.ClassificationPublic
+			p.Spec.Hostnames = []v1alpha1.DNSName{v1alpha1.DNSName(name + ".keptstd.example.gov.vn")}
+		})
+		env.Create(t, p)
+		harness.Eventually(t, func() error {
+			if runningDeployment(t, p) == "" || stored(t, p).Status.LastCompliant == nil {
+				return errors.New("it does not run yet")
+			}
+			return nil
+		})
+		merge(t, p, fmt.Sprintf(`{"spec":{"scope":"Agency","exposure":"Internal","hostnames":null,"citizenLogin":true,"platformRefs":[{"name":"keptstd-%s"}]}}`, name))
+		env.WaitCondition(t, p, v1alpha1.ConditionPolicyCompliant, metav1.ConditionFalse, v1alpha1.ReasonKeptLastCompliant)
+		standard := harness.Policy("keptstd-"+name, "keptstd", allow("registry.other.example"), func(s *v1alpha1.SecurityPolicy) {
+			s.Spec.Selector, s.Spec.AcceptedImpact = selector, &v1alpha1.AcceptedImpact{Portals: 999}
+		})
+		env.Create(t, standard)
+		harness.Eventually(t, func() error {
+			if d := runningDeployment(t, p); d != "" {
+				return fmt.Errorf("%s: Deployment %s runs what the standard forbids", name, d)
+			}
+			return nil
+		})
+		if err := env.Admin.Delete(t.Context(), standard); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
