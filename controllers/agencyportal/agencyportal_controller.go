@@ -127,9 +127,10 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		return ctrl.Result{}, errors.Join(clearErr, r.closeOnly(ctx, p, in.Agency, err), fmt.Errorf("gather: %w", err))
 	}
 	in.Now = r.Now()
-	out, again, err := r.oneStop(ctx, &in, desired.AgencyPortal(in))
-	if err != nil {
-		in.Unread = err
+	out := desired.AgencyPortal(in)
+	var again time.Duration
+	if in.Unread == nil {
+		out, again, in.Unread = r.oneStop(ctx, &in, out)
 	}
 	if in.Unread != nil {
 		if out.Hold {
