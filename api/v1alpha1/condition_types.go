@@ -130,6 +130,8 @@ const (
 	ReasonOperatorsAccount = "OperatorsAccount"
 	// ReasonCoordinatingAuthority: the operator's settings name the agency as the coordinating authority.
 	ReasonCoordinatingAuthority = "CoordinatingAuthority"
+	// ReasonEarlierAuthority: the agency was the coordinating authority, and what it stopped as that stands.
+	ReasonEarlierAuthority = "EarlierAuthority"
 	// ReasonConfirmationMissing: rights wait for a second person's confirmation.
 	ReasonConfirmationMissing = "ConfirmationMissing"
 	// ReasonConfirmationStale: rights wait, and what was confirmed is another change.

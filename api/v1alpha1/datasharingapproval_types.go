@@ -20,7 +20,7 @@ const (
 
 // LinkReference names a DataSharingLink. Both halves are public: the link says
 // itself who its provider is, and an approval counts only in that provider's
-// namespace or the authority's.
+// namespace or the authority's, and what an earlier authority stopped in its own.
 type LinkReference struct {
 	// namespace of the link.
 	// +required
@@ -63,6 +63,10 @@ type DataSharingApprovalSpec struct {
 // DataSharingApprovalStatus is what the operator observed.
 type DataSharingApprovalStatus struct {
 	StatusBase `json:",inline"`
+	// side for which the decision speaks. Authority stays while the decision
+	// rejects or suspends, whoever is the authority by now.
+	// +optional
+	Side LinkSide `json:"side,omitempty"`
 }
 
 // DataSharingApproval is a decision of the provider, or of the authority, about

@@ -100,7 +100,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.DataService{}, watches.MapLater(r.agenciesOfData), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalService)))).
 		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(r.agenciesOfLink), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalEnds)))).
 		Watches(&v1alpha1.SharedPlatform{}, watches.MapLater(carrierOf), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.DataSharingApproval{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())).
+		Watches(&v1alpha1.DataSharingApproval{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(desired.RecordedVeto)))).
 		Complete(guard)
 }
 

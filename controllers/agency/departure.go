@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -56,8 +57,51 @@ func (r *Reconciler) departure(ctx context.Context, a *v1alpha1.Agency) (desired
 	if why := r.definition(ctx, "agencies", &live); why != "" {
 		in.Unknown = append(in.Unknown, why)
 	}
+	if n, why := r.earlierVetoes(ctx, &live); why != "" {
+		in.Unknown = append(in.Unknown, why)
+	} else if !in.Authority {
+		in.EarlierVetoes = n
+	}
 	in.Contents.Children, err = r.children(ctx, a.Name)
 	return in, err
+}
+
+// earlierVetoes counts what an agency stopped as the authority that it was; why is not
+// empty when that can't be known. A decision that has no side yet may stand on the
+// record of its link.
+func (r *Reconciler) earlierVetoes(ctx context.Context, a *v1alpha1.Agency) (n int32, why string) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DataSharingApprovalList"))
+	if err := r.Live.List(ctx, list, client.InNamespace(names.Namespace(a.Name))); err != nil {
+		return 0, fmt.Sprintf("the API server does not list datasharingapprovals (%s)", reasonOf(err))
+	}
+	for i := range list.Items {
+		v := vetoOf(&list.Items[i])
+		var link v1alpha1.DataSharingLink
+		if desired.Closing(v) && v.Status.Side == "" && v.Spec.LinkRef.Name != "" {
+			key := client.ObjectKey{Namespace: string(v.Spec.LinkRef.Namespace), Name: string(v.Spec.LinkRef.Name)}
+			if err := r.Live.Get(ctx, key, &link); client.IgnoreNotFound(err) != nil {
+				return 0, fmt.Sprintf("DataSharingLink %s can't be read (%s)", key, reasonOf(err))
+			}
+		}
+		if desired.EarlierVeto(v, link.Status.Decisions) {
+			n++
+		}
+	}
+	return n, ""
+}
+
+// vetoOf reads what decides whether a decision is a veto of the authority. One that
+// can't be decoded counts as a suspension.
+func vetoOf(u *unstructured.Unstructured) *v1alpha1.DataSharingApproval {
+	v := &v1alpha1.DataSharingApproval{}
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, v) == nil {
+		return v
+	}
+	side, _, _ := unstructured.NestedString(u.Object, "status", "side")
+	v = &v1alpha1.DataSharingApproval{}
+	v.Spec.Decision, v.Status.Side = v1alpha1.DecisionSuspend, v1alpha1.LinkSide(side)
+	return v
 }
 
 // children counts the agencies below another one, also those of which nothing but

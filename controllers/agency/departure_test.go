@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -68,4 +69,64 @@ func TestDefinition(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEarlierVetoes: what an agency stopped as the authority that it was is counted
+// by its side, where it has none yet by the record of its link, and where it can't be
+// decoded as a suspension.
+// Fails when the present authority alone is asked for.
+func TestEarlierVetoes(t *testing.T) {
+	decision := func(name, side string, spec map[string]any) *unstructured.Unstructured {
+		u := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"namespace": "agency-former", "name": name, "uid": "uid-" + name}, "spec": spec}}
+		u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DataSharingApproval"))
+		if side != "" {
+			u.Object["status"] = map[string]any{"side": side}
+		}
+		return u
+	}
+	spec := func(d any) map[string]any {
+		return map[string]any{"linkRef": map[string]any{"namespace": "agency-asks", "name": "l"}, "decision": d}
+	}
+	link := &v1alpha1.DataSharingLink{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-asks", Name: "l"}}
+	link.Status.Decisions = []v1alpha1.LinkDecision{{Side: v1alpha1.SideAuthority, Decision: "Suspend", Namespace: "agency-former", UID: "uid-recorded"}}
+	for name, tt := range map[string]struct {
+		decision *unstructured.Unstructured
+		fails    error
+		want     int32
+		unknown  bool
+	}{
+		"suspends":                {decision: decision("a", "Authority", spec("Suspend")), want: 1},
+		"rejects":                 {decision: decision("a", "Authority", spec("Reject")), want: 1},
+		"was lifted":              {decision: decision("a", "Authority", spec("Approve"))},
+		"the provider's":          {decision: decision("a", "Provider", spec("Suspend"))},
+		"nobody's":                {decision: decision("a", "", spec("Suspend"))},
+		"on the record of a link": {decision: decision("recorded", "", spec("Suspend")), want: 1},
+		"not to be decoded":       {decision: decision("a", "Authority", spec([]any{})), want: 1},
+		"no answer about a link":  {decision: decision("recorded", "", spec("Suspend")), fails: errors.New("no answer"), unknown: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, why := (&Reconciler{Live: decided{decision: tt.decision, link: link, err: tt.fails}}).earlierVetoes(t.Context(), &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "former"}})
+			if n != tt.want || (why != "") != tt.unknown {
+				t.Errorf("%d, %q", n, why)
+			}
+		})
+	}
+}
+
+// decided answers with one decision and one link.
+type decided struct {
+	client.Reader
+	decision *unstructured.Unstructured
+	link     *v1alpha1.DataSharingLink
+	err      error
+}
+
+func (d decided) List(_ context.Context, into client.ObjectList, _ ...client.ListOption) error {
+	into.(*unstructured.UnstructuredList).Items = []unstructured.Unstructured{*d.decision}
+	return nil
+}
+
+func (d decided) Get(_ context.Context, _ client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	*into.(*v1alpha1.DataSharingLink) = *d.link
+	return d.err
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
+	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
@@ -51,12 +52,16 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 func (r *Reconciler) run(ctx context.Context, a *v1alpha1.DataSharingApproval) (ctrl.Result, error) {
-	link, entitled, err := gather.Approval(ctx, r.Client, r.Settings, a)
+	link, side, err := gather.Approval(ctx, r.Client, r.Settings, a)
 	if err != nil {
+		if desired.ApprovalSide(a, nil, r.Settings) == v1alpha1.SideAuthority {
+			// So it is, whatever is with the link.
+			a.Status.Side = v1alpha1.SideAuthority
+		}
 		status.LookupFailed(a.GetStatusBase(), a.Generation)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
 	}
-	status.DataSharingApproval(a, link, entitled)
+	status.DataSharingApproval(a, link, side, r.Settings)
 	return ctrl.Result{}, nil
 }
 

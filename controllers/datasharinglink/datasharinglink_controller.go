@@ -85,7 +85,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		concurrency = 8
 	}
 	gate := builder.WithPredicates(watches.PortalGate())
-	spec := builder.WithPredicates(watches.SpecChanged())
+	decision := builder.WithPredicates(predicate.Or(watches.SpecChanged(), watches.Changed(desired.RecordedVeto)))
 	guard := unreadable.Guard{Client: r.Client, Kind: "DataSharingLink", Next: loop,
 		Close: r.closeUnreadable, Gone: r.closeUnreadable, Finalizer: names.FlowFinalizer,
 		Meanwhile: "The link is closed.",
@@ -98,7 +98,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&networkingv1.NetworkPolicy{}, watches.ByOwnerLabel("DataSharingLink")).
 		Watches(&rbacv1.RoleBinding{}, watches.ByOwnerLabel("DataSharingLink")).
 		Watches(&rbacv1.Role{}, watches.ByOwnerLabel("DataSharingLink")).
-		Watches(&v1alpha1.DataSharingApproval{}, watches.Map(linkOfApproval), spec).
+		Watches(&v1alpha1.DataSharingApproval{}, watches.Map(linkOfApproval), decision).
 		Watches(&v1alpha1.DataService{}, watches.Map(r.linksOfService), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionDatasetOwned))).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.linksOfPortal), gate).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), builder.WithPredicates(predicate.Or(watches.GateChanged(v1alpha1.ConditionOffboarding), watches.Changed(desired.SayRightsInForce)))).

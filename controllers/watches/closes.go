@@ -5,6 +5,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
@@ -37,7 +38,9 @@ func Closes(before, after client.Object) bool {
 		return (changed || inForce) && a.Spec.Mode == v1alpha1.ModeEnforce
 	case *v1alpha1.DataSharingApproval:
 		// A changed approval no longer says what it said.
-		return changed && (!created || a.Spec.Decision != v1alpha1.DecisionApprove)
+		b, ok := before.(*v1alpha1.DataSharingApproval)
+		becameVeto := ok && !desired.RecordedVeto(b) && desired.RecordedVeto(a)
+		return becameVeto || changed && (!created || desired.Closing(a))
 	case *v1alpha1.DataSharingLink, *v1alpha1.DataService, *v1alpha1.SharedPlatform:
 		return changed && !created || becameFalse(before, after, v1alpha1.ConditionDatasetOwned)
 	case *v1alpha1.AgencyPortal:

@@ -20,6 +20,11 @@ func TestCloses(t *testing.T) {
 	approval := func(generation int64, d v1alpha1.Decision) *v1alpha1.DataSharingApproval {
 		return &v1alpha1.DataSharingApproval{ObjectMeta: meta(generation), Spec: v1alpha1.DataSharingApprovalSpec{Decision: d}}
 	}
+	ofAuthority := func(d v1alpha1.Decision) *v1alpha1.DataSharingApproval {
+		a := approval(1, d)
+		a.Status.Side = v1alpha1.SideAuthority
+		return a
+	}
 	portal := func(compliant metav1.ConditionStatus) *v1alpha1.AgencyPortal {
 		p := &v1alpha1.AgencyPortal{ObjectMeta: meta(1)}
 		p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: compliant}}
@@ -45,6 +50,9 @@ func TestCloses(t *testing.T) {
 		{"approval made", nil, approval(1, v1alpha1.DecisionApprove), false},
 		{"suspension made", nil, approval(1, v1alpha1.DecisionSuspend), true},
 		{"approval changed", approval(1, v1alpha1.DecisionApprove), approval(2, v1alpha1.DecisionApprove), true},
+		{"suspension becomes the authority's", approval(1, v1alpha1.DecisionSuspend), ofAuthority(v1alpha1.DecisionSuspend), true},
+		{"and stays so", ofAuthority(v1alpha1.DecisionSuspend), ofAuthority(v1alpha1.DecisionSuspend), false},
+		{"approval becomes the authority's", approval(1, v1alpha1.DecisionApprove), ofAuthority(v1alpha1.DecisionApprove), false},
 		{"portal violates", portal(metav1.ConditionTrue), portal(metav1.ConditionFalse), true},
 		{"portal complies", portal(metav1.ConditionFalse), portal(metav1.ConditionTrue), false},
 		{"portal edited", &v1alpha1.AgencyPortal{ObjectMeta: meta(1)}, &v1alpha1.AgencyPortal{ObjectMeta: meta(2)}, false},

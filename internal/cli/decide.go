@@ -97,6 +97,9 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	if err := c.List(ctx, &others, client.InNamespace(namespace)); err != nil {
 		return Prepared{}, fmt.Errorf("list approvals in %s: %w", namespace, err)
 	}
+	if veto := earlierVeto(&link, names.Namespace(d.Settings.AuthorityAgency), ""); veto != nil && d.Decision == v1alpha1.DecisionApprove {
+		scope.Notes = append(scope.Notes, fmt.Sprintf("%s, when %s was the authority, and what closes beats what opens: %s", veto.said(), agencyOf(veto.Namespace), veto.lifted()))
+	}
 	p := Prepared{Scope: scope, authority: d.Settings.AuthorityAgency, Approval: &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.Link(link.Namespace, link.Name)}}}
 	for i := range others.Items {
 		o := &others.Items[i]
@@ -245,6 +248,9 @@ func approvalNamespace(ctx context.Context, c client.Client, d Decision, link *v
 	provider, authority := names.Namespace(string(link.Spec.Provider.Agency)), names.Namespace(d.Settings.AuthorityAgency)
 	if d.Namespace != "" {
 		if d.Namespace != provider && d.Namespace != authority {
+			if veto := earlierVeto(link, authority, d.Namespace); veto != nil {
+				return "", fmt.Errorf("agency %s is no longer the authority, which is %s, so it decides nothing anew; what it stopped stands (%s), and %s", agencyOf(d.Namespace), agencyOf(authority), veto.said(), veto.lifted())
+			}
 			return "", fmt.Errorf("an approval in %s decides nothing about this link: its provider is %s and the authority is %s", d.Namespace, provider, authority)
 		}
 		return d.Namespace, nil

@@ -290,18 +290,28 @@ func (r *restorer) decision(ctx context.Context, u *unstructured.Unstructured) {
 		live, err := r.live(ctx, want)
 		switch {
 		case apierrors.IsNotFound(err):
-			r.done(u.GetKind(), objectName(want), "created", note, r.write(func() error { return r.client.Create(ctx, want) }))
+			if err = r.write(func() error { return r.client.Create(ctx, want) }); err == nil {
+				err = r.write(func() error { return r.status(ctx, named(u, name)) })
+			}
+			r.done(u.GetKind(), objectName(want), "created", note, err)
 			return
 		case err != nil:
 			r.done(u.GetKind(), objectName(want), "failed", "", err)
 			return
 		case r.same(ctx, live, want):
-			r.row(u.GetKind(), objectName(want), "unchanged", "")
+			r.done(u.GetKind(), objectName(want), "unchanged", "", r.write(func() error { return r.status(ctx, named(u, name)) }))
 			return
 		}
 		note = "the cluster has another decision " + name + "; this one " + note
 	}
 	r.done(u.GetKind(), objectName(u), "failed", "", errors.New("two other decisions have its names; suspend the link yourself, with kubectl gov approve"))
+}
+
+// named is an object of the file under another name.
+func named(u *unstructured.Unstructured, name string) *unstructured.Unstructured {
+	out := u.DeepCopy()
+	out.SetName(name)
+	return out
 }
 
 // live reads what the cluster has under an object's name.

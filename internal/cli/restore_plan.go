@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -64,12 +65,16 @@ type restorePlan struct {
 func planRestore(e *Export) (*restorePlan, error) {
 	p := &restorePlan{records: map[string][]any{}, former: map[string]*unstructured.Unstructured{}, newest: map[string]*unstructured.Unstructured{}, full: map[string]bool{}}
 	byKind := map[string][]*unstructured.Unstructured{}
-	hashes := map[string]string{}
+	hashes, records := map[string]string{}, map[string][]v1alpha1.LinkDecision{}
 	for _, o := range e.Objects {
 		u := &unstructured.Unstructured{Object: o}
 		if u.GetKind() == "DataSharingLink" {
 			hashes[u.GetNamespace()+"/"+u.GetName()], _, _ = unstructured.NestedString(o, "status", "specHash")
 			p.records[u.GetNamespace()+"/"+u.GetName()], _, _ = unstructured.NestedSlice(o, "status", "decisions")
+			var l v1alpha1.DataSharingLink
+			if convert(u, &l) == nil {
+				records[u.GetNamespace()+"/"+u.GetName()] = l.Status.Decisions
+			}
 		}
 		// A standard or a decision that is being deleted closes until it is gone.
 		if u.GetDeletionTimestamp() != nil && u.GetKind() != "SecurityPolicy" && u.GetKind() != "DataSharingApproval" {
@@ -86,6 +91,9 @@ func planRestore(e *Export) (*restorePlan, error) {
 		}
 		switch link := string(a.Spec.LinkRef.Namespace) + "/" + string(a.Spec.LinkRef.Name); {
 		case a.Spec.Decision != v1alpha1.DecisionApprove:
+			if desired.EarlierVeto(&a, records[link]) {
+				a.Status.Side = v1alpha1.SideAuthority
+			}
 			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(closing(e.Cluster, &a))
 			if err != nil {
 				return nil, fmt.Errorf("restore %s %s: %w", u.GetKind(), objectName(u), err)
@@ -142,7 +150,8 @@ func convert(u *unstructured.Unstructured, into any) error {
 
 // closing is what a restore writes for a suspension or a rejection. A rejection
 // is bound to a scope of the old cluster and would refuse nothing in the new one,
-// so it becomes a suspension, which holds whatever the scope is.
+// so it becomes a suspension, which holds whatever the scope is. What the authority
+// stopped stays the authority's.
 func closing(cluster string, a *v1alpha1.DataSharingApproval) *v1alpha1.DataSharingApproval {
 	from, _ := visibleJSON(map[string]string{
 		"cluster": cluster, "uid": string(a.UID), "approver": a.Spec.Approver, "decision": string(a.Spec.Decision), "specHash": a.Spec.SpecHash,
@@ -165,6 +174,9 @@ func closing(cluster string, a *v1alpha1.DataSharingApproval) *v1alpha1.DataShar
 	out.Spec = v1alpha1.DataSharingApprovalSpec{
 		LinkRef: a.Spec.LinkRef, Decision: v1alpha1.DecisionSuspend,
 		Reason: v1alpha1.Text(strings.TrimSpace(string(reason))), Approver: "",
+	}
+	if a.Status.Side == v1alpha1.SideAuthority {
+		out.Status.Side = v1alpha1.SideAuthority
 	}
 	return out
 }

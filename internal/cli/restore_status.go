@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
 // patient outlasts the operator, which writes statuses of new objects.
@@ -18,8 +20,8 @@ var patient = wait.Backoff{Steps: 20, Duration: 20 * time.Millisecond, Jitter: 0
 
 // status puts back the parts of a status that nobody can observe anew: since when
 // a dataset is owned, the record of decisions, which acceptance was used up, what
-// standards stopped lately, what a portal ran by, and what its agency did not
-// agree to.
+// standards stopped lately, what a portal ran by, what its agency did not agree to,
+// and what was stopped as the authority.
 // The lock is the version that was read, so the operator's write is not lost.
 func (r *restorer) status(ctx context.Context, u *unstructured.Unstructured) error {
 	return retry.RetryOnConflict(patient, func() error {
@@ -40,6 +42,8 @@ func (r *restorer) status(ctx context.Context, u *unstructured.Unstructured) err
 			r.keepConsents(live, u)
 		case "DataSharingLink":
 			r.keepRecord(live)
+		case "DataSharingApproval":
+			keepSide(live, u)
 		}
 		if reflect.DeepEqual(before.Object, live.Object) {
 			return nil
@@ -65,6 +69,14 @@ func keepAbsent(live, from *unstructured.Unstructured, field string) {
 	was, ok, _ := unstructured.NestedMap(from.Object, "status", field)
 	if _, have, _ := unstructured.NestedMap(live.Object, "status", field); ok && !have {
 		_ = unstructured.SetNestedMap(live.Object, was, "status", field)
+	}
+}
+
+// keepSide gives a decision back to the authority that it was of, whoever is the
+// authority now.
+func keepSide(live, from *unstructured.Unstructured) {
+	if side, _, _ := unstructured.NestedString(from.Object, "status", "side"); side == string(v1alpha1.SideAuthority) {
+		_ = unstructured.SetNestedField(live.Object, side, "status", "side")
 	}
 }
 

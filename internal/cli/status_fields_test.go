@@ -86,7 +86,9 @@ var statusFields = map[string]map[string]fieldFate{
 		"scope":      {derived, "from what there is"},
 		"decisions":  {restored, "the record of who decided what"},
 	},
-	"DataSharingApproval": {},
+	"DataSharingApproval": {
+		"side": {restored, "where it was the authority's, so that it stands under whatever authority the settings name"},
+	},
 }
 
 // TestEveryStatusFieldHasAFate fails when a kind gets a field of its status about

@@ -32,6 +32,9 @@ type AgencyInput struct {
 	// everybody may see.
 	Contents  v1alpha1.AgencyContents
 	Catalogue []v1alpha1.CatalogueEntry
+	// EarlierVetoes counts what the agency stopped as the authority that it was and is
+	// no more.
+	EarlierVetoes int32
 	// Portals are the names of the portals in the agency's namespace, sorted.
 	Portals []string
 	// ForeignPolicies are the names of the network policies in the namespace that

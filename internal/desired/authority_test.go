@@ -3,6 +3,9 @@ package desired
 import (
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
@@ -15,6 +18,15 @@ func TestAuthorityThatIsNot(t *testing.T) {
 	personal := func(in *LinkInput) {
 		in.Service.Spec.Classification = v1alpha1.ClassificationPersonal
 		in.Policies[0].Spec.DataSharing.RequireAuthorityApprovalFor = []v1alpha1.DataClassification{v1alpha1.ClassificationPersonal}
+	}
+	of := func(uid types.UID, side v1alpha1.LinkSide) func(*v1alpha1.DataSharingApproval) {
+		return func(a *v1alpha1.DataSharingApproval) { a.UID, a.Status.Side = uid, side }
+	}
+	anew := func(in *LinkInput) { in.Link.UID, in.Link.Status = "anew", v1alpha1.DataSharingLinkStatus{} }
+	entry := func(uid types.UID, decision v1alpha1.Decision) func(*LinkInput) {
+		return func(in *LinkInput) {
+			in.Link.Status.Decisions = append(in.Link.Status.Decisions, v1alpha1.LinkDecision{Side: v1alpha1.SideAuthority, Decision: string(decision), Namespace: "agency-former", UID: uid})
+		}
 	}
 	was := func(namespace string, side v1alpha1.LinkSide) func(*LinkInput) {
 		return func(in *LinkInput) {
@@ -41,6 +53,59 @@ func TestAuthorityThatIsNot(t *testing.T) {
 		decided(&in, tt.by, tt.decision)
 		if got := DataSharingLink(in).Open; got != tt.want {
 			t.Errorf("%s: open %t", name, got)
+		}
+	}
+	for name, tt := range map[string]struct {
+		modify   []func(*LinkInput)
+		decision v1alpha1.Decision
+		is       func(*v1alpha1.DataSharingApproval)
+		want     bool
+	}{
+		"a link made anew, suspended by an earlier authority":   {[]func(*LinkInput){anew}, v1alpha1.DecisionSuspend, of("1", v1alpha1.SideAuthority), false},
+		"a link made anew, rejected":                            {[]func(*LinkInput){anew}, v1alpha1.DecisionReject, of("1", v1alpha1.SideAuthority), false},
+		"a link made anew, suspended by nobody":                 {[]func(*LinkInput){anew}, v1alpha1.DecisionSuspend, of("1", ""), true},
+		"a link made anew, suspended by a provider of another":  {[]func(*LinkInput){anew}, v1alpha1.DecisionSuspend, of("1", v1alpha1.SideProvider), true},
+		"an approval by the earlier authority":                  {[]func(*LinkInput){personal}, v1alpha1.DecisionApprove, of("1", v1alpha1.SideAuthority), false},
+		"pushed off the record":                                 {[]func(*LinkInput){entry("2", v1alpha1.DecisionReject)}, v1alpha1.DecisionSuspend, of("1", v1alpha1.SideAuthority), false},
+		"on the record alone":                                   {[]func(*LinkInput){entry("1", v1alpha1.DecisionSuspend)}, v1alpha1.DecisionSuspend, of("1", ""), false},
+		"taken for deleted by the record":                       {[]func(*LinkInput){entry("1", v1alpha1.DecisionSuspend), entry("1", v1alpha1.DecisionRevoked)}, v1alpha1.DecisionSuspend, of("1", ""), false},
+		"made by the former authority when it was it no more":   {[]func(*LinkInput){entry("2", v1alpha1.DecisionSuspend)}, v1alpha1.DecisionSuspend, of("1", ""), true},
+		"an old approval that it turned into a suspension then": {[]func(*LinkInput){entry("1", v1alpha1.DecisionApprove)}, v1alpha1.DecisionSuspend, of("1", ""), true},
+	} {
+		in := linkInput(tt.modify...)
+		decided(&in, "agency-giver", v1alpha1.DecisionApprove)
+		decided(&in, "agency-former", tt.decision)
+		tt.is(&in.Approvals[1])
+		if got := DataSharingLink(in).Open; got != tt.want {
+			t.Errorf("%s: open %t", name, got)
+		}
+	}
+}
+
+// TestApprovalSide: the authority's side is kept while a decision closes, whoever is
+// the authority, and for a link that is not there.
+func TestApprovalSide(t *testing.T) {
+	s := linkInput().Settings
+	there := linkInput().Link
+	for name, tt := range map[string]struct {
+		namespace string
+		decision  v1alpha1.Decision
+		side      v1alpha1.LinkSide
+		link      *v1alpha1.DataSharingLink
+		want      v1alpha1.LinkSide
+	}{
+		"the authority's, without a link":    {"agency-" + s.AuthorityAgency, v1alpha1.DecisionApprove, "", nil, v1alpha1.SideAuthority},
+		"the provider's":                     {"agency-giver", v1alpha1.DecisionSuspend, "", there, v1alpha1.SideProvider},
+		"the provider's, without a link":     {"agency-giver", v1alpha1.DecisionSuspend, v1alpha1.SideProvider, nil, ""},
+		"the provider that was authority":    {"agency-giver", v1alpha1.DecisionSuspend, v1alpha1.SideAuthority, there, v1alpha1.SideAuthority},
+		"an earlier authority suspended":     {"agency-former", v1alpha1.DecisionSuspend, v1alpha1.SideAuthority, there, v1alpha1.SideAuthority},
+		"an earlier authority, without link": {"agency-former", v1alpha1.DecisionReject, v1alpha1.SideAuthority, nil, v1alpha1.SideAuthority},
+		"an earlier authority approved":      {"agency-former", v1alpha1.DecisionApprove, v1alpha1.SideAuthority, there, ""},
+		"nobody's":                           {"agency-former", v1alpha1.DecisionSuspend, "", there, ""},
+	} {
+		a := &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: tt.namespace, UID: "1"}, Spec: v1alpha1.DataSharingApprovalSpec{Decision: tt.decision}, Status: v1alpha1.DataSharingApprovalStatus{Side: tt.side}}
+		if got := ApprovalSide(a, tt.link, s); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
 }

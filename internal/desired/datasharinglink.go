@@ -155,28 +155,6 @@ func authorityConsents(out LinkOutput) bool {
 	return !out.AuthorityRequired && !out.Authority.Objects()
 }
 
-// authorityApprovals are what the authority said about a link. What an earlier one
-// suspended or rejected stays so, whatever the settings name as the authority now: a
-// renamed authority opens nothing.
-func authorityApprovals(in LinkInput) []v1alpha1.DataSharingApproval {
-	objections := func(all []v1alpha1.DataSharingApproval) []v1alpha1.DataSharingApproval {
-		return slices.DeleteFunc(all, func(a v1alpha1.DataSharingApproval) bool { return a.Spec.Decision == v1alpha1.DecisionApprove })
-	}
-	present := names.Namespace(in.Settings.AuthorityAgency)
-	out := approvalsOf(in.Approvals, present)
-	if in.AuthorityAbsent {
-		out = objections(out)
-	}
-	asked := []string{present}
-	for _, d := range in.Link.Status.Decisions {
-		if d.Side == v1alpha1.SideAuthority && !slices.Contains(asked, d.Namespace) {
-			asked = append(asked, d.Namespace)
-			out = append(out, objections(approvalsOf(in.Approvals, d.Namespace))...)
-		}
-	}
-	return out
-}
-
 func approvalsOf(all []v1alpha1.DataSharingApproval, namespace string) []v1alpha1.DataSharingApproval {
 	var out []v1alpha1.DataSharingApproval
 	for i := range all {

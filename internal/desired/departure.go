@@ -27,6 +27,8 @@ type DepartureInput struct {
 	Contents  v1alpha1.AgencyContents
 	// Authority is true for the agency of the coordinating authority.
 	Authority bool
+	// EarlierVetoes counts what the agency stopped as the authority that it was.
+	EarlierVetoes int32
 	// Unknown is why the contents are not known; empty when they are.
 	Unknown []string
 }
@@ -51,6 +53,8 @@ func Departure(in DepartureInput) *Blocker {
 	switch {
 	case in.Authority && c.Approvals > 0:
 		return refused("it is the coordinating authority's and "+has(v1alpha1.AgencyContents{Approvals: c.Approvals})+", and what they suspend or reject would open again", "Whoever decided deletes the decisions first: kubectl -n "+names.Namespace(a.Name)+" get datasharingapprovals lists them.")
+	case in.EarlierVetoes > 0:
+		return refused(fmt.Sprintf("it was the coordinating authority's, and what it suspended or rejected as that (%d) would open again", in.EarlierVetoes), "Whoever decided deletes those decisions first: kubectl -n "+names.Namespace(a.Name)+" get datasharingapprovals lists them.")
 	case a.Spec.DeletionPolicy == v1alpha1.DeletionDeletePortals && c.Children > 0:
 		return refused(has(v1alpha1.AgencyContents{Children: c.Children}), "Delete the child agencies first, or give them another parent.")
 	case a.Spec.DeletionPolicy == v1alpha1.DeletionDeletePortals:

@@ -28,6 +28,7 @@ func TestDeparture(t *testing.T) {
 	gone := func(in *DepartureInput) { in.Namespace = nil }
 	unknown := func(in *DepartureInput) { in.Unknown = []string{"the list fails"} }
 	authority := func(in *DepartureInput) { in.Authority = true }
+	vetoes := func(in *DepartureInput) { in.EarlierVetoes, in.Contents.Approvals = 1, 3 }
 	begun := func(in *DepartureInput) {
 		in.Agency.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionOffboarding, Status: metav1.ConditionTrue}}
 	}
@@ -52,6 +53,7 @@ func TestDeparture(t *testing.T) {
 		{"portals, and a child", input(v1alpha1.DeletionDeletePortals, with(v1alpha1.AgencyContents{Portals: 9, Children: 1})), v1alpha1.ReasonDeletionRefused, "child agencies (1)"},
 		{"the authority with decisions", input(v1alpha1.DeletionDeletePortals, authority, with(v1alpha1.AgencyContents{Approvals: 2})), v1alpha1.ReasonDeletionRefused, "decisions about links (2)"},
 		{"the authority without", input(v1alpha1.DeletionDeletePortals, authority, with(v1alpha1.AgencyContents{Portals: 2})), "", ""},
+		{"an earlier authority with vetoes", input(v1alpha1.DeletionDeletePortals, vetoes), v1alpha1.ReasonDeletionRefused, "suspended or rejected as that (1)"},
 		{"another one with decisions", input(v1alpha1.DeletionDeletePortals, with(v1alpha1.AgencyContents{Approvals: 2})), "", ""},
 		{"not known", input(v1alpha1.DeletionDeletePortals, unknown), v1alpha1.ReasonContentUnknown, "the list fails"},
 		{"not known, and nothing left", input(v1alpha1.DeletionDeletePortals, unknown, gone, begun), "", ""},

@@ -83,6 +83,11 @@ func Agency(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 		return in, fmt.Errorf("list data services: %w", err)
 	}
 	in.Catalogue = desired.Catalogue(services.Items)
+	vetoed, err := earlierVetoes(ctx, r, s, a)
+	if err != nil {
+		return in, err
+	}
+	in.EarlierVetoes = count(len(vetoed))
 	in.Contents, err = contents(ctx, r, a, len(in.Portals), len(services.Items))
 	return in, err
 }

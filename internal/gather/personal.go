@@ -113,14 +113,18 @@ func personalLink(ctx context.Context, r client.Reader, live bool, s settings.Se
 	if err != nil {
 		return "", err
 	}
-	links, err := linksOf(ctx, r, live || a.Name == s.AuthorityAgency, carrier, a, unreadable.Strict)
+	vetoes, err := earlierVetoes(ctx, r, s, a)
+	if err != nil {
+		return "", err
+	}
+	links, err := linksOf(ctx, r, live || a.Name == s.AuthorityAgency || len(vetoes) > 0, carrier, a, unreadable.Strict)
 	if err != nil {
 		return "", err
 	}
 	found, asked := "", map[v1alpha1.LinkProvider]bool{}
 	for i := range links {
 		l := &links[i]
-		if !hasPart(l, s, carrier, a) {
+		if !hasPart(l, s, carrier, a) && !stops(vetoes, l) {
 			continue
 		}
 		personal, known := PersonalLink(l), string(l.Spec.Provider.Agency) == a.Name
@@ -197,6 +201,35 @@ func linksOf(ctx context.Context, r client.Reader, all, carrier bool, a *v1alpha
 // an end, or carries the traffic, or is the authority, which decides about it.
 func hasPart(l *v1alpha1.DataSharingLink, s settings.Settings, carrier bool, a *v1alpha1.Agency) bool {
 	return a.Name == s.AuthorityAgency || carrier && l.Spec.Route != v1alpha1.RouteDirect || slices.Contains(LinkAgencies(l), a.Name)
+}
+
+// earlierVetoes are the decisions with which an agency that was the authority, and
+// is no more, stops links: who has rights in it can lift them.
+func earlierVetoes(ctx context.Context, r client.Reader, s settings.Settings, a *v1alpha1.Agency) ([]v1alpha1.DataSharingApproval, error) {
+	if a.Name == s.AuthorityAgency {
+		return nil, nil
+	}
+	var list v1alpha1.DataSharingApprovalList
+	if err := r.List(ctx, &list, client.InNamespace(names.Namespace(a.Name)), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list decisions: %w", err)
+	}
+	var out []v1alpha1.DataSharingApproval
+	for i := range list.Items {
+		// One that can't be read may come from another namespace.
+		if v := &list.Items[i]; v.Namespace == names.Namespace(a.Name) && desired.RecordedVeto(v) {
+			out = append(out, *v)
+		}
+	}
+	return out, nil
+}
+
+// stops reports whether one of some decisions is about a link. One of which not even
+// that can be read is about all.
+func stops(vetoes []v1alpha1.DataSharingApproval, l *v1alpha1.DataSharingLink) bool {
+	return slices.ContainsFunc(vetoes, func(v v1alpha1.DataSharingApproval) bool {
+		ref := v.Spec.LinkRef
+		return ref == v1alpha1.LinkReference{} || string(ref.Namespace) == l.Namespace && string(ref.Name) == l.Name
+	})
 }
 
 // carries reports whether a sharing platform is at a portal of an agency. Also

@@ -461,14 +461,13 @@ func portalWithAgency(ctx context.Context, r client.Reader, namespace, name stri
 	return out, nil
 }
 
-// Approval reads the link that an approval names and whether the approval is in
-// a namespace that decides about it.
-func Approval(ctx context.Context, r client.Reader, s settings.Settings, a *v1alpha1.DataSharingApproval) (link *v1alpha1.DataSharingLink, entitled bool, err error) {
+// Approval reads the link that an approval names, and the side for which the
+// approval speaks.
+func Approval(ctx context.Context, r client.Reader, s settings.Settings, a *v1alpha1.DataSharingApproval) (*v1alpha1.DataSharingLink, v1alpha1.LinkSide, error) {
 	ref := a.Spec.LinkRef
-	link, err = get[v1alpha1.DataSharingLink](ctx, r, client.ObjectKey{Namespace: string(ref.Namespace), Name: string(ref.Name)})
-	if err != nil || link == nil {
-		return nil, false, wrap("read link", err)
+	link, err := get[v1alpha1.DataSharingLink](ctx, r, client.ObjectKey{Namespace: string(ref.Namespace), Name: string(ref.Name)})
+	if err != nil {
+		return nil, "", fmt.Errorf("read link: %w", err)
 	}
-	entitled = a.Namespace == names.Namespace(string(link.Spec.Provider.Agency)) || a.Namespace == names.Namespace(s.AuthorityAgency)
-	return link, entitled, nil
+	return link, desired.ApprovalSide(a, link, s), nil
 }

@@ -47,8 +47,11 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 		}
 		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist."+unbounded(in)+raised(a)+exceeded(in))
 	}
-	if a.Name == in.Settings.AuthorityAgency {
+	switch {
+	case a.Name == in.Settings.AuthorityAgency:
 		set.True(v1alpha1.ConditionAuthority, v1alpha1.ReasonCoordinatingAuthority, "The agency is the coordinating authority (authorityAgency of the operator's settings), so it is not deleted while decisions about links stand in its namespace.")
+	case in.EarlierVetoes > 0:
+		set.True(v1alpha1.ConditionAuthority, v1alpha1.ReasonEarlierAuthority, fmt.Sprintf("The agency was the coordinating authority, and what it suspended or rejected as that stands (%d), so it is not deleted before who decided has deleted that.", in.EarlierVetoes))
 	}
 	recordRights(set, in, out)
 	isolatedNamespace(set, in)

@@ -39,6 +39,8 @@ func TestAgency(t *testing.T) {
 	}{
 		{"top level", desired.AgencyInput{Agency: agency("G12")}, apply.Result{}, nil,
 			summary{map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "True Ready"}, kstatus.CurrentStatus}},
+		{"an authority that was", desired.AgencyInput{Agency: agency("G12"), EarlierVetoes: 2}, apply.Result{}, nil,
+			summary{map[string]string{"Authority": "True EarlierAuthority", "RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "True Ready"}, kstatus.CurrentStatus}},
 		{"not counted yet", desired.AgencyInput{Agency: agency("G12"), Counts: true}, apply.Result{}, nil,
 			summary{map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "False Progressing", "NetworkIsolated": "True Isolated", "Ready": "False Progressing", "Reconciling": "True Progressing"}, kstatus.InProgressStatus}},
 		{"child", desired.AgencyInput{Agency: agency("G12.1", child), Parent: parent("G12")}, apply.Result{}, nil,

@@ -25,10 +25,13 @@ const (
 )
 
 // recordDecisions adds to a link's record what was decided since, and what was
-// revoked: an approval that is gone leaves who gave it. Beyond the bound what
-// decided least goes first, but never the present entry of an approval that
-// stands on it, so the same world always gives the same record.
+// revoked: an approval that is gone leaves who gave it. One that is there and speaks
+// for no side any more keeps its last entry. Beyond the bound what decided least
+// goes first, but never the present entry of an approval that stands on it, so the
+// same world always gives the same record.
 func recordDecisions(record []v1alpha1.LinkDecision, in desired.LinkInput, out desired.LinkOutput) []v1alpha1.LinkDecision {
+	link := *in.Link
+	link.Status.Decisions, in.Link = record, &link
 	all := slices.Clone(record)
 	last := map[types.UID]int{}
 	for i := range all {
@@ -37,8 +40,10 @@ func recordDecisions(record []v1alpha1.LinkDecision, in desired.LinkInput, out d
 	alive := map[types.UID]bool{}
 	living := livingApprovals(in)
 	stands := standingApprovals(living, in, out)
+	for i := range in.Approvals {
+		alive[in.Approvals[i].UID] = in.Approvals[i].DeletionTimestamp == nil
+	}
 	for _, a := range living {
-		alive[a.UID] = true
 		next := decisionOf(a, in, out)
 		i, ok := last[a.UID]
 		switch {
@@ -154,14 +159,17 @@ func livingApprovals(in desired.LinkInput) []*v1alpha1.DataSharingApproval {
 	return out
 }
 
+// sideOf is the side of an approval on the record: the provider's where an agency is
+// both. Whoever puts an approval in the place of what an earlier authority stopped
+// opens nothing by it, but lifts that, which stands on the record too.
 func sideOf(a *v1alpha1.DataSharingApproval, in desired.LinkInput) v1alpha1.LinkSide {
-	switch a.Namespace {
-	case names.Namespace(string(in.Link.Spec.Provider.Agency)):
+	if a.Namespace == names.Namespace(string(in.Link.Spec.Provider.Agency)) {
 		return v1alpha1.SideProvider
-	case names.Namespace(in.Settings.AuthorityAgency):
-		return v1alpha1.SideAuthority
 	}
-	return ""
+	if last := desired.LastEntry(a, in.Link.Status.Decisions); last != nil && last.Decision != string(v1alpha1.DecisionApprove) && !desired.Closing(a) {
+		return last.Side
+	}
+	return desired.ApprovalSide(a, in.Link, in.Settings)
 }
 
 // decisionOf is an approval as an entry of the record. Only a creation has a

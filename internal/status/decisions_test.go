@@ -158,3 +158,83 @@ func TestRecordKeepsWhoOpened(t *testing.T) {
 		t.Errorf("the approval that decides is not on the record: %+v", record)
 	}
 }
+
+// TestRecordOfEarlierAuthority: what an earlier authority stopped stays on the record
+// as what it is, whatever the present one decides and how often, and who lifts it
+// stands there.
+// Fails when the present authority's namespace alone has the authority's side.
+func TestRecordOfEarlierAuthority(t *testing.T) {
+	const former = "agency-former"
+	start := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	approval := func(namespace, uid, user string, generation int, d v1alpha1.Decision) v1alpha1.DataSharingApproval {
+		return v1alpha1.DataSharingApproval{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: uid, UID: types.UID(uid), Generation: int64(generation), CreationTimestamp: metav1.NewTime(start)},
+			Spec:       v1alpha1.DataSharingApprovalSpec{Decision: d, Approver: user, SpecHash: "h"},
+		}
+	}
+	present := "agency-" + settings.Default().AuthorityAgency
+	last := func(record []v1alpha1.LinkDecision, uid types.UID) string {
+		out := ""
+		for _, d := range record {
+			if d.UID == uid {
+				out = fmt.Sprint(d.Side, " ", d.Decision, " ", d.Approver)
+			}
+		}
+		return out
+	}
+	for _, recorded := range []v1alpha1.LinkSide{v1alpha1.SideAuthority, ""} {
+		for name, next := range map[string]func(i int) []v1alpha1.DataSharingApproval{
+			"one renews": func(i int) []v1alpha1.DataSharingApproval {
+				a := approval(present, "n", "off", i+1, v1alpha1.DecisionApprove)
+				a.Spec.SpecHash = fmt.Sprint("h", i)
+				return []v1alpha1.DataSharingApproval{a}
+			},
+			"new ones, each revoked": func(i int) []v1alpha1.DataSharingApproval {
+				if i%2 == 0 {
+					return nil
+				}
+				return []v1alpha1.DataSharingApproval{approval(present, fmt.Sprint("n", i), fmt.Sprint("off", i%3), 1, v1alpha1.DecisionApprove)}
+			},
+			"suspended and lifted in turn": func(i int) []v1alpha1.DataSharingApproval {
+				d := []v1alpha1.Decision{v1alpha1.DecisionSuspend, v1alpha1.DecisionApprove}[i%2]
+				return []v1alpha1.DataSharingApproval{approval(present, "n", fmt.Sprint("off", i/2%3), i+1, d)}
+			},
+			"many reject": func(i int) []v1alpha1.DataSharingApproval {
+				return []v1alpha1.DataSharingApproval{approval(present, fmt.Sprint("n", i), fmt.Sprint("off", i), 1, v1alpha1.DecisionReject)}
+			},
+		} {
+			veto, lifted := approval(former, "veto", "boss", 1, v1alpha1.DecisionSuspend), approval(former, "veto", "mai", 2, v1alpha1.DecisionApprove)
+			in := desired.LinkInput{Settings: settings.Default(), Now: start.Add(time.Hour), Link: &v1alpha1.DataSharingLink{Spec: v1alpha1.DataSharingLinkSpec{Provider: v1alpha1.LinkProvider{Agency: "b"}}}}
+			out := desired.LinkOutput{Hash: "h"}
+			in.Settings.AuthorityAgency = "former"
+			in.Approvals = []v1alpha1.DataSharingApproval{veto}
+			record := recordDecisions(nil, in, out)
+			in.Settings = settings.Default()
+			veto.Status.Side = recorded
+			for i := range 40 {
+				in.Approvals = append([]v1alpha1.DataSharingApproval{veto}, next(i)...)
+				out.Authority.By = former + "/veto"
+				record = recordDecisions(record, in, out)
+				if diff := cmp.Diff(record, recordDecisions(record, in, out)); diff != "" {
+					t.Fatalf("%s: a second look changes the record:\n%s", name, diff)
+				}
+				if got := last(record, "veto"); got != "Authority Suspend boss" {
+					t.Fatalf("%s, side %q: after %d rounds the record says %q", name, recorded, i+1, got)
+				}
+			}
+			in.Approvals = []v1alpha1.DataSharingApproval{lifted}
+			out.Authority.By = ""
+			record = recordDecisions(record, in, out)
+			if got := last(record, "veto"); got != "Authority Approve mai" {
+				t.Errorf("%s: lifted, the record says %q", name, got)
+			}
+			if diff := cmp.Diff(record, recordDecisions(record, in, out)); diff != "" {
+				t.Errorf("%s: a second look after it changes the record:\n%s", name, diff)
+			}
+			in.Approvals = nil
+			if got := last(recordDecisions(record, in, out), "veto"); got != "Authority Revoked mai" {
+				t.Errorf("%s: deleted, the record says %q", name, got)
+			}
+		}
+	}
+}

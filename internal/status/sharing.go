@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -11,7 +12,9 @@ import (
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/text"
 )
 
@@ -116,7 +119,7 @@ func DataSharingLink(in desired.LinkInput, out desired.LinkOutput, res apply.Res
 		l.Status.Identifier = in.Service.Status.Identifier
 	}
 	references(set, out)
-	approval(set, v1alpha1.ConditionProviderApproved, fmt.Sprintf("provider %q", l.Spec.Provider.Agency), out.Provider, out.Hash)
+	approval(set, v1alpha1.ConditionProviderApproved, decider{"provider", string(l.Spec.Provider.Agency)}, out.Provider, out.Hash)
 	authority(set, in, out)
 	if out.Validity != nil {
 		setBlocker(set, v1alpha1.ConditionWithinValidity, out.Validity)
@@ -196,18 +199,46 @@ func authority(set *conditions.Set, in desired.LinkInput, out desired.LinkOutput
 		set.True(v1alpha1.ConditionAuthorityApproved, v1alpha1.ReasonNotRequired, "No policy asks for the authority's approval.")
 		return
 	}
-	approval(set, v1alpha1.ConditionAuthorityApproved, fmt.Sprintf("the authority %q", in.Settings.AuthorityAgency), out.Authority, out.Hash)
+	approval(set, v1alpha1.ConditionAuthorityApproved, decider{"the authority", in.Settings.AuthorityAgency}, out.Authority, out.Hash)
+}
+
+// decider is who decides for a side.
+type decider struct{ role, agency string }
+
+func (d decider) String() string { return fmt.Sprintf("%s %q", d.role, d.agency) }
+
+// earlier is the agency in whose namespace a verdict's decision is, where that is
+// another one than the side's; empty where it is not.
+func (d decider) earlier(v policy.Verdict) string {
+	namespace, _, _ := strings.Cut(v.By, "/")
+	agency, ok := names.AgencyOf(namespace)
+	if !ok || agency == d.agency {
+		return ""
+	}
+	return agency
+}
+
+// lifted says how what an earlier authority stopped is lifted.
+func lifted(agency, decision string) string {
+	return fmt.Sprintf("only agency %[1]q lifts it: whoever gave it deletes it (kubectl -n %[2]s delete datasharingapproval %[3]s), and another of its administrators sets spec.approver to the own name before", agency, names.Namespace(agency), decision)
 }
 
 // approval words one side's verdict.
-func approval(set *conditions.Set, condition, side string, v policy.Verdict, hash string) {
+func approval(set *conditions.Set, condition string, side decider, v policy.Verdict, hash string) {
 	words := ""
 	if v.Words != "" {
 		words = " (" + text.Quote(v.Words) + ")"
 	}
-	switch {
+	switch earlier := side.earlier(v); {
 	case v.Approved:
 		set.True(condition, v.Reason, fmt.Sprintf("Approved by %s.", v.By))
+	case v.Objects() && earlier != "":
+		did, but := "Suspended", "whose approval does not lift it"
+		if v.Reason == v1alpha1.ReasonRejected {
+			did, but = "Rejected", "and an approval counts only if it is newer and of another scope than was rejected"
+		}
+		_, decision, _ := strings.Cut(v.By, "/")
+		set.False(condition, v.Reason, fmt.Sprintf("%s by %s%s, when agency %q was the authority. That stands although the authority is %q now, %s; %s.", did, v.By, words, earlier, side.agency, but, lifted(earlier, decision)))
 	case v.Reason == v1alpha1.ReasonLinkSuspended:
 		set.False(condition, v.Reason, fmt.Sprintf("Suspended by %s%s; the link opens again when %s approves it in place of that (kubectl gov approve), or when that is deleted and an approval of the same side stands beside it.", v.By, words, side))
 	case v.Reason == v1alpha1.ReasonRejected:
@@ -271,27 +302,42 @@ func DataSharingLinkDeleting(l *v1alpha1.DataSharingLink, inventory []v1alpha1.I
 	finish(&l.Status.StatusBase, set, moving)
 }
 
-// DataSharingApproval writes the status of an approval.
-func DataSharingApproval(a *v1alpha1.DataSharingApproval, link *v1alpha1.DataSharingLink, entitled bool) {
+// DataSharingApproval writes the status of an approval that speaks for a side.
+func DataSharingApproval(a *v1alpha1.DataSharingApproval, link *v1alpha1.DataSharingLink, side v1alpha1.LinkSide, s settings.Settings) {
 	set := conditions.New(a.Status.Conditions, a.Generation)
 	const c = v1alpha1.ConditionBound
+	a.Status.Side = side
 	how := moving
-	switch {
+	switch earlier := earlierAuthority(a, link, side, s); {
 	case link == nil:
-		set.False(c, v1alpha1.ReasonLinkNotFound, fmt.Sprintf("spec.linkRef: DataSharingLink %s/%s does not exist; correct it, or wait for the consumer to ask.", a.Spec.LinkRef.Namespace, a.Spec.LinkRef.Name))
-	case !entitled:
+		set.False(c, v1alpha1.ReasonLinkNotFound, fmt.Sprintf("spec.linkRef: DataSharingLink %s/%s does not exist; correct it, or wait for the consumer to ask.%s", a.Spec.LinkRef.Namespace, a.Spec.LinkRef.Name, earlier))
+	case side == "":
 		set.False(c, v1alpha1.ReasonNotEntitled, fmt.Sprintf("metadata.namespace: %q is neither the provider of the link nor the authority, so this decides nothing; delete it.", a.Namespace))
 		how = stalled
 	case a.Spec.Decision == v1alpha1.DecisionSuspend:
-		set.True(c, v1alpha1.ReasonBound, "The link is suspended whatever its scope.")
+		set.True(c, v1alpha1.ReasonBound, "The link is suspended whatever its scope."+earlier)
 	case link.Status.SpecHash == "":
-		set.False(c, v1alpha1.ReasonPending, "The link has no scope yet; see its conditions.")
+		set.False(c, v1alpha1.ReasonPending, "The link has no scope yet; see its conditions."+earlier)
+	case link.Status.SpecHash != a.Spec.SpecHash && earlier != "":
+		set.False(c, v1alpha1.ReasonApprovalStale, fmt.Sprintf("spec.specHash: the link's scope is %s by now, and no approval counts that is not newer than this rejection.%s", link.Status.SpecHash, earlier))
+		how = stalled
 	case link.Status.SpecHash != a.Spec.SpecHash:
 		set.False(c, v1alpha1.ReasonApprovalStale, fmt.Sprintf("spec.specHash: the link's scope is %s by now; look at it and decide anew with kubectl gov approve.", link.Status.SpecHash))
 		how = stalled
 	default:
-		set.True(c, v1alpha1.ReasonBound, "The decision is for the link's present scope.")
+		set.True(c, v1alpha1.ReasonBound, "The decision is for the link's present scope."+earlier)
 	}
 	set.Summarise(c)
 	finish(&a.Status.StatusBase, set, how)
+}
+
+// earlierAuthority says that a decision stands as that of an earlier authority, and
+// who lifts it; empty where it does not.
+func earlierAuthority(a *v1alpha1.DataSharingApproval, link *v1alpha1.DataSharingLink, side v1alpha1.LinkSide, s settings.Settings) string {
+	agency, ok := names.AgencyOf(a.Namespace)
+	provider := link != nil && agency == string(link.Spec.Provider.Agency)
+	if !ok || side != v1alpha1.SideAuthority || agency == s.AuthorityAgency || provider {
+		return ""
+	}
+	return fmt.Sprintf(" It was given when agency %q was the authority, and stands although that is %q now; %s.", agency, s.AuthorityAgency, lifted(agency, a.Name))
 }

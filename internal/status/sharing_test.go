@@ -239,24 +239,61 @@ func TestDataSharingApproval(t *testing.T) {
 		name     string
 		decision v1alpha1.Decision
 		link     *v1alpha1.DataSharingLink
-		entitled bool
+		side     v1alpha1.LinkSide
 		want     summary
 	}{
-		{"bound", v1alpha1.DecisionApprove, link(hash), true, bound},
-		{"a rejection", v1alpha1.DecisionReject, link(hash), true, bound},
-		{"a suspension of whatever scope", v1alpha1.DecisionSuspend, link(other), true, bound},
-		{"a suspension without a scope", v1alpha1.DecisionSuspend, link(""), true, bound},
-		{"no link", v1alpha1.DecisionApprove, nil, false, moving(v1alpha1.ReasonLinkNotFound)},
-		{"nobody's business", v1alpha1.DecisionApprove, link(hash), false, dead(v1alpha1.ReasonNotEntitled)},
-		{"nobody's suspension", v1alpha1.DecisionSuspend, link(hash), false, dead(v1alpha1.ReasonNotEntitled)},
-		{"no scope yet", v1alpha1.DecisionApprove, link(""), true, moving(v1alpha1.ReasonPending)},
-		{"another scope", v1alpha1.DecisionApprove, link(other), true, dead(v1alpha1.ReasonApprovalStale)},
+		{"bound", v1alpha1.DecisionApprove, link(hash), v1alpha1.SideProvider, bound},
+		{"a rejection", v1alpha1.DecisionReject, link(hash), v1alpha1.SideProvider, bound},
+		{"a suspension of whatever scope", v1alpha1.DecisionSuspend, link(other), v1alpha1.SideProvider, bound},
+		{"a suspension without a scope", v1alpha1.DecisionSuspend, link(""), v1alpha1.SideProvider, bound},
+		{"no link", v1alpha1.DecisionApprove, nil, "", moving(v1alpha1.ReasonLinkNotFound)},
+		{"nobody's business", v1alpha1.DecisionApprove, link(hash), "", dead(v1alpha1.ReasonNotEntitled)},
+		{"nobody's suspension", v1alpha1.DecisionSuspend, link(hash), "", dead(v1alpha1.ReasonNotEntitled)},
+		{"no scope yet", v1alpha1.DecisionApprove, link(""), v1alpha1.SideProvider, moving(v1alpha1.ReasonPending)},
+		{"another scope", v1alpha1.DecisionApprove, link(other), v1alpha1.SideProvider, dead(v1alpha1.ReasonApprovalStale)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			a := &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-b", Generation: generation}, Spec: v1alpha1.DataSharingApprovalSpec{Decision: tt.decision, SpecHash: hash}}
-			DataSharingApproval(a, tt.link, tt.entitled)
+			DataSharingApproval(a, tt.link, tt.side, settings.Default())
 			assertStatus(t, a, tt.want)
 		})
+	}
+}
+
+// TestEarlierAuthority: what an earlier authority stopped is told as what it is, with
+// who lifts it; nobody is told to delete it, or that the present authority opens it.
+// Fails when only the provider and the present authority are entitled.
+func TestEarlierAuthority(t *testing.T) {
+	hash, other := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
+	lift := []string{`only agency "former" lifts it`, "kubectl -n agency-former delete datasharingapproval halt", "sets spec.approver to the own name before"}
+	for name, tt := range map[string]struct {
+		decision v1alpha1.Decision
+		link     *v1alpha1.DataSharingLink
+		reason   string
+	}{
+		"suspended":              {v1alpha1.DecisionSuspend, &v1alpha1.DataSharingLink{Status: v1alpha1.DataSharingLinkStatus{SpecHash: other}}, v1alpha1.ReasonBound},
+		"rejected":               {v1alpha1.DecisionReject, &v1alpha1.DataSharingLink{Status: v1alpha1.DataSharingLinkStatus{SpecHash: hash}}, v1alpha1.ReasonBound},
+		"rejected another scope": {v1alpha1.DecisionReject, &v1alpha1.DataSharingLink{Status: v1alpha1.DataSharingLinkStatus{SpecHash: other}}, v1alpha1.ReasonApprovalStale},
+		"rejected, no scope":     {v1alpha1.DecisionReject, &v1alpha1.DataSharingLink{}, v1alpha1.ReasonPending},
+		"suspended, no link":     {v1alpha1.DecisionSuspend, nil, v1alpha1.ReasonLinkNotFound},
+	} {
+		a := &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-former", Name: "halt"}, Spec: v1alpha1.DataSharingApprovalSpec{Decision: tt.decision, SpecHash: hash}}
+		DataSharingApproval(a, tt.link, v1alpha1.SideAuthority, settings.Default())
+		c := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionBound)
+		if a.Status.Side != v1alpha1.SideAuthority || c.Reason != tt.reason {
+			t.Errorf("%s: side %q, %s", name, a.Status.Side, c.Reason)
+		}
+		assertMessage(t, a, v1alpha1.ConditionBound, append(lift, `was the authority, and stands although that is "mic" now`)...)
+	}
+	for _, reason := range []string{v1alpha1.ReasonLinkSuspended, v1alpha1.ReasonRejected} {
+		in := desired.LinkInput{Settings: settings.Default(), Link: &v1alpha1.DataSharingLink{Spec: v1alpha1.DataSharingLinkSpec{Provider: v1alpha1.LinkProvider{Agency: "b"}}}}
+		out := openLink(shut)
+		out.Authority = policy.Verdict{Reason: reason, By: "agency-former/halt", Words: "vì lý do"}
+		DataSharingLink(in, out, apply.Result{}, nil)
+		assertMessage(t, in.Link, v1alpha1.ConditionAuthorityApproved, append(lift, `by agency-former/halt ("vì lý do"), when agency "former" was the authority`, `the authority is "mic" now`)...)
+		if c := meta.FindStatusCondition(in.Link.Status.Conditions, v1alpha1.ConditionAuthorityApproved); strings.Contains(c.Message, "opens again when") {
+			t.Errorf("the present authority is sent to open it: %s", c.Message)
+		}
 	}
 }

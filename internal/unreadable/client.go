@@ -172,7 +172,7 @@ func suspension(e *entry, link string) (v1alpha1.DataSharingApproval, bool) {
 	if ref != nil {
 		a.Spec.LinkRef = *ref
 	}
-	a.Spec.Decision = v1alpha1.DecisionSuspend
+	a.Spec.Decision, a.Status.Side = v1alpha1.DecisionSuspend, e.side
 	a.Spec.Reason = "The approval cannot be read, which counts as a suspension."
 	return a, true
 }

@@ -53,6 +53,7 @@ type entry struct {
 	object  *unstructured.Unstructured // metadata, status.conditions, and what is named below
 	values  map[string]bool            // short texts of a cluster-scoped object's spec
 	linkRef *v1alpha1.LinkReference    // of an approval; nil when not even that can be read
+	side    v1alpha1.LinkSide          // of an approval, as it is on record
 }
 
 // Registry knows the unreadable objects. It is safe for concurrent use.
@@ -172,6 +173,10 @@ func newEntry(u *unstructured.Unstructured, cause error) *entry {
 	name, ok2, err2 := unstructured.NestedString(u.Object, "spec", "linkRef", "name")
 	if ok1 && ok2 && err1 == nil && err2 == nil {
 		e.linkRef = &v1alpha1.LinkReference{Namespace: v1alpha1.ObjectName(namespace), Name: v1alpha1.ObjectName(name)}
+	}
+	if e.Kind == "DataSharingApproval" {
+		side, _, _ := unstructured.NestedString(u.Object, "status", "side")
+		e.side = v1alpha1.LinkSide(side)
 	}
 	e.known(u)
 	return e

@@ -197,6 +197,8 @@ spec:
   decision: Reject
   reason: Sai thẩm quyền
   approver: govplatform:admin
+status:
+  side: Authority
 `
 
 // base is the part of the status that every kind has.
