@@ -22,8 +22,8 @@ const (
 	// agency's namespace changes. Its time is that of the last change, which its
 	// message names. Ready does not rest on it.
 	ConditionRightsChanged = "RightsChanged"
-	// ConditionAuthority is true for the agency of the coordinating authority, and
-	// absent for all others.
+	// ConditionAuthority is true for the agency of the coordinating authority, and for
+	// one that was it while what it stopped as that stands; absent for all others.
 	ConditionAuthority = "Authority"
 	// ConditionRightsConfirmed is true while no right that an agency's spec asks for
 	// waits for a second person.
