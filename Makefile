@@ -143,6 +143,7 @@ generate: ## Generate deepcopy methods and the API reference.
 manifests: ## Generate CRDs and the operator's role, and copy the settings.
 	$(say) "manifests: config/crd/bases, config/rbac/role.yaml, config/manager/config.yaml"
 	@$(TOOL) controller-gen crd rbac:roleName=manager-role paths=./api/... paths=./controllers/... paths=./internal/... output:crd:artifacts:config=config/crd/bases
+	@go run ./hack/statuscopies config/crd/bases/*.yaml
 	@cp internal/settings/defaults.yaml config/manager/config.yaml
 
 .PHONY: chart

@@ -157,8 +157,7 @@ type SharedPlatformStatus struct {
 	// consents are what agencies agreed to whose portals the platform is, or was,
 	// until each takes its own back.
 	// +optional
-	// +listType=map
-	// +listMapKey=portalUID
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
 	Consents []ConsentedScope `json:"consents,omitempty"`
 }

@@ -77,13 +77,32 @@ func SpecInForce(p *v1alpha1.SecurityPolicy) *v1alpha1.SecurityPolicySpec {
 		// No API server has stored it: a file that is looked at offline.
 		return &p.Spec
 	}
-	// An operator from before status.inForce enforced every spec at once and said
-	// so in the condition; forgetting that would loosen what runs.
-	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionEnforced)
-	if c != nil && c.ObservedGeneration == p.Generation && (c.Reason == v1alpha1.ReasonEnforcing || c.Reason == v1alpha1.ReasonAuditing) {
+	if enforcedUnrecorded(p) {
 		return &p.Spec
 	}
 	return nil
+}
+
+// enforcedUnrecorded reports whether a policy was in force, although no status says
+// with which spec: an operator from before status.inForce had every spec in force at
+// once and said so in the condition, and a record may be refused. After an edit
+// nobody knows the former spec any more. Then the newest one counts for what runs and
+// for what is open too, without being weighed: what it would stop by a slip comes
+// back with the next edit, and what would open without a standard is out. Only what
+// was audited stopped nothing, so an edit of it is weighed.
+func enforcedUnrecorded(p *v1alpha1.SecurityPolicy) bool {
+	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionEnforced)
+	if c == nil || p.Status.Impact != nil {
+		return false
+	}
+	switch c.Reason {
+	case v1alpha1.ReasonEnforcing, v1alpha1.ReasonApplyFailed, v1alpha1.ReasonConflict, v1alpha1.ReasonProgressing:
+		return true
+	case v1alpha1.ReasonAuditing:
+		return c.ObservedGeneration == p.Generation
+	default:
+		return false
+	}
 }
 
 // SameStandard reports whether two specs demand the same. What the author

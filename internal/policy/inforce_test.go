@@ -57,7 +57,10 @@ func TestWhichSpecApplies(t *testing.T) {
 		{"corrected, impact not taken back yet", stored("p", minReplicas(2), inForce(2), impact), []int32{2}, []int32{2}, false, false},
 		{"enforced by an earlier operator", stored("p", minReplicas(2), enforced(v1alpha1.ReasonEnforcing, 2)), []int32{2}, []int32{2}, false, false},
 		{"audited by an earlier operator", stored("p", minReplicas(2), enforced(v1alpha1.ReasonAuditing, 2)), []int32{2}, []int32{2}, false, false},
-		{"changed behind an earlier operator", stored("p", minReplicas(2), enforced(v1alpha1.ReasonEnforcing, 1)), nil, []int32{2}, true, false},
+		{"changed behind an earlier operator", stored("p", minReplicas(2), enforced(v1alpha1.ReasonEnforcing, 1)), []int32{2}, []int32{2}, false, false},
+		{"changed behind an earlier operator that failed", stored("p", minReplicas(2), enforced(v1alpha1.ReasonApplyFailed, 1)), []int32{2}, []int32{2}, false, false},
+		{"changed behind an earlier operator that audited", stored("p", minReplicas(2), enforced(v1alpha1.ReasonAuditing, 1)), nil, []int32{2}, true, false},
+		{"held, and could not be applied", stored("p", minReplicas(2), impact, enforced(v1alpha1.ReasonApplyFailed, 1)), nil, []int32{2}, true, true},
 		{"a file", v1alpha1.SecurityPolicy{Spec: minReplicas(2)}, []int32{2}, []int32{2}, false, false},
 	}
 	for _, tt := range tests {

@@ -93,7 +93,7 @@ spec:
   agencies: [schema]
   deletionPolicy: DeleteInUse
   changePolicy: ChangeInUse
-status: {fingerprint: abc, duplicateOf: other, consumers: 1, consent: {portalUID: 5f9a1c1e-0000-4000-8000-000000000000, type: Identity, agencies: [schema]}}
+status: {fingerprint: abc, duplicateOf: other, consumers: 1, consents: [{portalUID: 5f9a1c1e-0000-4000-8000-000000000000, portal: {agency: schema, name: hub}, type: Identity, agencies: [schema]}]}
 ---
 kind: SharedPlatform
 metadata: {name: outside}
