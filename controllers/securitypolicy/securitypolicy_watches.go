@@ -59,15 +59,14 @@ func (r *Reconciler) policiesThat(ctx context.Context, is func(*v1alpha1.Securit
 	return out
 }
 
-// countsChanged passes portals whose policies, findings or last compliant spec
-// changed.
+// countsChanged passes portals whose policies, findings or running spec changed.
 func countsChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(*v1alpha1.AgencyPortal)
 		after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
 		return ok1 && ok2 && (!equality.Semantic.DeepEqual(before.Status.Policies, after.Status.Policies) ||
 			!equality.Semantic.DeepEqual(before.Status.Findings, after.Status.Findings) ||
-			!equality.Semantic.DeepEqual(before.Status.LastCompliant, after.Status.LastCompliant))
+			!equality.Semantic.DeepEqual(desired.RunningSpec(before), desired.RunningSpec(after)))
 	}}
 }
 

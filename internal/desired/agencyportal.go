@@ -108,8 +108,11 @@ type PortalOutput struct {
 	// LastFailed is true when the last compliant spec was held against the standards
 	// and does not meet them any more.
 	LastFailed bool
+	// Unrecorded is true when the spec violates a standard, and what runs stays
+	// although the status does not know its spec.
+	Unrecorded bool
 	// Hold keeps the present workload as it is: what it rests on is being
-	// repaired, and neither creating nor removing would be right.
+	// repaired, or is not known, and neither creating nor removing would be right.
 	Hold bool
 	// Objects that should exist.
 	Objects []Object

@@ -14,13 +14,13 @@ type ImpactInput struct {
 	Policy *v1alpha1.SecurityPolicy
 	// Policies are all that exist.
 	Policies []v1alpha1.SecurityPolicy
-	// Portals that have a last compliant spec. Only what the evaluation of a spec
+	// Portals of which a spec runs (RunningSpec). Only what the evaluation of a spec
 	// rests on is needed: settings, agency, platforms.
 	Portals []PortalInput
 	// Links that are open; see NeedsLinks.
 	Links []LinkInput
-	// Running is the number of portals with a last compliant spec and of open
-	// links, in all.
+	// Running is the number of portals of which a spec runs and of open links, in
+	// all.
 	Running int
 	// rendered keeps what was rendered already, see once; nil at first.
 	rendered *renderings
@@ -126,7 +126,7 @@ func stoppedPortals(in ImpactInput, accepted, changed []v1alpha1.SecurityPolicy)
 	before, then := in.regime(accepted), in.regime(append(slices.Clone(accepted), changed...))
 	stopped, replaced = map[string]*v1alpha1.PolicyFinding{}, map[string]*v1alpha1.PolicyFinding{}
 	for _, p := range in.Portals {
-		last := p.Portal.Status.LastCompliant
+		last := RunningSpec(p.Portal)
 		if last == nil {
 			continue
 		}

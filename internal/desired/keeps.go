@@ -49,10 +49,14 @@ func (out *PortalOutput) keep(s scope, in PortalInput, rendered *rendering, own 
 		out.Hold = true
 	default:
 		last, r := lastCompliant(s, in)
-		if out.Running, out.LastFailed = last, last == nil; last != nil {
-			*rendered = r
-			out.also(r)
+		if last == nil {
+			out.Unrecorded = staysUnrecorded(s, in, *rendered)
+			out.LastFailed = !out.Unrecorded
+			out.Hold = out.Hold || out.Unrecorded
+			return
 		}
+		out.Running, *rendered = last, r
+		out.also(r)
 	}
 }
 

@@ -35,7 +35,7 @@ func (in *ImpactInput) once() {
 	}
 }
 
-// renderings are the last compliant specs of portals, each rendered once for each
+// renderings are the running specs of portals, each rendered once for each
 // regime. Of what was rendered only the judgement is kept: there are thousands of
 // portals, and their objects would all be in memory at once.
 type renderings struct {
@@ -59,7 +59,7 @@ func (r *renderings) of(s scope, p PortalInput, w regime) judgement {
 	key := renderingKey{portalKey(p.Portal), w.key}
 	kept, ok := r.kept[key]
 	if !ok {
-		kept = judgementOf(render(s, p, p.Portal.Status.LastCompliant, w.policies))
+		kept = judgementOf(render(s, p, RunningSpec(p.Portal), w.policies))
 		r.kept[key] = kept
 		r.made++
 	}

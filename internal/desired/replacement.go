@@ -30,7 +30,7 @@ func replace(in PortalInput, spec *v1alpha1.AgencyPortalSpec) (_ *v1alpha1.Porta
 		runs = last.Image
 	}
 	switch {
-	case was != nil && own && runs == spec.Image && settled(in.Deployment) && isLast(in.Portal, spec):
+	case was != nil && own && runs == spec.Image && settled(in.Deployment) && (isLast(in.Portal, spec) || written(in, spec)):
 		return nil, false
 	case was != nil:
 		open := len(in.LinkPolicies) > 0 && policy.Repository(runs) != policy.Repository(spec.Image)

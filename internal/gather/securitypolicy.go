@@ -64,7 +64,7 @@ func Impact(ctx context.Context, r client.Reader, s settings.Settings, now time.
 	}
 	for i := range portals.Items {
 		portal := &portals.Items[i]
-		if portal.Status.LastCompliant == nil || portal.DeletionTimestamp != nil {
+		if desired.RunningSpec(portal) == nil || portal.DeletionTimestamp != nil {
 			continue
 		}
 		in.Running++

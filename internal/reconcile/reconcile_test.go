@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -116,7 +117,7 @@ func TestStatusIsMadeToFit(t *testing.T) {
 	for _, step := range []struct {
 		most           int
 		inventory, old bool
-	}{{5000, true, true}, {2300, true, true}, {1300, false, true}, {300, false, false}} {
+	}{{5000, true, true}, {2300, true, true}, {1300, false, true}, {600, false, false}} {
 		t.Run(strconv.Itoa(step.most), func(t *testing.T) {
 			l, c := loopOver(t, func(_ context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
 				p.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: "False", Reason: "X", Message: strings.Repeat("ệ", 900)}}
@@ -147,5 +148,57 @@ func TestStatusIsMadeToFit(t *testing.T) {
 				stored = p.ResourceVersion
 			}
 		})
+	}
+}
+
+// TestRefusedFieldStaysAsItWas: a field that the API server does not take keeps what
+// is stored, the rest is written whole, the round fails by the field's name, and one
+// that finds the same writes nothing.
+// Fails when a refusal by value is treated as one by size: inventory, findings and
+// last compliant spec are shed, and nobody hears of it.
+func TestRefusedFieldStaysAsItWas(t *testing.T) {
+	wanted := v1alpha1.Text("first")
+	kind := schema.GroupKind{Group: "platform.gov.vn", Kind: "AgencyPortal"}
+	tries := 0
+	l, c := loopOver(t, func(_ context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
+		p.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: "False", Reason: "X", Message: strings.Repeat("m", 900)}}
+		p.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Deployment", Name: "web", UID: "u"}}
+		p.Status.Findings = []v1alpha1.PolicyFinding{{Policy: "x", Found: string(wanted)}}
+		p.Status.LastCompliant = &v1alpha1.AgencyPortalSpec{DisplayName: wanted}
+		return ctrl.Result{}, nil
+	}, pass, func(p *v1alpha1.AgencyPortal) error {
+		if tries++; p.Status.LastCompliant.DisplayName == "bad" {
+			return apierrors.NewInvalid(kind, "web", field.ErrorList{field.Invalid(field.NewPath("status", "lastCompliant", "displayName"), "bad", "says no")})
+		}
+		return nil
+	})
+	var p v1alpha1.AgencyPortal
+	round := func(name v1alpha1.Text) error {
+		wanted, tries = name, 0
+		_, err := l.Reconcile(t.Context(), request)
+		if err := c.Get(t.Context(), request.NamespacedName, &p); err != nil {
+			t.Fatal(err)
+		}
+		return err
+	}
+	if err := round("first"); err != nil {
+		t.Fatal(err)
+	}
+	if err := round("bad"); err == nil || !strings.Contains(err.Error(), "status.lastCompliant.displayName") {
+		t.Errorf("the round ends with %v", err)
+	}
+	st := p.Status
+	if st.LastCompliant == nil || st.LastCompliant.DisplayName != "first" || len(st.Inventory) != 1 || len(st.Findings) != 1 || st.Findings[0].Found != "bad" || len(st.Conditions[0].Message) < 900 {
+		t.Errorf("stored: %+v", st)
+	}
+	if !strings.Contains(st.Conditions[0].Message, "status.lastCompliant.displayName: the API server does not take it") {
+		t.Errorf("Ready says %q", st.Conditions[0].Message)
+	}
+	version := p.ResourceVersion
+	if err := round("bad"); err == nil || tries != 1 || p.ResourceVersion != version {
+		t.Errorf("the next round: %d attempts, version %s after %s, %v", tries, p.ResourceVersion, version, err)
+	}
+	if err := round("good"); err != nil || p.Status.LastCompliant.DisplayName != "good" || strings.Contains(p.Status.Conditions[0].Message, "API server") {
+		t.Errorf("afterwards: %v, %+v", err, p.Status)
 	}
 }

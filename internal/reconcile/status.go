@@ -28,31 +28,39 @@ const (
 	spareBytes = 128 << 10
 	// maxObject is how large spec and status of an object may get by its status.
 	maxObject = storeLimit - metadataBytes - managedBytes - spareBytes
+	// brim is how large they may get by what goes last: most objects have little
+	// metadata, and the time of a deletion still fits.
+	brim = storeLimit - 32<<10
 )
 
 // writeStatus stores what a round left in the object's status, if it differs
 // from what was read. Its lock is the version that was read, so a status never
-// speaks of a spec that it has not seen. One that is too large, or that the API
-// server refuses, is made smaller step by step.
+// speaks of a spec that it has not seen. One that is too large is made smaller step
+// by step. A field that the API server does not take stays as it was stored, and is
+// the round's error: nothing else is left out for it.
 func (l Loop[T]) writeStatus(ctx context.Context, before, obj T) error {
 	steps := shrink(obj)
-	for {
-		if equality.Semantic.DeepEqual(before, obj) {
-			return nil
+	next := func() { steps[0].take(); steps = steps[1:] }
+	var refused error
+	for !equality.Semantic.DeepEqual(before, obj) {
+		if len(steps) > 0 && sizeOf(obj) > steps[0].most {
+			next()
+			continue
 		}
-		err := errTooLarge
-		if len(steps) == 0 || fits(obj) {
-			err = l.patchStatus(ctx, before, obj.DeepCopyObject().(T))
-		}
-		if err == nil {
+		err := l.patchStatus(ctx, before, obj.DeepCopyObject().(T))
+		switch {
+		case err == nil:
 			l.announce(before, obj)
+			return refused
+		case refusedForSize(err) && len(steps) > 0:
+			next()
+		case refused == nil && apierrors.IsInvalid(err) && putBack(before, obj, err):
+			refused = err
+		default:
+			return errors.Join(refused, err)
 		}
-		if err == nil || len(steps) == 0 || !refused(err) {
-			return err
-		}
-		steps[0]()
-		steps = steps[1:]
 	}
+	return refused
 }
 
 func (l Loop[T]) patchStatus(ctx context.Context, before, obj T) error {
@@ -63,23 +71,23 @@ func (l Loop[T]) patchStatus(ctx context.Context, before, obj T) error {
 	return nil
 }
 
-var errTooLarge = errors.New("the status is too large to be stored")
-
-// fits reports whether an object can be stored as it is, with room to spare,
-// whatever its metadata is.
-func fits(obj client.Object) bool {
+// sizeOf returns how many bytes an object takes without what the caches leave out.
+func sizeOf(obj client.Object) int {
 	bare := obj.DeepCopyObject().(client.Object)
 	bare.SetLabels(nil)
 	bare.SetAnnotations(nil)
 	bare.SetOwnerReferences(nil)
 	bare.SetManagedFields(nil)
 	data, err := json.Marshal(bare)
-	return err == nil && len(data) <= maxObject
+	if err != nil {
+		return 0
+	}
+	return len(data)
 }
 
-// refused reports whether a smaller status may be stored where this one was not.
-func refused(err error) bool {
-	return errors.Is(err, errTooLarge) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) ||
+// refusedForSize reports whether a smaller status may be stored where this one was not.
+func refusedForSize(err error) bool {
+	return apierrors.IsRequestEntityTooLargeError(err) ||
 		// etcd's answer comes as an internal error.
 		strings.Contains(err.Error(), "request is too large") || strings.Contains(err.Error(), "larger than max")
 }

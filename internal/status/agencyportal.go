@@ -34,7 +34,8 @@ func AgencyPortal(in desired.PortalInput, out desired.PortalOutput, res apply.Re
 	switch {
 	case out.Running == &p.Spec:
 		st.LastCompliant = p.Spec.DeepCopy()
-	case out.LastFailed:
+	case out.LastFailed && !desired.Wrote(res.Inventory, "Deployment"):
+		// While it is being removed the record says what it was.
 		st.LastCompliant = nil
 	}
 	if !out.Hold {
@@ -140,6 +141,8 @@ func compliance(set *conditions.Set, in desired.PortalInput, out desired.PortalO
 	switch {
 	case violation != nil && out.Running != nil:
 		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonKeptLastCompliant, violation.Message+" The last compliant spec keeps running.")
+	case violation != nil && out.Unrecorded:
+		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonKeptLastCompliant, violation.Message+" What runs is not recorded (status.lastCompliant); it meets the standards in force and stays as it is. Its links are closed.")
 	case violation != nil && !out.Hold:
 		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonViolation, violation.Message+" Nothing runs.")
 	case violation != nil && desired.KeptByOwn(out.Findings) && desired.Complied(in.Portal):

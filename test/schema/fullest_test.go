@@ -51,8 +51,8 @@ var mayGo = map[string]string{
 	"*.conditions":               "messages may be shortened, nothing else",
 	"*.inventory":                "children are found by their marks too",
 	"Agency.catalogue":           "made anew from the services",
-	"AgencyPortal.findings":      "made anew from the standards",
-	"AgencyPortal.lastCompliant": "may go last: what runs is held against the standards in any case",
+	"AgencyPortal.findings":      "what they found and wanted may go; who finds what is read to decide, and stays",
+	"AgencyPortal.lastCompliant": "goes last, where the store is full: what runs then is judged as it is observed",
 	"DataSharingLink.scope":      "nobody decides about a scope that is not stored, so nothing opens",
 	"DataSharingLink.specHash":   "goes with the scope",
 }

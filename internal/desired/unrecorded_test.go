@@ -1,0 +1,129 @@
+package desired
+
+import (
+	"slices"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// unrecorded is a portal that runs and whose last compliant spec is not recorded.
+func unrecorded() PortalInput {
+	agency := &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "a", UID: "agency"}}
+	spec := v1alpha1.AgencyPortalSpec{DisplayName: "p", Port: 8080, Exposure: v1alpha1.ExposureInternal, Replicas: v1alpha1.Replicas{Min: 2}, Image: "one.example/x:1"}
+	p := &v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-a", Name: "p", UID: "portal", Generation: 1}, Spec: spec}
+	p.Status.URL = "http://p.agency-a.svc:8080"
+	in := PortalInput{Settings: settings.Default(), Agency: agency, NamespaceGuarded: true, Portal: p, Policies: []v1alpha1.SecurityPolicy{allows("one.example")}}
+	roll(&in)
+	return in
+}
+
+// allows is a standard in force that allows images of one registry.
+func allows(registry v1alpha1.RegistryPrefix) v1alpha1.SecurityPolicy {
+	p := v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "s", Generation: 2}, Spec: v1alpha1.SecurityPolicySpec{Mode: v1alpha1.ModeEnforce, Images: &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{registry}}}}
+	p.Status.InForce = p.Spec.DeepCopy()
+	return p
+}
+
+// roll observes what would be written as rolled out.
+func roll(in *PortalInput) {
+	for _, o := range AgencyPortal(*in).Objects {
+		if d, ok := o.(*appsv1.Deployment); ok {
+			in.Deployment = d.DeepCopy()
+			in.Deployment.Generation, in.Deployment.Status = 1, appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2, ReadyReplicas: 2}
+		}
+	}
+}
+
+// TestUnrecordedSpecStopsNothing: what runs of a portal is held, and not removed, for
+// want of a last compliant spec; it goes when a standard in force forbids what is
+// observed, and only the portal's own is held.
+// Fails when a last compliant spec that is missing counts as one that failed.
+func TestUnrecordedSpecStopsNothing(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change     func(*PortalInput)
+		runs, held bool
+	}{
+		"complies":              {func(*PortalInput) {}, true, false},
+		"an edit that violates": {func(in *PortalInput) { in.Portal.Spec.Image = "three.example/x:1" }, false, true},
+		"an edit that violates, suspended": {func(in *PortalInput) {
+			in.Portal.Spec.Image, in.Agency.Spec.Suspended = "three.example/x:1", true
+			in.Deployment.Spec.Replicas = ptrTo(int32(0))
+		}, false, true},
+		"a held standard": {func(in *PortalInput) {
+			in.Policies[0].Spec.Images = &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"two.example"}}
+			in.Policies[0].Status.Impact = &v1alpha1.PolicyImpact{Portals: 50}
+		}, false, true},
+		"a standard in force against it": {func(in *PortalInput) { in.Policies[0] = allows("two.example") }, false, false},
+		"pods that nobody judged": {func(in *PortalInput) {
+			in.Portal.Spec.Image = "three.example/x:1"
+			in.Deployment.Spec.Template.Spec.Containers[0].Image = "two.example/x:1"
+		}, false, false},
+		"pods of no known level": {func(in *PortalInput) {
+			in.Portal.Spec.Image, in.Deployment.Spec.Template.Labels = "three.example/x:1", nil
+		}, false, false},
+		"somebody else's Deployment": {func(in *PortalInput) {
+			in.Portal.Spec.Image, in.Deployment.Labels, in.Deployment.OwnerReferences = "three.example/x:1", nil, nil
+		}, false, false},
+		"a Deployment that goes": {func(in *PortalInput) {
+			in.Portal.Spec.Image, in.Deployment.DeletionTimestamp = "three.example/x:1", &metav1.Time{}
+		}, false, false},
+		"nothing runs": {func(in *PortalInput) { in.Portal.Spec.Image, in.Deployment = "three.example/x:1", nil }, false, false},
+	} {
+		in := unrecorded()
+		tt.change(&in)
+		out := AgencyPortal(in)
+		if out.Running != nil != tt.runs || out.Hold != tt.held || out.Unrecorded != tt.held || out.LastFailed == (tt.runs || tt.held) {
+			t.Errorf("%s: running %v, hold %v, unrecorded %v, last failed %v", name, out.Running != nil, out.Hold, out.Unrecorded, out.LastFailed)
+		}
+		if guard := out.Objects; len(guard) == 0 || guard[0].GetName() != "p-deny" {
+			t.Errorf("%s: the guard is not among %d objects", name, len(guard))
+		}
+	}
+}
+
+// TestUnrecordedReplacementEnds: a new program that is rolled out is no replacement
+// any more, although nobody could record its spec.
+// Fails when only a recorded spec ends it.
+func TestUnrecordedReplacementEnds(t *testing.T) {
+	in := unrecorded()
+	in.Portal.Spec.Image = "one.example/y:1"
+	out := AgencyPortal(in)
+	if out.Replacing == nil || !out.Recording {
+		t.Fatalf("a new program: replacing %v, recording %v", out.Replacing, out.Recording)
+	}
+	in.Portal.Status.Replacing = out.Replacing
+	if out = AgencyPortal(in); out.Replacing == nil || out.Recording || out.Running == nil {
+		t.Fatalf("recorded: replacing %v, recording %v, running %v", out.Replacing, out.Recording, out.Running != nil)
+	}
+	roll(&in)
+	in.Deployment.Status.UpdatedReplicas = 1
+	if out = AgencyPortal(in); out.Replacing == nil {
+		t.Error("half rolled out, it is no replacement any more")
+	}
+	in.Deployment.Status.UpdatedReplicas = 2
+	if out = AgencyPortal(in); out.Replacing != nil {
+		t.Errorf("rolled out, it is still replacing %v", out.Replacing)
+	}
+}
+
+// TestUnrecordedPortalsCount: a standard that would stop what runs without a record
+// counts it.
+// Fails when only recorded specs are looked at.
+func TestUnrecordedPortalsCount(t *testing.T) {
+	in := unrecorded()
+	strict := allows("two.example")
+	strict.Name, strict.Status.InForce = "strict", nil
+	impact := ImpactOf(ImpactInput{Policy: &strict, Policies: append(slices.Clone(in.Policies), strict), Portals: []PortalInput{in}, Running: 1})
+	if impact.Portals != 1 {
+		t.Errorf("it would stop %d portals", impact.Portals)
+	}
+	in.Portal.Status.URL = ""
+	if RunningSpec(in.Portal) != nil {
+		t.Error("what does not run has a running spec")
+	}
+}
