@@ -124,7 +124,7 @@ func TestLinkClosesOnWhatIsNotRecorded(t *testing.T) {
 	}
 }
 
-// TestStatusTooLargeIsMadeSmaller: a status of more than 2,500 bytes is refused.
+// TestStatusTooLargeIsMadeSmaller: a status of more than 3,500 bytes is refused.
 // A smaller one is stored, the workload that a standard forbids goes, and the
 // operator comes to rest.
 // Seen failing without the smaller attempts: the status says that the portal
@@ -150,7 +150,7 @@ func TestStatusTooLargeIsMadeSmaller(t *testing.T) {
 	a := harness.Agency("oversize", "W41")
 	env.Create(t, a)
 	env.WaitReady(t, a)
-	most.Store(2500)
+	most.Store(3500)
 	p := harness.Portal("oversize", "large", func(p *v1alpha1.AgencyPortal) {
 		for i := range 8 {
 			p.Spec.Env = append(p.Spec.Env, v1alpha1.EnvVar{Name: fmt.Sprintf("V%d", i), Value: strings.Repeat("ệ", 500)})
