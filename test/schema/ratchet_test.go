@@ -84,3 +84,39 @@ func TestThreat34_OperatorsWritesRaiseNoBound(t *testing.T) {
 		{"a smaller annotation", func(o *unstructured.Unstructured) { o.SetAnnotations(map[string]string{"a": big}) }, true},
 	})
 }
+
+// TestThreat34_LargeSpecIsTightened: a spec from before the bound can be tightened and
+// mended, which takes a few bytes; what makes it large can't grow.
+//
+// With the bytes of the whole spec as the measure, Personal for Public is refused.
+func TestThreat34_LargeSpecIsTightened(t *testing.T) {
+	makeNamespace(t)
+	o := sampleOf(t, "AgencyPortal", "full")
+	delete(o.Object, "status")
+	o.SetName("large")
+	set := func(value any, path ...string) func(*unstructured.Unstructured) {
+		return func(o *unstructured.Unstructured) {
+			if err := unstructured.SetNestedField(o.Object, value, append([]string{"spec"}, path...)...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	values := func(n int) []any {
+		var out []any
+		for i := range n {
+			out = append(out, map[string]any{"name": fmt.Sprintf("V%d", i), "value": strings.Repeat("<", 4000)})
+		}
+		return out
+	}
+	set("Public", "dataClassification")(o)
+	set(values(12), "env")(o)
+	image, _, _ := unstructured.NestedString(o.Object, "spec", "image")
+	tryEdits(t, o, []edit{
+		{"a stricter class", set("Personal", "dataClassification"), true},
+		{"a longer image", set(image[:strings.IndexAny(image+"@", "@")]+":fixed-1.10", "image"), true},
+		{"a value more", set(values(13), "env"), false},
+		{"a value less", set(values(11), "env"), true},
+		{"the value again", set(values(12), "env"), false},
+	})
+	remove(t, o)
+}
