@@ -53,7 +53,7 @@ type Operator struct {
 	// definitions knows how the served kinds differ from those of this build.
 	definitions *definitions
 	// settings are those in force, and what records them.
-	settings settingsRecorder
+	settings settingsKeeper
 }
 
 // gated returns a configuration whose writes need the lease, if there is one.

@@ -11,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
@@ -23,132 +22,203 @@ import (
 	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
-// recordPause is how long a record of the settings waits after a write that failed.
-const recordPause = 10 * time.Second
+const (
+	// recordPause is how long a record of the settings waits after a write that failed.
+	recordPause = 10 * time.Second
+	// confirmTimeout bounds the look at the settings of whoever has just got the lease.
+	confirmTimeout = time.Minute
+	// weighedPage is how many objects are read at a time.
+	weighedPage = 500
+	// maxTouched is how many names the message of held settings has.
+	maxTouched = 3
+)
 
-// maxTouched is how many names the message of held settings has.
-const maxTouched = 3
+// settingsKeeper knows which settings are in force, and records it once the operator
+// leads. One slip in a file that all portals rest on must not stop them at the next
+// start, so newer settings that would touch more that runs than somebody accepted are
+// held, and the former hold.
+type settingsKeeper struct {
+	key    client.ObjectKey
+	client client.Client
+	live   client.Reader
+	events events.Recorder
+	// newest are those of the file.
+	newest settings.Settings
+	// record is what a start with them comes to.
+	record settings.Record
+	// changes is true when the start puts newer ones in force.
+	changes bool
+	// confirmed is closed when writes may go out.
+	confirmed chan struct{}
+}
 
 // settle returns the settings that are in force: the newer ones, or the former while
-// the newer would touch more that runs than somebody accepted. One slip in a file
-// that all portals rest on must not stop them at the next start.
-func (o *Operator) settle(ctx context.Context, live client.Reader, newer settings.Settings) (settings.Settings, error) {
+// those are held.
+func (o *Operator) settle(ctx context.Context, live client.Reader, newest settings.Settings) (settings.Settings, error) {
 	namespace := cmp.Or(o.leaseNamespace, o.namespace)
 	if namespace == "" {
 		ctrl.Log.WithName("govplatform").Info("The settings take effect unasked: the operator runs in no namespace, and keeps no record of the former")
-		return newer, nil
+		return newest, nil
 	}
 	c, err := direct(o)
 	if err != nil {
 		return settings.Settings{}, err
 	}
-	o.settings.client, o.settings.key = c, client.ObjectKey{Namespace: namespace, Name: settings.RecordName}
-	if err := o.persist(ctx, "find out which settings are in force", func(ctx context.Context) error {
-		o.settings.record, err = weighSettings(ctx, c, live, o.settings.key, newer)
-		return err
-	}); err != nil {
+	k := &o.settings
+	*k = settingsKeeper{key: client.ObjectKey{Namespace: namespace, Name: settings.RecordName}, client: c, live: live, newest: newest, confirmed: make(chan struct{})}
+	if k.record, k.changes, err = k.weigh(func(step string, attempt func(context.Context) error) error { return o.persist(ctx, step, attempt) }); err != nil {
 		return settings.Settings{}, err
 	}
-	if held := o.settings.record.Held; held != "" {
-		ctrl.Log.WithName("govplatform").Error(nil, held)
+	if k.record.Held != "" {
+		ctrl.Log.WithName("govplatform").Error(nil, k.record.Held)
 	}
-	return o.settings.record.InForce, nil
+	return k.record.InForce, nil
 }
 
-// recordSettings adds to the manager what records the settings in force.
+// recordSettings adds to the manager what records the settings in force, and holds
+// back its writes until these are confirmed.
 func (o *Operator) recordSettings(recorder events.Recorder) error {
 	if o.settings.client == nil {
 		return nil
 	}
 	o.settings.events = recorder
 	if err := o.Add(&o.settings); err != nil {
-		return fmt.Errorf("add the recorder of the settings: %w", err)
+		return fmt.Errorf("add the keeper of the settings: %w", err)
 	}
+	o.gate.Await(o.settings.confirmed)
 	return nil
 }
 
 // SettingsHeld reports whether the newest settings wait for somebody's acceptance.
 func (o *Operator) SettingsHeld() bool { return o.settings.record.Held != "" }
 
-// weighSettings returns the record of the settings as it must be after a start with
-// newer ones.
-func weighSettings(ctx context.Context, c, live client.Reader, key client.ObjectKey, newer settings.Settings) (settings.Record, error) {
-	fresh := settings.Record{InForce: newer, Seen: newer.AcceptedImpact}
+// step does something that may have to be tried again.
+type step func(name string, attempt func(context.Context) error) error
+
+// weigh returns the record as it must be with the newest settings, and whether that
+// changes what is in force.
+func (k *settingsKeeper) weigh(do step) (record settings.Record, changes bool, err error) {
+	fresh := settings.Record{InForce: k.newest, Seen: k.newest.AcceptedImpact}
+	var former *settings.Record
+	if err := do("read the settings in force", func(ctx context.Context) (err error) {
+		former, err = k.read(ctx)
+		return err
+	}); err != nil {
+		return settings.Record{}, false, err
+	}
+	if former == nil || former.InForce.Same(k.newest) {
+		return fresh, false, nil
+	}
+	counted := desired.NewSettingsImpact(former.InForce, k.newest)
+	if !counted.Possible() {
+		return fresh, true, nil
+	}
+	if err := k.count(counted, do); err != nil {
+		return settings.Record{}, false, err
+	}
+	impact := counted.Impact()
+	if !gather.Bound(former.InForce).Exceeds(impact.Stopped) || policy.Accepts(former.Statement(k.newest), impact.Stopped) {
+		return fresh, true, nil
+	}
+	return settings.Record{InForce: former.InForce, Seen: k.newest.AcceptedImpact, Held: k.held(impact)}, false, nil
+}
+
+// read returns the record; nil when there is none.
+func (k *settingsKeeper) read(ctx context.Context) (*settings.Record, error) {
 	var kept corev1.ConfigMap
-	err := c.Get(ctx, key, &kept)
-	if apierrors.IsNotFound(err) {
-		return fresh, nil
+	err := k.client.Get(ctx, k.key, &kept)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case apierrors.IsForbidden(err):
+		return nil, missingRight(err, "get on ConfigMap "+k.key.String())
+	case err != nil:
+		return nil, fmt.Errorf("read ConfigMap %s: %w", k.key, err)
 	}
-	if err != nil {
-		return settings.Record{}, fmt.Errorf("read the settings in force: %w", err)
-	}
-	former, err := settings.ParseRecord(kept.Data)
+	record, err := settings.ParseRecord(kept.Data)
 	if err != nil {
 		// Nobody but the operator writes it; without it the newest settings are all there is.
-		ctrl.Log.WithName("govplatform").Error(err, "The record of the settings in force can't be read; the newest take effect", "configMap", key.String())
-		return fresh, nil
+		ctrl.Log.WithName("govplatform").Error(err, "The record of the settings in force can't be read; the newest take effect", "configMap", k.key.String())
+		return nil, nil
 	}
-	if former.InForce.Same(newer) {
-		return fresh, nil
-	}
-	in := desired.SettingsInput{Former: former.InForce, Newer: newer}
-	if err := readTouched(ctx, live, &in); err != nil {
-		return settings.Record{}, err
-	}
-	impact := desired.SettingsImpact(in)
-	if !gather.Bound(former.InForce).Exceeds(impact.Stopped) || policy.Accepts(former.Statement(newer), impact.Stopped) {
-		return fresh, nil
-	}
-	return settings.Record{InForce: former.InForce, Seen: newer.AcceptedImpact, Held: heldSettings(key, newer, impact)}, nil
+	return &record, nil
 }
 
-func readTouched(ctx context.Context, live client.Reader, in *desired.SettingsInput) error {
-	var portals v1alpha1.AgencyPortalList
+// count reads page by page what newer settings could touch.
+func (k *settingsKeeper) count(into *desired.SettingsImpact, do step) error {
 	var platforms v1alpha1.SharedPlatformList
+	if err := k.pages(&platforms, do, func() {
+		for i := range platforms.Items {
+			into.Platform(&platforms.Items[i])
+		}
+	}); err != nil {
+		return err
+	}
+	var portals v1alpha1.AgencyPortalList
+	if err := k.pages(&portals, do, func() {
+		for i := range portals.Items {
+			into.Portal(&portals.Items[i])
+		}
+	}); err != nil {
+		return err
+	}
 	var links v1alpha1.DataSharingLinkList
-	for _, l := range []client.ObjectList{&portals, &platforms, &links} {
-		if err := live.List(ctx, l, unreadable.Skip); err != nil {
-			return fmt.Errorf("read what the settings would touch: %w", err)
+	return k.pages(&links, do, func() {
+		for i := range links.Items {
+			into.Link(&links.Items[i])
+		}
+	})
+}
+
+func (k *settingsKeeper) pages(list client.ObjectList, do step, each func()) error {
+	next := ""
+	for {
+		if err := do("read what the settings would touch", func(ctx context.Context) error {
+			if err := k.live.List(ctx, list, client.Limit(weighedPage), client.Continue(next), unreadable.Skip); err != nil {
+				return fmt.Errorf("read what the settings would touch: %w", err)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		each()
+		if next = list.GetContinue(); next == "" {
+			return nil
 		}
 	}
-	in.Portals, in.Platforms, in.Links = portals.Items, platforms.Items, links.Items
-	return nil
 }
 
-// heldSettings says what would be touched and what lets the settings take effect.
-func heldSettings(key client.ObjectKey, newer settings.Settings, i desired.Impact) string {
+// held says what would be touched and what lets the settings take effect.
+func (k *settingsKeeper) held(i desired.Impact) string {
 	var touched []string
 	for _, s := range i.Stops {
 		touched = append(touched, fmt.Sprintf("%s/%s by %s", s.Agency, s.Name, s.Control))
 	}
 	why := ""
-	if stated := newer.AcceptedImpact; stated != nil {
+	if stated := k.newest.AcceptedImpact; stated != nil {
 		why = fmt.Sprintf(" The present acceptedImpact {portals: %d, links: %d} does not count: it covers less, or was there before this change. To state the same figures anew, take it out, start the operator, and set it again.", stated.Portals, stated.Links)
 	}
 	return fmt.Sprintf("The settings are held, because they would touch %d running portals and %d open links (%s). The former ones stay in force for all (ConfigMap %s). Correct the settings, or set acceptedImpact to {portals: %d, links: %d} in them if that is meant, and start the operator again; kubectl gov impact --new-settings FILE lists all.%s",
-		i.Portals, i.Links, text.Few(touched, maxTouched), key, i.Portals, i.Links, why)
-}
-
-// settingsRecorder records which settings are in force, once the operator leads.
-// Nothing waits for it: until it is done a start weighs the same change again.
-type settingsRecorder struct {
-	key    client.ObjectKey
-	record settings.Record
-	client client.Client
-	events events.Recorder
+		i.Portals, i.Links, text.Few(touched, maxTouched), k.key, i.Portals, i.Links, why)
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
-func (r *settingsRecorder) NeedLeaderElection() bool { return true }
+func (k *settingsKeeper) NeedLeaderElection() bool { return true }
 
-// Start writes the record and ends.
-func (r *settingsRecorder) Start(ctx context.Context) error {
+// Start confirms the settings that the replica started with, lets its writes out, and
+// records which are in force.
+func (k *settingsKeeper) Start(ctx context.Context) error {
+	record, err := k.confirm(ctx)
+	if err != nil {
+		return err
+	}
+	close(k.confirmed)
 	for {
-		err := r.write(ctx)
+		err := k.write(ctx, record)
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}
-		log.FromContext(ctx).Error(err, "Could not record the settings in force; tried again", "configMap", r.key.String(), "pause", recordPause.String())
+		ctrl.Log.WithName("govplatform").Error(err, "Could not record the settings in force; tried again", "configMap", k.key.String(), "pause", recordPause.String())
 		select {
 		case <-ctx.Done():
 			return nil
@@ -157,26 +227,46 @@ func (r *settingsRecorder) Start(ctx context.Context) error {
 	}
 }
 
-func (r *settingsRecorder) write(ctx context.Context) error {
-	data, err := r.record.Data()
+// confirm weighs the settings again: a replica may have waited for the lease for
+// weeks, and meanwhile others came into force, or the country grew. One that would
+// decide otherwise now ends, and decides at its next start. Closing waits for this,
+// but not for an answer that does not come while nothing is to be changed.
+func (k *settingsKeeper) confirm(ctx context.Context) (settings.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	record, _, err := k.weigh(func(_ string, attempt func(context.Context) error) error { return attempt(ctx) })
+	switch {
+	case err != nil && k.changes:
+		return record, fmt.Errorf("the operator ends, because it can't confirm the settings that it started with: %w", err)
+	case err != nil:
+		ctrl.Log.WithName("govplatform").Error(err, "Could not look at the settings in force again; those of the start hold", "configMap", k.key.String())
+		return k.record, nil
+	case !record.InForce.Same(k.record.InForce):
+		return record, fmt.Errorf("the operator ends and starts again, because other settings than those that it started with are in force by now, or its own would touch more that runs than when it started (ConfigMap %s)", k.key)
+	}
+	return record, nil
+}
+
+func (k *settingsKeeper) write(ctx context.Context, record settings.Record) error {
+	data, err := record.Data()
 	if err != nil {
 		return err
 	}
 	var kept corev1.ConfigMap
-	err = r.client.Get(ctx, r.key, &kept)
+	err = k.client.Get(ctx, k.key, &kept)
 	switch {
 	case apierrors.IsNotFound(err):
-		kept.Namespace, kept.Name, kept.Data = r.key.Namespace, r.key.Name, data
-		err = r.client.Create(ctx, &kept)
+		kept.Namespace, kept.Name, kept.Data = k.key.Namespace, k.key.Name, data
+		err = k.client.Create(ctx, &kept)
 	case err == nil && !maps.Equal(kept.Data, data):
 		kept.Data = data
-		err = r.client.Update(ctx, &kept)
+		err = k.client.Update(ctx, &kept)
 	}
 	if err != nil {
 		return err
 	}
-	if r.record.Held != "" {
-		r.events.Record(&kept, events.Event{Warning: true, Reason: "SettingsHeld", Action: "Hold", Note: r.record.Held})
+	if record.Held != "" {
+		k.events.Record(&kept, events.Event{Warning: true, Reason: "SettingsHeld", Action: "Hold", Note: record.Held})
 	}
 	return nil
 }

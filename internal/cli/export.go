@@ -27,6 +27,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/settings"
 	texts "github.com/govplatform/govplatform/internal/text"
 )
 
@@ -52,8 +53,8 @@ type Export struct {
 	// Digest is "sha256:" and the hash of what follows. It finds a file that was
 	// cut off or edited; it is no signature.
 	Digest string `json:"digest"`
-	// Settings of the installation as written, or those in force while newer ones are
-	// held; empty where there are none.
+	// Settings of the installation as written, or those in force where these are
+	// others; empty where there are none.
 	Settings string `json:"settings,omitempty"`
 	// Namespaces of agencies, by name.
 	Namespaces []ExportedNamespace `json:"namespaces"`
@@ -94,8 +95,10 @@ func ReadExport(ctx context.Context, c client.Reader, now time.Time) (*Export, e
 	if err != nil {
 		return nil, err
 	}
-	if record != nil && record.Held != "" {
-		// Those that wait have had no say in anything that is exported.
+	written, _ := settings.Parse([]byte(e.Settings))
+	if record != nil && !record.InForce.Same(written) {
+		// Those that wait, or that no operator has started with, have had no say in
+		// anything that is exported.
 		inForce, err := yaml.Marshal(record.InForce)
 		if err != nil {
 			return nil, fmt.Errorf("write the settings in force: %w", err)

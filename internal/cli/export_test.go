@@ -9,9 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
@@ -131,36 +129,46 @@ func TestEveryKindIsExported(t *testing.T) {
 	}
 }
 
-// TestHeldSettingsAreNotExported: what waits had no say in what is exported; and what
+// TestSettingsInForceAreExported: what waits had no say in what is exported; and what
 // is restored takes effect at the next start, whatever the cluster had before.
-func TestHeldSettingsAreNotExported(t *testing.T) {
-	former := settings.Default()
-	former.IdentifierPrefix = "VN/FORMER"
-	for _, held := range []string{"", "The settings are held."} {
-		data, err := settings.Record{InForce: former, Held: held}.Data()
+func TestSettingsInForceAreExported(t *testing.T) {
+	of := func(prefix string) settings.Settings {
+		s := settings.Default()
+		s.IdentifierPrefix = prefix
+		return s
+	}
+	asYAML := func(s settings.Settings) string {
+		data, err := yaml.Marshal(s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		of := func(name string, data map[string]string) *corev1.ConfigMap {
+		return string(data)
+	}
+	for name, tt := range map[string]struct{ inForce, want string }{
+		"in force":                      {"VN/NEWER", "# As it is written.\n"},
+		"held, or not started with yet": {"VN/FORMER", "identifierPrefix: VN/FORMER"},
+	} {
+		data, err := settings.Record{InForce: of(tt.inForce)}.Data()
+		if err != nil {
+			t.Fatal(err)
+		}
+		configMap := func(name string, data map[string]string) *corev1.ConfigMap {
 			return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: name}, Data: data}
 		}
-		c := fake.NewClientBuilder().WithScheme(Scheme()).WithObjects(of(settings.RecordName, data), of(operatorConfigMap, map[string]string{operatorSettings: "identifierPrefix: VN/NEWER\n"}),
+		written := "# As it is written.\n" + asYAML(of("VN/NEWER"))
+		c := fake.NewClientBuilder().WithScheme(Scheme()).WithObjects(configMap(settings.RecordName, data), configMap(operatorConfigMap, map[string]string{operatorSettings: written}),
 			&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "c"}}).Build()
 		e, err := ReadExport(t.Context(), c, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := "identifierPrefix: VN/NEWER"
-		if held != "" {
-			want = "identifierPrefix: VN/FORMER"
+		if !strings.Contains(e.Settings, tt.want) {
+			t.Errorf("%s: the export has %s", name, e.Settings)
 		}
-		if !strings.Contains(e.Settings, want) {
-			t.Errorf("held %q: the export has %s", held, e.Settings)
-		}
-		e.Settings = "identifierPrefix: VN/RESTORED\n"
+		e.Settings = asYAML(of("VN/RESTORED"))
 		(&restorer{client: c, export: e, options: RestoreOptions{OnConflict: ConflictOverwrite}}).settings(t.Context())
-		if err := c.Get(t.Context(), client.ObjectKey{Namespace: operatorNamespace, Name: settings.RecordName}, &corev1.ConfigMap{}); !apierrors.IsNotFound(err) {
-			t.Errorf("the record of the former settings: %v", err)
+		if record, err := settingsRecord(t.Context(), c); err != nil || record == nil || record.InForce.IdentifierPrefix != "VN/RESTORED" {
+			t.Errorf("%s: the record after the restore: %+v, %v", name, record, err)
 		}
 	}
 }

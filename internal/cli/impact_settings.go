@@ -36,7 +36,17 @@ func SettingsImpact(ctx context.Context, reader client.Reader, former settings.R
 	if err := c.needsAll("the impact of settings"); err != nil {
 		return SettingsChangeImpact{}, err
 	}
-	i := desired.SettingsImpact(desired.SettingsInput{Former: former.InForce, Newer: newer, Portals: c.portals.Items, Platforms: c.platforms.Items, Links: c.links.Items})
+	counted := desired.NewSettingsImpact(former.InForce, newer)
+	for n := range c.platforms.Items {
+		counted.Platform(&c.platforms.Items[n])
+	}
+	for n := range c.portals.Items {
+		counted.Portal(&c.portals.Items[n])
+	}
+	for n := range c.links.Items {
+		counted.Link(&c.links.Items[n])
+	}
+	i := counted.Impact()
 	return SettingsChangeImpact{Running: i.Running, Portals: i.Portals, Links: i.Links, Stops: append([]desired.Stop{}, i.Stops...),
 		Held: gather.Bound(former.InForce).Exceeds(i.Stopped) && !policy.Accepts(former.Statement(newer), i.Stopped)}, nil
 }

@@ -157,7 +157,7 @@ func (r *restorer) settings(ctx context.Context) {
 	err := r.client.Get(ctx, key, &live)
 	switch {
 	case apierrors.IsNotFound(err):
-		r.done("ConfigMap", key.String(), "created", "the operator reads it when it starts", r.write(func() error { return errors.Join(r.client.Create(ctx, want), r.unrecord(ctx)) }))
+		r.done("ConfigMap", key.String(), "created", "the operator reads it when it starts", r.write(func() error { return errors.Join(r.client.Create(ctx, want), r.recordSettings(ctx)) }))
 	case err != nil:
 		r.done("ConfigMap", key.String(), "failed", "", err)
 	case live.Data[operatorSettings] == r.export.Settings:
@@ -165,16 +165,32 @@ func (r *restorer) settings(ctx context.Context) {
 	default:
 		r.conflict("ConfigMap", key.String(), "the settings differ", func() error {
 			live.Data = want.Data
-			return errors.Join(r.client.Update(ctx, &live), r.unrecord(ctx))
+			return errors.Join(r.client.Update(ctx, &live), r.recordSettings(ctx))
 		})
 	}
 }
 
-// unrecord makes the operator forget which settings it had in force: those of the
-// file were, and what is restored ran under them.
-func (r *restorer) unrecord(ctx context.Context) error {
+// recordSettings makes the operator take the restored settings for those in force,
+// under which what is restored ran.
+func (r *restorer) recordSettings(ctx context.Context) error {
+	restored, err := settings.Parse([]byte(r.export.Settings))
+	if err != nil {
+		return fmt.Errorf("the settings of the file: %w", err)
+	}
+	data, err := settings.Record{InForce: restored, Seen: restored.AcceptedImpact}.Data()
+	if err != nil {
+		return err
+	}
 	record := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: settings.RecordName}}
-	return client.IgnoreNotFound(r.client.Delete(ctx, record))
+	err = r.client.Get(ctx, client.ObjectKeyFromObject(record), record)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	record.Data = data
+	if err != nil {
+		return r.client.Create(ctx, record)
+	}
+	return r.client.Update(ctx, record)
 }
 
 // write leaves out the write of a dry run.

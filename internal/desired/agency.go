@@ -54,6 +54,9 @@ type AgencyInput struct {
 	// or stricter; empty when nothing does. Of a new agency it names what an earlier
 	// one of the name had a part in.
 	PersonalData string
+	// HeldPersonalData is true when personal data was ever seen in the agency's
+	// namespace, or in a link of which it was an end.
+	HeldPersonalData bool
 	// HoldRights is true when it is not known whether the agency holds personal
 	// data: nobody gets rights in this round.
 	HoldRights bool

@@ -16,7 +16,7 @@ func namespace(s scope, in AgencyInput) *corev1.Namespace {
 		m.Labels["pod-security.kubernetes.io/"+mode+"-version"] = in.Settings.PodSecurityVersion
 	}
 	m.Annotations = map[string]string{names.AnnotationDisplayName: string(in.Agency.Spec.DisplayName)}
-	if in.PersonalData != "" {
+	if in.HeldPersonalData {
 		m.Annotations[names.AnnotationPersonalData] = heldPersonalData
 	}
 	return &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: m}

@@ -13,7 +13,7 @@ import (
 // The agency agreed to one object and its type: another of the same name, and one
 // that became something else, has no consent. For whom is told by agreedFor.
 func Consents(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) bool {
-	if portal == nil || !provides(portal, platform) || !sameObject(portal, platform) || unrecorded(portal, platform) {
+	if portal == nil || !provides(portal, platform) || !sameObject(portal, platform) || consentUnrecorded(portal, platform) {
 		return false
 	}
 	c := consentOf(portal, platform)
@@ -33,10 +33,10 @@ func sameObject(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform
 	})
 }
 
-// unrecorded reports whether others agreed to be a platform and what this portal
+// consentUnrecorded reports whether others agreed to be a platform and what this portal
 // agrees to is not on record. Whoever comes after another one agrees to what is
 // recorded then, and not to whatever there is until then.
-func unrecorded(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) bool {
+func consentUnrecorded(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) bool {
 	return len(platform.Status.Consents) > 0 && portal.UID != "" && consentOf(portal, platform) == nil
 }
 
@@ -98,7 +98,7 @@ func consentBlocker(end PortalWithAgency, p *v1alpha1.SharedPlatform) *Blocker {
 		why = fmt.Sprintf("has not agreed that its portal %q is this platform; it does so with spec.providesPlatforms: [%s] of the portal", end.Portal.Name, p.Name)
 	case !sameObject(end.Portal, p):
 		why = fmt.Sprintf("agreed to another SharedPlatform of this name, which was deleted; it agrees to this one by taking %s out of spec.providesPlatforms of its portal %q and putting it in again", p.Name, end.Portal.Name)
-	case unrecorded(end.Portal, p):
+	case consentUnrecorded(end.Portal, p):
 		why = fmt.Sprintf("agrees that its portal %q is this platform, and that is not on record yet; where this lasts, %d other portals agreed before (status.consents), and one of them has to take %s out of its spec.providesPlatforms", end.Portal.Name, maxConsents, p.Name)
 	default:
 		why = fmt.Sprintf("has not agreed to what the platform is now: the consent on record is to one of type %s, and it is of type %s; it agrees to that by taking %s out of spec.providesPlatforms of its portal %q and putting it in again", consentOf(end.Portal, p).Type, p.Spec.Type, p.Name, end.Portal.Name)

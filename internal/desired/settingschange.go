@@ -4,61 +4,91 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
+
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
-// SettingsInput is everything that decides what newer settings would touch of what
-// runs under the former.
-type SettingsInput struct {
-	Former, Newer settings.Settings
-	Portals       []v1alpha1.AgencyPortal
-	Platforms     []v1alpha1.SharedPlatform
-	Links         []v1alpha1.DataSharingLink
+// SettingsImpact counts what newer settings would touch of what runs under the
+// former: which running portals get another security level, or lose their gateway,
+// their name servers or the network of a platform that they use, and which open links
+// lose what was approved. A level counts even where no standard blocks it: it replaces
+// the portal's pods, and it is part of what was approved. Platforms come first, then
+// portals, then links; a country is never held in memory at once.
+type SettingsImpact struct {
+	former, newer settings.Settings
+	lost          map[string]string // platforms outside, and why they would be no more
+	leveled       map[string]bool   // portals with another level
+	stops         []Stop
+	running       int
 }
 
-// SettingsImpact computes which running portals get another security level, or lose
-// their gateway, their name servers or the network of a platform that they use, and
-// which open links lose what was approved. A level counts even where no standard
-// blocks it: it replaces the portal's pods, and it is part of what was approved.
-func SettingsImpact(in SettingsInput) Impact {
-	var stops []Stop
-	running := 0
-	leveled := map[string]Stop{}
-	for i := range in.Portals {
-		p := &in.Portals[i]
-		if p.Status.LastCompliant == nil {
-			continue
-		}
-		running++
-		stop := levelStop(in, p)
-		if stop != nil {
-			leveled[p.Namespace+"/"+p.Name] = *stop
-		} else {
-			stop = cutOff(in, p)
-		}
-		if stop != nil {
-			stops = append(stops, *stop)
-		}
-	}
-	for i := range in.Links {
-		l := &in.Links[i]
-		if !LinkOpen(l) {
-			continue
-		}
-		running++
-		if stop := decisionStop(in, l, leveled); stop != nil {
-			stops = append(stops, *stop)
-		}
-	}
-	return countStops(running, stops)
+// NewSettingsImpact returns a count that has seen nothing yet.
+func NewSettingsImpact(former, newer settings.Settings) *SettingsImpact {
+	return &SettingsImpact{former: former, newer: newer, lost: map[string]string{}, leveled: map[string]bool{}}
 }
 
-func levelStop(in SettingsInput, p *v1alpha1.AgencyPortal) *Stop {
-	former, _ := policy.SecurityLevel(p.Status.LastCompliant, in.Former.SecurityLevels)
-	newer, criteria := policy.SecurityLevel(p.Status.LastCompliant, in.Newer.SecurityLevels)
+// Possible reports whether the settings differ in anything that could touch what runs.
+func (i *SettingsImpact) Possible() bool {
+	a, b := i.former, i.newer
+	return a.AuthorityAgency != b.AuthorityAgency || !equality.Semantic.DeepEqual(a.SecurityLevels, b.SecurityLevels) ||
+		!equality.Semantic.DeepEqual(a.Gateways, b.Gateways) || !equality.Semantic.DeepEqual(a.ClusterDNS, b.ClusterDNS) ||
+		!equality.Semantic.DeepEqual(a.Networks, b.Networks) || !equality.Semantic.DeepEqual(a.ClusterRanges, b.ClusterRanges)
+}
+
+// Impact returns what was counted.
+func (i *SettingsImpact) Impact() Impact { return countStops(i.running, i.stops) }
+
+// Platform takes in a platform.
+func (i *SettingsImpact) Platform(p *v1alpha1.SharedPlatform) {
+	external := p.Spec.Endpoint.External
+	if external == nil {
+		return
+	}
+	var blocks []string
+	for _, c := range external.CIDRs {
+		blocks = append(blocks, string(c))
+	}
+	if problem := policy.BlocksProblem(i.newer, blocks); problem != "" && policy.BlocksProblem(i.former, blocks) == "" {
+		i.lost[p.Name] = problem
+	}
+}
+
+// Portal takes in a portal.
+func (i *SettingsImpact) Portal(p *v1alpha1.AgencyPortal) {
+	spec := RunningSpec(p)
+	if spec == nil {
+		return
+	}
+	i.running++
+	stop := i.levelStop(p, spec)
+	if stop != nil {
+		i.leveled[portalKey(p)] = true
+	} else {
+		stop = i.cutOff(p, spec)
+	}
+	if stop != nil {
+		i.stops = append(i.stops, *stop)
+	}
+}
+
+// Link takes in a link.
+func (i *SettingsImpact) Link(l *v1alpha1.DataSharingLink) {
+	if !LinkOpen(l) {
+		return
+	}
+	i.running++
+	if stop := i.decisionStop(l); stop != nil {
+		i.stops = append(i.stops, *stop)
+	}
+}
+
+func (i *SettingsImpact) levelStop(p *v1alpha1.AgencyPortal, spec *v1alpha1.AgencyPortalSpec) *Stop {
+	former, _ := policy.SecurityLevel(spec, i.former.SecurityLevels)
+	newer, criteria := policy.SecurityLevel(spec, i.newer.SecurityLevels)
 	if former == newer {
 		return nil
 	}
@@ -70,40 +100,25 @@ func levelStop(in SettingsInput, p *v1alpha1.AgencyPortal) *Stop {
 }
 
 // cutOff says what of the network a portal would lose; nil for nothing.
-func cutOff(in SettingsInput, p *v1alpha1.AgencyPortal) *Stop {
-	spec := p.Status.LastCompliant
+func (i *SettingsImpact) cutOff(p *v1alpha1.AgencyPortal, spec *v1alpha1.AgencyPortalSpec) *Stop {
 	stop := func(control, found, wanted string) *Stop {
 		return &Stop{Impacted: impacted(kindPortal, p.Namespace, p.Name, control), Found: found, Wanted: wanted}
 	}
-	if lost := lostNameServers(in.Former.ClusterDNS, in.Newer.ClusterDNS); lost != "" {
+	if lost := lostNameServers(i.former.ClusterDNS, i.newer.ClusterDNS); lost != "" {
 		return stop("clusterDNS", "no way to "+lost, "the name servers that it asks")
 	}
-	for _, g := range in.Former.Gateways {
-		kept := slices.ContainsFunc(in.Newer.Gateways, func(n settings.Gateway) bool { return n.Exposure == g.Exposure && samePeer(n.Peer, g.Peer) })
+	for _, g := range i.former.Gateways {
+		kept := slices.ContainsFunc(i.newer.Gateways, func(n settings.Gateway) bool { return n.Exposure == g.Exposure && samePeer(n.Peer, g.Peer) })
 		if g.Exposure == spec.Exposure && !kept {
 			return stop("gateways", "no way from the gateway in "+g.Namespace, "the gateway that publishes it")
 		}
 	}
 	for _, ref := range spec.PlatformRefs {
-		for i := range in.Platforms {
-			external := in.Platforms[i].Spec.Endpoint.External
-			if external == nil || in.Platforms[i].Name != string(ref.Name) {
-				continue
-			}
-			if problem := policy.BlocksProblem(in.Newer, blocksOf(external)); problem != "" && policy.BlocksProblem(in.Former, blocksOf(external)) == "" {
-				return stop("networks", "platform "+in.Platforms[i].Name+": "+problem, "the platform that it uses")
-			}
+		if problem := i.lost[string(ref.Name)]; problem != "" {
+			return stop("networks", "platform "+string(ref.Name)+": "+problem, "the platform that it uses")
 		}
 	}
 	return nil
-}
-
-func blocksOf(e *v1alpha1.ExternalEndpoint) []string {
-	var out []string
-	for _, c := range e.CIDRs {
-		out = append(out, string(c))
-	}
-	return out
 }
 
 func samePeer(a, b settings.Peer) bool {
@@ -131,20 +146,20 @@ func lostNameServers(former, newer settings.NameServers) string {
 }
 
 // decisionStop says why a link would need a new decision; nil when it does not.
-func decisionStop(in SettingsInput, l *v1alpha1.DataSharingLink, leveled map[string]Stop) *Stop {
+func (i *SettingsImpact) decisionStop(l *v1alpha1.DataSharingLink) *Stop {
 	if scope := l.Status.Scope; scope != nil {
 		ends := []v1alpha1.LinkScopeEnd{scope.Consumer, scope.Provider}
 		if scope.Via != nil {
 			ends = append(ends, *scope.Via)
 		}
 		for _, end := range ends {
-			if stop, ok := leveled[names.Namespace(string(end.Agency))+"/"+end.Name]; ok {
+			if i.leveled[names.Namespace(string(end.Agency))+"/"+end.Name] {
 				return &Stop{Impacted: impacted(kindLink, l.Namespace, l.Name, "securityLevels"), Follows: true,
-					Found: fmt.Sprintf("portal %s/%s of another security level", stop.Agency, stop.Name), Wanted: "the level that was approved"}
+					Found: fmt.Sprintf("portal %s/%s of another security level", end.Agency, end.Name), Wanted: "the level that was approved"}
 			}
 		}
 	}
-	if in.Former.AuthorityAgency == in.Newer.AuthorityAgency {
+	if i.former.AuthorityAgency == i.newer.AuthorityAgency {
 		return nil
 	}
 	approved := slices.ContainsFunc(l.Status.Decisions, func(d v1alpha1.LinkDecision) bool {
@@ -154,5 +169,5 @@ func decisionStop(in SettingsInput, l *v1alpha1.DataSharingLink, leveled map[str
 		return nil
 	}
 	return &Stop{Impacted: impacted(kindLink, l.Namespace, l.Name, "authorityAgency"),
-		Found: "an approval by agency " + in.Former.AuthorityAgency, Wanted: "one by agency " + in.Newer.AuthorityAgency}
+		Found: "an approval by agency " + i.former.AuthorityAgency, Wanted: "one by agency " + i.newer.AuthorityAgency}
 }

@@ -42,8 +42,15 @@ func TestSettingsImpact(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			in := settingsInput()
-			tt.change(&in.Newer)
-			got := SettingsImpact(in)
+			newer := in.former
+			newer.SecurityLevels, newer.Gateways = slices.Clone(newer.SecurityLevels), slices.Clone(newer.Gateways)
+			tt.change(&newer)
+			i := NewSettingsImpact(in.former, newer)
+			in.count(i)
+			got := i.Impact()
+			if len(tt.want) > 0 && !i.Possible() {
+				t.Error("nobody would look at what it touches")
+			}
 			var names []string
 			for _, s := range got.Stops {
 				names = append(names, s.Agency+"/"+s.Name+" by "+s.Control)
@@ -58,10 +65,29 @@ func TestSettingsImpact(t *testing.T) {
 	}
 }
 
+type settingsCountry struct {
+	former    settings.Settings
+	portals   []v1alpha1.AgencyPortal
+	platforms []v1alpha1.SharedPlatform
+	links     []v1alpha1.DataSharingLink
+}
+
+func (c settingsCountry) count(i *SettingsImpact) {
+	for n := range c.platforms {
+		i.Platform(&c.platforms[n])
+	}
+	for n := range c.portals {
+		i.Portal(&c.portals[n])
+	}
+	for n := range c.links {
+		i.Link(&c.links[n])
+	}
+}
+
 // settingsInput is a country with an open portal of 500 users, an internal one that
 // is shared and uses a platform outside, a portal that never ran, and an open link
 // that the authority approved from the first to the second, beside a closed one.
-func settingsInput() SettingsInput {
+func settingsInput() settingsCountry {
 	portal := func(namespace, name string, spec v1alpha1.AgencyPortalSpec) v1alpha1.AgencyPortal {
 		p := v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: spec}
 		if !strings.HasPrefix(name, "never") {
@@ -69,18 +95,16 @@ func settingsInput() SettingsInput {
 		}
 		return p
 	}
-	in := SettingsInput{Former: settings.Default(), Newer: settings.Default(), Portals: []v1alpha1.AgencyPortal{
+	in := settingsCountry{former: settings.Default(), portals: []v1alpha1.AgencyPortal{
 		portal("agency-a", "open", v1alpha1.AgencyPortalSpec{Exposure: v1alpha1.ExposureInternet, ExpectedUsers: 500}),
 		portal("agency-b", "gives", v1alpha1.AgencyPortalSpec{Exposure: v1alpha1.ExposureInternal, Scope: v1alpha1.ScopeShared,
 			PlatformRefs: []v1alpha1.PlatformReference{{Name: "outside"}}}),
 		portal("agency-b", "never-ran", v1alpha1.AgencyPortalSpec{Exposure: v1alpha1.ExposureInternet, ExpectedUsers: 500}),
 	}}
-	for _, s := range []*settings.Settings{&in.Former, &in.Newer} {
-		s.ClusterDNS.Addresses = []string{"10.0.0.10/32"}
-	}
+	in.former.ClusterDNS.Addresses = []string{"10.0.0.10/32"}
 	outside := v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "outside"}}
 	outside.Spec.Endpoint.External = &v1alpha1.ExternalEndpoint{CIDRs: []v1alpha1.CIDR{"192.0.2.7/32"}, Port: 443}
-	in.Platforms = []v1alpha1.SharedPlatform{outside}
+	in.platforms = []v1alpha1.SharedPlatform{outside}
 	open := v1alpha1.DataSharingLink{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-a", Name: "asks", Generation: 1}}
 	open.Status.ObservedGeneration, open.Status.SpecHash = 1, "sha256:1"
 	open.Status.Scope = &v1alpha1.LinkScope{Consumer: v1alpha1.LinkScopeEnd{Agency: "a", Name: "open"}, Provider: v1alpha1.LinkScopeEnd{Agency: "b", Name: "gives"}}
@@ -88,6 +112,6 @@ func settingsInput() SettingsInput {
 	open.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "NetworkPolicy", Namespace: "agency-a", Name: "x"}}
 	closed := *open.DeepCopy()
 	closed.Name, closed.Status.Inventory = "closed", nil
-	in.Links = []v1alpha1.DataSharingLink{open, closed}
+	in.links = []v1alpha1.DataSharingLink{open, closed}
 	return in
 }

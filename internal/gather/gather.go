@@ -78,6 +78,9 @@ func Agency(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 	if in.PersonalData, err = personalData(ctx, r, false, in); err != nil {
 		return in, err
 	}
+	if in.HeldPersonalData, err = heldPersonalData(ctx, r, in); err != nil {
+		return in, err
+	}
 	var services v1alpha1.DataServiceList
 	if err := r.List(ctx, &services, client.InNamespace(names.Namespace(a.Name)), client.UnsafeDisableDeepCopy); err != nil {
 		return in, fmt.Errorf("list data services: %w", err)

@@ -29,7 +29,6 @@ func (x portalIndexes) IndexField(_ context.Context, o client.Object, field stri
 func TestIndexesKnowWhatRuns(t *testing.T) {
 	newestAlone := map[string]string{
 		IndexPortalHostname: "a claim is what is asked for; what runs opens nothing by a host name that the newest spec does not have",
-		IndexPortalProvides: "a consent is the newest word of the agency",
 		IndexPortalPolicy:   "the portal's own round writes both into status.policies",
 	}
 	x, set := portalIndexes{}, settings.Default()

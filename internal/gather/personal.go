@@ -68,6 +68,36 @@ func personalData(ctx context.Context, r client.Reader, live bool, in desired.Ag
 	return "", nil
 }
 
+// heldPersonalData reports whether personal data was ever seen in an agency's
+// namespace, or in a link of which it is an end. It is kept, so only what was seen
+// counts, and neither what can't be read nor what the catalogue says.
+func heldPersonalData(ctx context.Context, r client.Reader, in desired.AgencyInput) (bool, error) {
+	if desired.HeldPersonalData(in.Namespace) {
+		return true, nil
+	}
+	if in.PersonalData == "" {
+		return false, nil
+	}
+	here := []client.ListOption{client.InNamespace(names.Namespace(in.Agency.Name)), unreadable.Skip, client.UnsafeDisableDeepCopy}
+	var portals v1alpha1.AgencyPortalList
+	if err := r.List(ctx, &portals, here...); err != nil {
+		return false, fmt.Errorf("list portals: %w", err)
+	}
+	var services v1alpha1.DataServiceList
+	if err := r.List(ctx, &services, here...); err != nil {
+		return false, fmt.Errorf("list data services: %w", err)
+	}
+	links, err := linksOf(ctx, r, false, false, in.Agency, unreadable.Skip)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(portals.Items, func(p v1alpha1.AgencyPortal) bool { return PersonalPortal(&p) }) ||
+		slices.ContainsFunc(services.Items, func(s v1alpha1.DataService) bool { return PersonalService(&s) }) ||
+		slices.ContainsFunc(links, func(l v1alpha1.DataSharingLink) bool {
+			return PersonalLink(&l) && slices.Contains(scopeAgencies(l.Status.Scope), in.Agency.Name)
+		}), nil
+}
+
 func personalPortal(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
 	var list v1alpha1.AgencyPortalList
 	if err := r.List(ctx, &list, client.InNamespace(names.Namespace(a.Name)), unreadable.Strict, client.UnsafeDisableDeepCopy); err != nil {

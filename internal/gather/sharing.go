@@ -365,19 +365,15 @@ func missing(ctx context.Context, r client.Reader, objects []desired.Object) (bo
 // siblingLabels returns the classes, each once, of the other living services of
 // a service's portal, and of those of its agency with the same dataset and of their
 // portals. Another agency's label does not count: nobody closes the links of others
-// by publishing something. What cannot be read counts as personal. Every link of a
+// by publishing something. A portal that can't be read counts as personal. Every link of a
 // portal asks this, so the services, of which there can be hundreds, are not copied.
 func siblingLabels(ctx context.Context, r client.Reader, svc *v1alpha1.DataService) ([]v1alpha1.DataClassification, error) {
 	var out []v1alpha1.DataClassification
 	portals := map[v1alpha1.ObjectName]bool{svc.Spec.PortalRef.Name: true}
 	for _, by := range []client.MatchingFields{{IndexServicePortal: string(svc.Spec.PortalRef.Name)}, {IndexServiceDataset: string(svc.Spec.Dataset)}} {
 		var list v1alpha1.DataServiceList
-		var bad []*unreadable.Error
-		if err := r.List(ctx, &list, client.InNamespace(svc.Namespace), by, client.UnsafeDisableDeepCopy, unreadable.Collect(&bad)); err != nil {
+		if err := r.List(ctx, &list, client.InNamespace(svc.Namespace), by, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("list services of the same data: %w", err)
-		}
-		if slices.ContainsFunc(bad, func(e *unreadable.Error) bool { return e.Key.Namespace == svc.Namespace }) {
-			out = append(out, v1alpha1.ClassificationPersonal)
 		}
 		for i := range list.Items {
 			s := &list.Items[i]

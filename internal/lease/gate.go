@@ -34,6 +34,7 @@ type Gate struct {
 	mu      sync.Mutex
 	renewed time.Time
 	shut    bool
+	await   <-chan struct{}
 }
 
 // Wrap returns a transport behind the gate. It belongs next to the wire, so that
@@ -43,17 +44,46 @@ func (g *Gate) Wrap(next http.RoundTripper) http.RoundTripper {
 		if g.isShut() {
 			return nil, fmt.Errorf("%s %s: the operator is ending: %w", req.Method, req.URL.Path, ErrNotHeld)
 		}
-		if g.Free || !mutates(req) {
+		if !mutates(req) {
 			return next.RoundTrip(req)
 		}
-		if held, ours := g.holder(req); ours {
+		if held, ours := g.holder(req); ours && !g.Free {
 			return g.renew(req, held, next)
+		}
+		if err := g.wait(req); err != nil {
+			return nil, err
+		}
+		if g.Free {
+			return next.RoundTrip(req)
 		}
 		if err := g.check(); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, err)
 		}
 		return next.RoundTrip(req)
 	})
+}
+
+// Await holds back writes, but those of the lease, until a channel is closed: who
+// has just got the lease has something to find out first.
+func (g *Gate) Await(done <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.await = done
+}
+
+func (g *Gate) wait(req *http.Request) error {
+	g.mu.Lock()
+	await := g.await
+	g.mu.Unlock()
+	if await == nil {
+		return nil
+	}
+	select {
+	case <-await:
+		return nil
+	case <-req.Context().Done():
+		return fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, req.Context().Err())
+	}
 }
 
 // Shut ends all requests for good, reads too: for a process that is about to end.

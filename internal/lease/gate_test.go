@@ -2,6 +2,7 @@ package lease
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"testing"
@@ -90,5 +91,37 @@ func TestGate(t *testing.T) {
 	g.Shut()
 	if err := send(http.MethodGet, "/api/v1/namespaces/a", ""); err == nil {
 		t.Error("a read passed a gate that is shut")
+	}
+}
+
+// TestAwait: writes wait for what is to be found out first, with a lease and without;
+// reads and the lease itself don't.
+func TestAwait(t *testing.T) {
+	for name, free := range map[string]bool{"a lease": false, "none": true} {
+		w, done := &wire{}, make(chan struct{})
+		g := &Gate{Name: "operator", Deadline: time.Minute, Free: free}
+		rt := g.Wrap(w)
+		g.Await(done)
+		send := func(ctx context.Context, method, url, body string) error {
+			_, err := rt.RoundTrip(request(t, method, url, body).WithContext(ctx)) //nolint:bodyclose // http.NoBody
+			return err
+		}
+		if err := send(t.Context(), http.MethodGet, "/api/v1/namespaces/a", ""); err != nil {
+			t.Errorf("%s: a read: %v", name, err)
+		}
+		if !free {
+			if err := send(t.Context(), http.MethodPut, leasePath, leaseOf("operator", "me")); err != nil {
+				t.Errorf("%s: the lease: %v", name, err)
+			}
+		}
+		short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if err := send(short, http.MethodPut, "/api/v1/namespaces/a", "{}"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: a write before it ended with %v", name, err)
+		}
+		close(done)
+		if err := send(t.Context(), http.MethodPut, "/api/v1/namespaces/a", "{}"); err != nil {
+			t.Errorf("%s: a write after it: %v", name, err)
+		}
 	}
 }

@@ -43,13 +43,7 @@ func TestSettingsStopNothingBySlip(t *testing.T) {
 	}
 	wantHeld(t, op, false)
 
-	slip := settings.Default()
-	slip.SecurityLevels = slices.Clone(slip.SecurityLevels)
-	for i := range slip.SecurityLevels {
-		if slip.SecurityLevels[i].MinUsers == 10000 {
-			slip.SecurityLevels[i].MinUsers = 100
-		}
-	}
+	slip := mistyped()
 	for range 2 {
 		op = restarted(t, op, slip)
 		wantHeld(t, op, true)
@@ -97,6 +91,56 @@ func TestSettingsStopNothingBySlip(t *testing.T) {
 	op = restarted(t, op, next)
 	wantHeld(t, op, true)
 	wantLevel(t, portals, 3, "True")
+}
+
+// TestStandbyWeighsSettingsAgain: a standby starts with a slip while nothing runs that
+// it would touch, and gets the lease when much does. It ends without a write, and the
+// next start holds the settings.
+func TestStandbyWeighsSettingsAgain(t *testing.T) {
+	cleared(t)
+	first := env.Operator(t, harness.OperatorOptions{LeaderElection: true})
+	wantHeld(t, first, false)
+	slip := mistyped()
+	standby := env.Operator(t, harness.OperatorOptions{LeaderElection: true, Settings: &slip})
+	if standby.Manager.SettingsHeld() {
+		t.Fatal("the standby holds its settings, although nothing runs")
+	}
+	agency := harness.Agency("grows", "S42")
+	env.Create(t, agency)
+	env.WaitReady(t, agency)
+	var portals []*v1alpha1.AgencyPortal
+	for i := range 3 {
+		p := harness.Portal("grows", fmt.Sprintf("p%d", i), func(p *v1alpha1.AgencyPortal) { p.Spec.ExpectedUsers = 500 })
+		env.Create(t, p)
+		env.WaitReady(t, p)
+		portals = append(portals, p)
+	}
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-standby.Done():
+	case <-time.After(harness.Timeout):
+		t.Fatal("the standby leads with settings that nobody weighed against what runs")
+	}
+	if err := standby.Stop(); err == nil || !strings.Contains(err.Error(), "ends and starts again") {
+		t.Errorf("it ended with %v", err)
+	}
+	wantLevel(t, portals, 1, "True")
+	third := env.Operator(t, harness.OperatorOptions{LeaderElection: true, Settings: &slip})
+	wantHeld(t, third, true)
+	wantLevel(t, portals, 1, "True")
+}
+
+// mistyped are settings with which a system of 100 users has level 3.
+func mistyped() settings.Settings {
+	s := settings.Default()
+	for i := range s.SecurityLevels {
+		if s.SecurityLevels[i].MinUsers == 10000 {
+			s.SecurityLevels[i].MinUsers = 100
+		}
+	}
+	return s
 }
 
 // cleared removes what earlier tests made the operator record.
