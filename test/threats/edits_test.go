@@ -29,7 +29,7 @@ func TestEditsStopNothing(t *testing.T) {
 		p.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "stops"}}
 	}
 	oneStop := func(p *v1alpha1.AgencyPortal) { p.Spec.Components = []v1alpha1.Component{v1alpha1.ComponentOneStop} }
-	make := func(name string, modify ...func(*v1alpha1.AgencyPortal)) *v1alpha1.AgencyPortal {
+	start := func(name string, modify ...func(*v1alpha1.AgencyPortal)) *v1alpha1.AgencyPortal {
 		t.Helper()
 		p := harness.Portal("stops", name, append(modify, small)...)
 		env.Create(t, p)
@@ -39,11 +39,11 @@ func TestEditsStopNothing(t *testing.T) {
 	edit := func(p *v1alpha1.AgencyPortal, patch string) func() error {
 		return func() error { return m.Patch(t.Context(), p.DeepCopy(), mergePatch(patch)) }
 	}
-	older := make("older")
+	older := start("older")
 	// Of two one-stop systems the older one is it, by whole seconds.
 	time.Sleep(1100 * time.Millisecond)
-	typo, early, late := make("typo", login), make("early"), make("late", login)
-	second := make("second", oneStop)
+	typo, early, late := start("typo", login), start("early"), start("late", login)
+	second := start("second", oneStop)
 	for _, tt := range []struct {
 		what   string
 		portal *v1alpha1.AgencyPortal
