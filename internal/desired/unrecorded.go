@@ -3,6 +3,8 @@ package desired
 import (
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
@@ -24,6 +26,13 @@ func RunningSpec(p *v1alpha1.AgencyPortal) *v1alpha1.AgencyPortalSpec {
 	default:
 		return nil
 	}
+}
+
+// RunsUnrecorded reports whether something else than a portal's newest spec runs, and
+// no record says what.
+func RunsUnrecorded(p *v1alpha1.AgencyPortal) bool {
+	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionPolicyCompliant)
+	return p.Status.LastCompliant == nil && c != nil && c.Reason == v1alpha1.ReasonKeptLastCompliant
 }
 
 // staysUnrecorded reports whether what runs of a portal stays although nothing is

@@ -113,10 +113,10 @@ func personalPortal(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (s
 }
 
 // PersonalPortal reports whether a portal, or what keeps running in its place,
-// holds personal data or stricter.
+// holds personal data or stricter. What is not recorded may.
 func PersonalPortal(p *v1alpha1.AgencyPortal) bool {
 	last := p.Status.LastCompliant
-	return policy.Protected(p.Spec.DataClassification) || last != nil && policy.Protected(last.DataClassification)
+	return policy.Protected(p.Spec.DataClassification) || last != nil && policy.Protected(last.DataClassification) || desired.RunsUnrecorded(p)
 }
 
 func personalService(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
