@@ -216,7 +216,7 @@ func (k *settingsKeeper) Start(ctx context.Context) error {
 	for {
 		err := k.write(ctx, record)
 		if err == nil || ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // who ends records nothing, and the next start weighs again
 		}
 		ctrl.Log.WithName("govplatform").Error(err, "Could not record the settings in force; tried again", "configMap", k.key.String(), "pause", recordPause.String())
 		select {

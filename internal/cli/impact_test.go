@@ -134,7 +134,7 @@ func TestSettingsImpactIsTold(t *testing.T) {
 		want   string
 	}{
 		"nothing":       {func(s *settings.Settings) { s.TimeZone = "UTC" }, false, "The settings touch nothing of the 13 that run."},
-		"other servers": {func(s *settings.Settings) { s.ClusterDNS.Namespace = "kube-sytem" }, true, "  acceptedImpact: {portals: 13, links: 0}"},
+		"other servers": {func(s *settings.Settings) { s.ClusterDNS.Namespace = "kube-dns" }, true, "  acceptedImpact: {portals: 13, links: 0}"},
 		"which is meant": {func(s *settings.Settings) {
 			s.ClusterDNS.Namespace, s.AcceptedImpact = "dns", &v1alpha1.AcceptedImpact{Portals: 13}
 		}, false, "They take effect when the operator starts with them."},

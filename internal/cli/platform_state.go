@@ -190,8 +190,7 @@ func settingsRecord(ctx context.Context, reader client.Reader) (*settings.Record
 	}
 	record, err := settings.ParseRecord(kept.Data)
 	if err != nil {
-		// The operator does not hold it to be a record either.
-		return nil, nil
+		return nil, nil //nolint:nilerr // the operator does not hold it to be a record either
 	}
 	return &record, nil
 }

@@ -25,7 +25,7 @@ func TestSettingsImpact(t *testing.T) {
 		{"a rule that is gone", func(s *settings.Settings) { s.SecurityLevels = slices.Delete(s.SecurityLevels, 4, 5) }, []string{"b/gives by securityLevels", "a/asks by securityLevels"}, 1},
 		{"a rule that nothing meets", func(s *settings.Settings) { s.SecurityLevels[3].MinUsers = 9000 }, nil, 0},
 		{"another authority", func(s *settings.Settings) { s.AuthorityAgency = "mci" }, []string{"a/asks by authorityAgency"}, 0},
-		{"another gateway", func(s *settings.Settings) { s.Gateways[1].Namespace = "gateway-interent" }, []string{"a/open by gateways"}, 0},
+		{"another gateway", func(s *settings.Settings) { s.Gateways[1].Namespace = "gateway-internal" }, []string{"a/open by gateways"}, 0},
 		{"a gateway of narrower labels", func(s *settings.Settings) { s.Gateways[1].PodLabels = map[string]string{"app": "x"} }, []string{"a/open by gateways"}, 0},
 		{"one gateway more", func(s *settings.Settings) {
 			s.Gateways = append(s.Gateways, settings.Gateway{Exposure: v1alpha1.ExposureInternet, Peer: settings.Peer{Namespace: "gateway-2"}})
