@@ -144,8 +144,8 @@ func (w *world) grantDeployments(t *testing.T) {
 	})
 }
 
-// TestNamespaceEnds has an administrator delete the namespace of a living agency: it ends, its workloads first, and is
-// made anew with everything.
+// TestNamespaceEnds has an administrator delete the namespace of a living agency while a pod in it takes its time to go: it
+// ends, its workloads first, and is made anew with everything.
 func TestNamespaceEnds(t *testing.T) {
 	env := start(t)
 	env.Operator(t, harness.OperatorOptions{})
@@ -157,7 +157,10 @@ func TestNamespaceEnds(t *testing.T) {
 	}
 	recorded := record(t, env, w)
 	old := ns.UID
+	letGo := w.holdPod(t)
 	w.remove(t, ns)
+	time.Sleep(5 * time.Second)
+	letGo()
 	harness.Eventually(t, func() error {
 		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(ns), ns); err != nil || ns.UID == old {
 			return fmt.Errorf("the namespace has not been made anew; the agency says %s (%w)", w.agencySays(t), err)
@@ -168,6 +171,24 @@ func TestNamespaceEnds(t *testing.T) {
 	// A namespace that is being deleted takes no pods, whatever Deployment is still in it.
 	recorded.podsOnly = true
 	recorded.guarded(t)
+}
+
+// holdPod keeps a pod of the portal from going until the returned function is called.
+func (w *world) holdPod(t *testing.T) (letGo func()) {
+	t.Helper()
+	pods := &corev1.PodList{}
+	if err := w.env.Admin.List(t.Context(), pods, client.InNamespace(w.portal.Namespace), client.MatchingLabels{names.LabelPortal: w.portal.Name}); err != nil || len(pods.Items) == 0 {
+		t.Fatalf("%d pods (%v)", len(pods.Items), err)
+	}
+	pod := &pods.Items[0]
+	w.patch(t, pod, `{"metadata":{"finalizers":["fault.example/held"]}}`)
+	return func() {
+		t.Helper()
+		if err := w.env.Admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod); err != nil || pod.DeletionTimestamp == nil {
+			t.Errorf("the pod does not go (%v): the test does not reach what it is for", err)
+		}
+		w.patch(t, pod, `{"metadata":{"finalizers":null}}`)
+	}
 }
 
 func (w *world) agencySays(t *testing.T) string {

@@ -190,6 +190,7 @@ func leader(t *testing.T, env *harness.Env) string {
 // TestFrozenLeader freezes the leader in the middle of its work until another one has taken over and finished, and lets it
 // go on: it ends, and not one of its late writes is accepted. The same work, done by the new leader alone afterwards, is the
 // run without a fault (O1, O2).
+// Fails without the gate of internal/lease: policies and Services are written beside the new leader.
 func TestFrozenLeader(t *testing.T) {
 	env := start(t)
 	first := startProcess(t, env)

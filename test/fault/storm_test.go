@@ -183,6 +183,7 @@ func phase(t *testing.T, name string, all []scenario, step func(t *testing.T, i 
 }
 
 // TestLostResponses loses the answer of every fourth write that the server did.
+// Fails when an update without an answer is taken for one that is refused, and the child made anew (O2).
 func TestLostResponses(t *testing.T) {
 	d := newDice(t)
 	storm(t, fault{requests: &harness.Faults{Answered: func(r *http.Request, _ *http.Response) error {
@@ -194,6 +195,7 @@ func TestLostResponses(t *testing.T) {
 }
 
 // TestConflicts answers half of all updates with a conflict.
+// Fails when a conflict is taken for a refusal, and the child made anew (O2).
 func TestConflicts(t *testing.T) {
 	d := newDice(t)
 	storm(t, fault{requests: &harness.Faults{Answer: func(r *http.Request) *metav1.Status {
@@ -231,6 +233,7 @@ func TestThrottlingAndErrors(t *testing.T) {
 }
 
 // TestRepeatedAndExpiredWatches passes every event twice, and ends watches as expired.
+// Fails when the caches of the platform's kinds pass over the word that a watch is expired: changes are never seen.
 func TestRepeatedAndExpiredWatches(t *testing.T) {
 	d := newDice(t)
 	storm(t, fault{requests: &harness.Faults{Events: func(_ string, line []byte) [][]byte {
@@ -292,6 +295,7 @@ func TestDroppedEvents(t *testing.T) {
 }
 
 // TestWrongClock sets the operator's clock an hour ahead, and back.
+// Fails when links are judged by the machine's clock: one that has expired by the operator's own stays open.
 func TestWrongClock(t *testing.T) {
 	for _, by := range []time.Duration{time.Hour, -time.Hour} {
 		t.Run(by.String(), func(t *testing.T) {
