@@ -52,6 +52,7 @@ func within(t *testing.T, d time.Duration, what string, check func() error) time
 
 // TestFullQuota makes portals while a quota admits no Deployment: the condition names the quota, others are unaffected,
 // and it heals by itself when there is room. The other agency's portal, made meanwhile, is the run without a fault.
+// Fails when the back-off grows to minutes: the portal is not healed in time.
 func TestFullQuota(t *testing.T) {
 	env := start(t)
 	op := env.Operator(t, harness.OperatorOptions{})
@@ -87,6 +88,7 @@ func TestFullQuota(t *testing.T) {
 // TestRightsTakenAway takes the right to write Deployments from the operator for a while, but in the namespace of another
 // agency: the condition names the right, and meanwhile the other agency gets a portal and a change of it, and a new agency
 // becomes Ready. The other agency's portal is the run without a fault.
+// Fails when the back-off grows to minutes: the portal is not healed in time.
 func TestRightsTakenAway(t *testing.T) {
 	env := start(t)
 	op := env.Operator(t, harness.OperatorOptions{})

@@ -96,6 +96,7 @@ func everyKind(t *testing.T, w *world) {
 //
 // An object is deleted before it is made anew, so while a guard is made anew one of the two has to hold (O5). A policy that an
 // administrator opens is open until it is repaired: how long is measured, and no oracle can hold meanwhile.
+// Fails when the marks that an object had are no reason to look at it: one that lost them is not repaired in time.
 func TestRepairSoon(t *testing.T) {
 	env := start(t)
 	op := env.Operator(t, harness.OperatorOptions{})

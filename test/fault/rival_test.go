@@ -19,6 +19,7 @@ import (
 // TestRivalManager has another manager take a field of a Deployment and of a network policy again and again, as soon as it
 // changes: the operator answers what is taken and writes no more than that, others are not affected, and all is as it was
 // when the rival goes (O1 to O5).
+// Fails when what is as it should be is written again: the operator writes more than the rival.
 func TestRivalManager(t *testing.T) {
 	env := start(t)
 	op := env.Operator(t, harness.OperatorOptions{})
@@ -95,6 +96,7 @@ func rival(ctx context.Context, env *harness.Env, w *world) int {
 
 // TestUpgradeInAStorm replaces the operator by one with another setting while some portals are updated again and again: it
 // writes nothing of the others.
+// Fails when what is as it should be is written again.
 func TestUpgradeInAStorm(t *testing.T) {
 	env := start(t)
 	old := env.Operator(t, harness.OperatorOptions{})
