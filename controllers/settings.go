@@ -44,7 +44,8 @@ type settingsKeeper struct {
 	events events.Recorder
 	// newest are those of the file.
 	newest settings.Settings
-	// record is what a start with them comes to.
+	// former is the record that the start found, and record what the start comes to.
+	former *settings.Record
 	record settings.Record
 	// changes is true when the start puts newer ones in force.
 	changes bool
@@ -66,7 +67,11 @@ func (o *Operator) settle(ctx context.Context, live client.Reader, newest settin
 	}
 	k := &o.settings
 	*k = settingsKeeper{key: client.ObjectKey{Namespace: namespace, Name: settings.RecordName}, client: c, live: live, newest: newest, confirmed: make(chan struct{})}
-	if k.record, k.changes, err = k.weigh(func(step string, attempt func(context.Context) error) error { return o.persist(ctx, step, attempt) }); err != nil {
+	do := func(step string, attempt func(context.Context) error) error { return o.persist(ctx, step, attempt) }
+	if k.former, err = k.look(do); err != nil {
+		return settings.Settings{}, err
+	}
+	if k.record, k.changes, err = k.weigh(k.former, do); err != nil {
 		return settings.Settings{}, err
 	}
 	if k.record.Held != "" {
@@ -95,17 +100,19 @@ func (o *Operator) SettingsHeld() bool { return o.settings.record.Held != "" }
 // step does something that may have to be tried again.
 type step func(name string, attempt func(context.Context) error) error
 
-// weigh returns the record as it must be with the newest settings, and whether that
-// changes what is in force.
-func (k *settingsKeeper) weigh(do step) (record settings.Record, changes bool, err error) {
-	fresh := settings.Record{InForce: k.newest, Seen: k.newest.AcceptedImpact}
-	var former *settings.Record
-	if err := do("read the settings in force", func(ctx context.Context) (err error) {
-		former, err = k.read(ctx)
+// look reads the record.
+func (k *settingsKeeper) look(do step) (record *settings.Record, err error) {
+	err = do("read the settings in force", func(ctx context.Context) (err error) {
+		record, err = k.read(ctx)
 		return err
-	}); err != nil {
-		return settings.Record{}, false, err
-	}
+	})
+	return record, err
+}
+
+// weigh returns the record as it must be with the newest settings after a former one,
+// and whether that changes what is in force.
+func (k *settingsKeeper) weigh(former *settings.Record, do step) (record settings.Record, changes bool, err error) {
+	fresh := settings.Record{InForce: k.newest, Seen: k.newest.AcceptedImpact}
 	if former == nil || former.InForce.Same(k.newest) {
 		return fresh, false, nil
 	}
@@ -213,8 +220,11 @@ func (k *settingsKeeper) Start(ctx context.Context) error {
 		return err
 	}
 	close(k.confirmed)
+	if record == nil {
+		return nil
+	}
 	for {
-		err := k.write(ctx, record)
+		err := k.write(ctx, *record)
 		if err == nil || ctx.Err() != nil {
 			return nil //nolint:nilerr // who ends records nothing, and the next start weighs again
 		}
@@ -227,24 +237,44 @@ func (k *settingsKeeper) Start(ctx context.Context) error {
 	}
 }
 
-// confirm weighs the settings again: a replica may have waited for the lease for
+// confirm looks at the settings again: a replica may have waited for the lease for
 // weeks, and meanwhile others came into force, or the country grew. One that would
-// decide otherwise now ends, and decides at its next start. Closing waits for this,
-// but not for an answer that does not come while nothing is to be changed.
-func (k *settingsKeeper) confirm(ctx context.Context) (settings.Record, error) {
+// decide otherwise now ends, and decides at its next start. It returns what to record;
+// nil when there was no answer while nothing is to be changed, which closing does not
+// wait for.
+func (k *settingsKeeper) confirm(ctx context.Context) (*settings.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
-	record, _, err := k.weigh(func(_ string, attempt func(context.Context) error) error { return attempt(ctx) })
+	do := func(_ string, attempt func(context.Context) error) (err error) {
+		for {
+			if err = attempt(ctx); err == nil || !fleeting(err) {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return err
+			case <-time.After(time.Second):
+			}
+		}
+	}
+	present, err := k.look(do)
+	if err == nil && present != nil && !present.InForce.Same(k.record.InForce) && (k.former == nil || !present.InForce.Same(k.former.InForce)) {
+		return nil, fmt.Errorf("the operator ends and starts again, because other settings than those that it started with are in force by now (ConfigMap %s)", k.key)
+	}
+	var record settings.Record
+	if err == nil {
+		record, _, err = k.weigh(present, do)
+	}
 	switch {
 	case err != nil && k.changes:
-		return record, fmt.Errorf("the operator ends, because it can't confirm the settings that it started with: %w", err)
+		return nil, fmt.Errorf("the operator ends, because it can't confirm the settings that it started with: %w", err)
 	case err != nil:
 		ctrl.Log.WithName("govplatform").Error(err, "Could not look at the settings in force again; those of the start hold", "configMap", k.key.String())
-		return k.record, nil
+		return nil, nil
 	case !record.InForce.Same(k.record.InForce):
-		return record, fmt.Errorf("the operator ends and starts again, because other settings than those that it started with are in force by now, or its own would touch more that runs than when it started (ConfigMap %s)", k.key)
+		return nil, fmt.Errorf("the operator ends and starts again, because its settings would touch more that runs, or less, than when it started (ConfigMap %s)", k.key)
 	}
-	return record, nil
+	return &record, nil
 }
 
 func (k *settingsKeeper) write(ctx context.Context, record settings.Record) error {

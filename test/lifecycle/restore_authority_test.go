@@ -54,7 +54,7 @@ func TestRestoreKeepsTheAuthoritys(t *testing.T) {
 	}
 	under("second")
 	for range 2 {
-		if said, err := restoreFile(t, env.Admin, data, cli.RestoreOptions{Wait: harness.Timeout}); err != nil {
+		if said, err := restoreFile(t, env.Admin, data, cli.RestoreOptions{Wait: harness.Timeout, OnConflict: cli.ConflictKeep}); err != nil {
 			t.Fatalf("%v\n%s", err, said)
 		}
 		suspended()

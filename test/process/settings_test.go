@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -130,6 +131,47 @@ func TestStandbyWeighsSettingsAgain(t *testing.T) {
 	third := env.Operator(t, harness.OperatorOptions{LeaderElection: true, Settings: &slip})
 	wantHeld(t, third, true)
 	wantLevel(t, portals, 1, "True")
+}
+
+// TestStandbyPutsNothingBack: a standby started with settings that others have replaced
+// since. It ends when it gets the lease, although going back would touch nothing that
+// runs: what the newer ones closed is closed already, and would open.
+func TestStandbyPutsNothingBack(t *testing.T) {
+	cleared(t)
+	first := env.Operator(t, harness.OperatorOptions{LeaderElection: true})
+	wantHeld(t, first, false)
+	standby := env.Operator(t, harness.OperatorOptions{LeaderElection: true})
+	newer := settings.Default()
+	newer.AuthorityAgency = "newer"
+	data, err := settings.Record{InForce: newer}.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := &corev1.ConfigMap{}
+	key := client.ObjectKey{Namespace: harness.OperatorNamespace, Name: settings.RecordName}
+	if err := env.Admin.Get(t.Context(), key, record); err != nil {
+		t.Fatal(err)
+	}
+	// As a replica with the newer ones records it that had the lease in between.
+	record.Data = data
+	if err := env.Admin.Update(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-standby.Done():
+	case <-time.After(harness.Timeout):
+		t.Fatal("the standby leads with settings that others replaced")
+	}
+	if err := standby.Stop(); err == nil || !strings.Contains(err.Error(), "other settings than those that it started with") {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := env.Admin.Get(t.Context(), key, record); err != nil || !maps.Equal(record.Data, data) {
+		t.Errorf("it put its own on record: %v, %v", record.Data, err)
+	}
+	cleared(t)
 }
 
 // mistyped are settings with which a system of 100 users has level 3.
