@@ -112,8 +112,8 @@ func TestCopiesTakeReleasedSpecs(t *testing.T) {
 		{"DataService", "spec.dataset", "status.claim.dataset"},
 		{"DataSharingLink", "spec.purpose", "status.scope.purpose"},
 		{"DataSharingLink", "spec.legalBasis", "status.scope.legalBasis"},
-		{"SharedPlatform", "spec.agencies", "status.consents.items.agencies"},
-		{"SharedPlatform", "spec.type", "status.consents.items.type"},
+		{"SharedPlatform", "spec.agencies", "status.consents[].agencies"},
+		{"SharedPlatform", "spec.type", "status.consents[].type"},
 	} {
 		eachNode(descend(t, releasedSchema(t, copied.kind), copied.spec), "", func(was *apiextensionsv1.JSONSchemaProps, path string) {
 			is := descend(t, definition(t, copied.kind).Spec.Versions[0].Schema.OpenAPIV3Schema, copied.copied+path)

@@ -203,6 +203,9 @@ func TestThreat34_MetadataIsBounded(t *testing.T) {
 		"labels":      {func(o *unstructured.Unstructured) { o.SetLabels(many(65)) }, "metadata.labels: 65 labels are too many, at most 64"},
 		"annotations": {func(o *unstructured.Unstructured) { o.SetAnnotations(many(65)) }, "metadata.annotations: 65 annotations are too many"},
 		"finalizers":  {func(o *unstructured.Unstructured) { o.SetFinalizers(names(17)) }, "metadata.finalizers: 17 finalizers are too many"},
+		"the operator's finalizer again and again": {func(o *unstructured.Unstructured) {
+			o.SetFinalizers(slices.Repeat([]string{"platform.gov.vn/flows"}, 20000))
+		}, "metadata.finalizers: 19999 finalizers are too many"},
 		"owners": {func(o *unstructured.Unstructured) {
 			var refs []any
 			for i := range 9 {
@@ -246,6 +249,19 @@ func TestThreat34_MetadataIsBounded(t *testing.T) {
 	before.SetLabels(many(100))
 	if err := c.Update(t.Context(), before); err == nil {
 		t.Error("an object from before grew")
+	}
+	// One that is as large as people may make it, and beyond the bound by what others
+	// wrote, can still be made smaller.
+	before.SetLabels(nil)
+	before.SetAnnotations(map[string]string{"a": strings.Repeat("<", 40<<10), "b": strings.Repeat("x", 200<<10)})
+	before.SetFinalizers([]string{"example.gov.vn/kept"})
+	setManagers(before, 2, 90<<10)
+	if err := env.Admin.Update(t.Context(), before); err != nil {
+		t.Fatal(err)
+	}
+	before.SetFinalizers(nil)
+	if err := c.Update(t.Context(), before); err != nil {
+		t.Errorf("a finalizer can't be taken off: %.400v", err)
 	}
 }
 
