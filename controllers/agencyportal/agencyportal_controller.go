@@ -153,13 +153,19 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 	return ctrl.Result{RequeueAfter: after}, errors.Join(clearErr, err)
 }
 
-// hold keeps what is there, and closes it nevertheless while the agency is suspended.
+// hold keeps what is there, and closes it nevertheless while the agency is suspended,
+// and what nobody gives any more where no record says what runs.
 func (r *Reconciler) hold(ctx context.Context, owner names.Owner, in desired.PortalInput, out desired.PortalOutput) (apply.Result, error) {
 	res, err := r.Applier.Ensure(ctx, owner, in.Portal.Status.Inventory, out.Objects)
-	if !closed(in.Portal.Namespace, in.Agency, nil) {
+	wanted := out.Objects
+	switch {
+	case closed(in.Portal.Namespace, in.Agency, nil):
+	case out.Unrecorded:
+		wanted = slices.Concat(out.Openings, out.Objects)
+	default:
 		return res, err //nolint:wrapcheck // it names the child
 	}
-	shut, closeErr := r.Applier.Close(ctx, owner, res.Inventory, out.Objects)
+	shut, closeErr := r.Applier.Close(ctx, owner, res.Inventory, wanted)
 	res.Inventory, res.Failures = shut.Inventory, slices.Concat(res.Failures, shut.Failures)
 	return res, errors.Join(err, closeErr)
 }

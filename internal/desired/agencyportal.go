@@ -108,9 +108,11 @@ type PortalOutput struct {
 	// LastFailed is true when the last compliant spec was held against the standards
 	// and does not meet them any more.
 	LastFailed bool
-	// Unrecorded is true when the spec violates a standard, and what runs stays
-	// although the status does not know its spec.
+	// Unrecorded is true when the newest spec may not run, and what runs stays
+	// although the status does not know its spec. Openings are the policies that may
+	// stay with it: a consent that is withdrawn closes all the same.
 	Unrecorded bool
+	Openings   []Object
 	// Hold keeps the present workload as it is: what it rests on is being
 	// repaired, or is not known, and neither creating nor removing would be right.
 	Hold bool

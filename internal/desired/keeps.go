@@ -46,13 +46,15 @@ func (out *PortalOutput) keep(s scope, in PortalInput, rendered *rendering, own 
 	case len(own) > 0 && !started:
 	case !standards && in.Portal.Status.LastCompliant == nil:
 		// What runs is not known to the status, and no standard forbids it.
-		out.Hold = true
+		out.holdUnrecorded(s, in)
 	default:
 		last, r := lastCompliant(s, in)
-		if last == nil {
-			out.Unrecorded = staysUnrecorded(s, in, *rendered)
-			out.LastFailed = !out.Unrecorded
-			out.Hold = out.Hold || out.Unrecorded
+		switch {
+		case last == nil && staysUnrecorded(s, in, *rendered):
+			out.holdUnrecorded(s, in)
+			return
+		case last == nil:
+			out.LastFailed = true
 			return
 		}
 		out.Running, *rendered = last, r

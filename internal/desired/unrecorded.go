@@ -35,6 +35,21 @@ func RunsUnrecorded(p *v1alpha1.AgencyPortal) bool {
 	return p.Status.LastCompliant == nil && c != nil && c.Reason == v1alpha1.ReasonKeptLastCompliant
 }
 
+// holdUnrecorded holds what runs without a record. Of what is open for it stays what
+// the newest spec's references still give, for the exposure that its pods have.
+func (out *PortalOutput) holdUnrecorded(s scope, in PortalInput) {
+	out.Hold, out.Unrecorded = true, true
+	spec := in.Portal.Spec.DeepCopy()
+	if ownDeployment(in) {
+		if exposure := in.Deployment.Spec.Template.Labels[names.LabelExposure]; exposure != "" {
+			spec.Exposure = v1alpha1.Exposure(exposure)
+		}
+	}
+	for _, p := range networkPolicies(judge(s, in, spec, false).objects) {
+		out.Openings = append(out.Openings, p)
+	}
+}
+
 // staysUnrecorded reports whether what runs of a portal stays although nothing is
 // recorded about it and its newest spec violates a standard: the Deployment is the
 // portal's own, and its pods meet the standards in force. It is selected by the level

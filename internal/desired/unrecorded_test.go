@@ -2,6 +2,7 @@ package desired
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -125,5 +126,32 @@ func TestUnrecordedPortalsCount(t *testing.T) {
 	in.Portal.Status.URL = ""
 	if RunningSpec(in.Portal) != nil {
 		t.Error("what does not run has a running spec")
+	}
+}
+
+// TestUnrecordedIsClosedAndCounted: what runs without a record keeps what is given to
+// it and nothing that is not given any more; and a changed standard that selects it
+// counts it, whatever the newest spec has.
+// Fails when a hold removes nothing, and when the newest spec is judged in its place.
+func TestUnrecordedIsClosedAndCounted(t *testing.T) {
+	flow := func(o Object) bool { return strings.HasPrefix(o.GetName(), "platform-") }
+	for block, given := range map[v1alpha1.CIDR]bool{"192.0.2.7/32": true, "198.51.100.7/32": false} {
+		in := unrecorded()
+		in.Portal.Spec.Image = "three.example/x:1"
+		pay := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "pay", UID: "pay"}, Spec: v1alpha1.SharedPlatformSpec{Type: v1alpha1.PlatformPayment,
+			Endpoint: v1alpha1.PlatformEndpoint{External: &v1alpha1.ExternalEndpoint{CIDRs: []v1alpha1.CIDR{block}, Port: 443}}}}
+		in.Platforms = map[string]ReferencedPlatform{"pay": {Name: "pay", Platform: pay}}
+		in.Portal.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "pay"}}
+		out := AgencyPortal(in)
+		if !out.Hold || !out.Unrecorded || slices.ContainsFunc(out.Openings, flow) != given {
+			t.Errorf("given %v: hold %v, unrecorded %v, and %d policies may stay", given, out.Hold, out.Unrecorded, len(out.Openings))
+		}
+	}
+	in := unrecorded()
+	in.Portal.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonKeptLastCompliant}}
+	changed := allows("two.example")
+	changed.Name, changed.Status.InForce = "changed", nil
+	if got := ImpactOf(ImpactInput{Policy: &changed, Policies: append(slices.Clone(in.Policies), changed), Portals: []PortalInput{in}, Running: 1}); got.Portals != 1 {
+		t.Errorf("%d portals are counted", got.Portals)
 	}
 }
