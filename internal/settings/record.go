@@ -2,9 +2,6 @@ package settings
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"sigs.k8s.io/yaml"
 
@@ -18,7 +15,6 @@ const (
 	recordedKey  = "config.yaml"
 	statementKey = "acceptedImpact"
 	heldKey      = "held"
-	peersKey     = "peers."
 )
 
 // Record is what the operator remembers of its settings beyond its process.
@@ -41,40 +37,7 @@ func (r Record) Data() (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write acceptedImpact: %w", err)
 	}
-	data := map[string]string{recordedKey: string(inForce), statementKey: string(seen), heldKey: r.Held}
-	maps.Copy(data, r.InForce.peers())
-	return data, nil
-}
-
-// peers returns for the admission policy node-peers which pods of which namespace are
-// gateways, monitoring or name servers: the labels of each, or "*" for all pods.
-func (s Settings) peers() map[string]string {
-	all := slices.Clone(s.Monitoring)
-	for _, g := range s.Gateways {
-		all = append(all, g.Peer)
-	}
-	if s.ClusterDNS.Namespace != "" {
-		all = append(all, s.ClusterDNS.Peer)
-	}
-	selectors := map[string][]string{}
-	for _, p := range all {
-		var labels []string
-		for _, k := range slices.Sorted(maps.Keys(p.PodLabels)) {
-			labels = append(labels, k+"="+p.PodLabels[k])
-		}
-		selector := strings.Join(labels, ",")
-		if selector == "" {
-			selector = "*"
-		}
-		if !slices.Contains(selectors[p.Namespace], selector) {
-			selectors[p.Namespace] = append(selectors[p.Namespace], selector)
-		}
-	}
-	out := map[string]string{}
-	for namespace, of := range selectors {
-		out[peersKey+namespace] = strings.Join(of, ";")
-	}
-	return out
+	return map[string]string{recordedKey: string(inForce), statementKey: string(seen), heldKey: r.Held}, nil
 }
 
 // ParseRecord reads a record. Another version of the operator may have written it,

@@ -1,7 +1,6 @@
 package threats
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -86,42 +85,6 @@ func TestThreat36_NodesMakeNothing(t *testing.T) {
 	for _, o := range []client.Object{&corev1.Pod{ObjectMeta: in("t36", "x"), Spec: rawPod("t36", "x", harness.Image).Spec}, &corev1.ConfigMap{ObjectMeta: in("t36", "x")}, &corev1.Secret{ObjectMeta: in("t36", "x")}, harness.Portal("t36", "x")} {
 		refused(t, "member of system:nodes", strange.Create(t.Context(), o), byObjectPolicy)
 		absent(t, o)
-	}
-}
-
-// TestThreat36_NodesMakeNoPeers: a node makes no pod that the network policies take for
-// a gateway, for monitoring or for a name server, by whatever labels.
-// Fails when node-peers does not exist.
-func TestThreat36_NodesMakeNoPeers(t *testing.T) {
-	operate(t)
-	node := as(t, "system:node:node-1", "system:nodes", "system:authenticated")
-	for _, name := range []string{"monitoring", "gateway-internet"} {
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		if err := env.Admin.Create(t.Context(), ns); client.IgnoreAlreadyExists(err) != nil {
-			t.Fatal(err)
-		}
-		harness.Eventually(t, func() error {
-			return env.Admin.Get(t.Context(), client.ObjectKey{Namespace: name, Name: "default"}, &corev1.ServiceAccount{})
-		})
-	}
-	pod := func(namespace string, labels map[string]string) *corev1.Pod {
-		p := mirror(t, rawPod("t36", "mirror", harness.Image), "node-1")
-		p.Namespace, p.Labels = namespace, labels
-		return p
-	}
-	create := func(p *corev1.Pod) error { return node.Create(t.Context(), p, client.DryRunAll) }
-	harness.Eventually(t, func() error {
-		if err := create(pod("monitoring", nil)); err == nil || !strings.Contains(err.Error(), "govplatform-node-peers") {
-			return fmt.Errorf("a mirror pod beside the monitoring: %w", err)
-		}
-		return nil
-	})
-	refused(t, "a gateway", create(pod("gateway-internet", map[string]string{"app": "x"})), "govplatform-node-peers")
-	refused(t, "a name server", create(pod("kube-system", map[string]string{"k8s-app": "kube-dns", "app": "x"})), "govplatform-node-peers")
-	for _, labels := range []map[string]string{nil, {"k8s-app": "kube-proxy"}, {"component": "etcd"}} {
-		if err := create(pod("kube-system", labels)); err != nil {
-			t.Errorf("a static pod of Kubernetes with labels %v: %v", labels, err)
-		}
 	}
 }
 
