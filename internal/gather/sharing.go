@@ -165,36 +165,20 @@ func SharedPlatform(ctx context.Context, r client.Reader, s settings.Settings, p
 
 // standingConsents returns the consents to a platform on record that nobody took
 // back. A portal takes its own back by not naming the platform any more; one that is
-// not there, or that can't be read, says nothing while its agency is there, and one
-// that was made anew and names the platform comes after the former.
+// not there, or that can't be read, says nothing, and one that was made anew and names
+// the platform comes after the former.
 func standingConsents(ctx context.Context, r client.Reader, p *v1alpha1.SharedPlatform) ([]v1alpha1.ConsentedScope, error) {
 	var out []v1alpha1.ConsentedScope
 	for _, c := range p.Status.Consents {
-		switch stands, err := consentStands(ctx, r, p, c.Portal); {
-		case err != nil:
-			return nil, fmt.Errorf("read who agreed: %w", err)
-		case stands:
+		portal, err := get[v1alpha1.AgencyPortal](ctx, r, client.ObjectKey{Namespace: names.Namespace(string(c.Portal.Agency)), Name: string(c.Portal.Name)})
+		if err != nil && !unreadable.IsUnreadable(err) {
+			return nil, fmt.Errorf("read portal that agreed: %w", err)
+		}
+		if portal == nil || slices.Contains(portal.Spec.ProvidesPlatforms, v1alpha1.ObjectName(p.Name)) {
 			out = append(out, c)
 		}
 	}
 	return out, nil
-}
-
-func consentStands(ctx context.Context, r client.Reader, p *v1alpha1.SharedPlatform, by v1alpha1.PortalEndpoint) (bool, error) {
-	portal, err := get[v1alpha1.AgencyPortal](ctx, r, client.ObjectKey{Namespace: names.Namespace(string(by.Agency)), Name: string(by.Name)})
-	switch {
-	case unreadable.IsUnreadable(err):
-		return true, nil
-	case err != nil:
-		return false, err
-	case portal != nil:
-		return slices.Contains(portal.Spec.ProvidesPlatforms, v1alpha1.ObjectName(p.Name)), nil
-	}
-	agency, err := get[v1alpha1.Agency](ctx, r, client.ObjectKey{Name: string(by.Agency)})
-	if unreadable.IsUnreadable(err) {
-		return true, nil
-	}
-	return agency != nil, err
 }
 
 // referenced reads a platform's endpoint and whether it is a duplicate.
