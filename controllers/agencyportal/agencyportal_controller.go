@@ -14,6 +14,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -154,20 +155,45 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 }
 
 // hold keeps what is there, and closes it nevertheless while the agency is suspended,
-// and what nobody gives any more where no record says what runs.
+// and the ways to platforms that nobody gives any more where no record says what runs.
 func (r *Reconciler) hold(ctx context.Context, owner names.Owner, in desired.PortalInput, out desired.PortalOutput) (apply.Result, error) {
 	res, err := r.Applier.Ensure(ctx, owner, in.Portal.Status.Inventory, out.Objects)
 	wanted := out.Objects
 	switch {
 	case closed(in.Portal.Namespace, in.Agency, nil):
-	case out.Unrecorded:
-		wanted = slices.Concat(out.Openings, out.Objects)
+	case len(out.Withdrawn) > 0:
+		given, givenErr := r.stillGiven(ctx, res.Inventory, out.Withdrawn)
+		if givenErr != nil {
+			return res, errors.Join(err, givenErr)
+		}
+		wanted = slices.Concat(given, out.Objects)
 	default:
 		return res, err //nolint:wrapcheck // it names the child
 	}
 	shut, closeErr := r.Applier.Close(ctx, owner, res.Inventory, wanted)
 	res.Inventory, res.Failures = shut.Inventory, slices.Concat(res.Failures, shut.Failures)
 	return res, errors.Join(err, closeErr)
+}
+
+// stillGiven returns the policies of an inventory as they are, but for those of some
+// names.
+func (r *Reconciler) stillGiven(ctx context.Context, inventory []v1alpha1.InventoryEntry, withdrawn []string) ([]desired.Object, error) {
+	var out []desired.Object
+	for _, e := range inventory {
+		if e.Kind != "NetworkPolicy" || slices.Contains(withdrawn, e.Name) {
+			continue
+		}
+		p := &networkingv1.NetworkPolicy{TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"}}
+		err := r.Applier.Live.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.Name}, p)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read what stays open: %w", err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // closeOnly closes a portal of a suspended agency whatever else could not be read,

@@ -109,10 +109,11 @@ type PortalOutput struct {
 	// and does not meet them any more.
 	LastFailed bool
 	// Unrecorded is true when the newest spec may not run, and what runs stays
-	// although the status does not know its spec. Openings are the policies that may
-	// stay with it: a consent that is withdrawn closes all the same.
+	// although the status does not know its spec.
 	Unrecorded bool
-	Openings   []Object
+	// Withdrawn are the names of the policies that close under a hold: nobody gives any
+	// more what they open.
+	Withdrawn []string
 	// Hold keeps the present workload as it is: what it rests on is being
 	// repaired, or is not known, and neither creating nor removing would be right.
 	Hold bool

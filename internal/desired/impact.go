@@ -137,12 +137,6 @@ func stoppedPortals(in ImpactInput, accepted, changed []v1alpha1.SecurityPolicy)
 			// What does not select a portal demands nothing of it.
 			continue
 		}
-		if RunsUnrecorded(p.Portal) {
-			// Nobody can say that it goes on.
-			stopped[portalKey(p.Portal)] = &v1alpha1.PolicyFinding{Policy: in.Policy.Name, Mode: v1alpha1.ModeEnforce, Control: "status.lastCompliant",
-				Found: "what runs is not on record", Wanted: "a spec that meets the standards, which is recorded then"}
-			continue
-		}
 		now, next := in.rendered.of(s, p, before), in.rendered.of(s, p, then)
 		if len(now.blocking) > 0 {
 			continue

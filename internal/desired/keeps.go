@@ -46,12 +46,12 @@ func (out *PortalOutput) keep(s scope, in PortalInput, rendered *rendering, own 
 	case len(own) > 0 && !started:
 	case !standards && in.Portal.Status.LastCompliant == nil:
 		// What runs is not known to the status, and no standard forbids it.
-		out.holdUnrecorded(s, in)
+		out.Hold, out.Withdrawn = true, withdrawn(s, in)
 	default:
 		last, r := lastCompliant(s, in)
 		switch {
 		case last == nil && staysUnrecorded(s, in, *rendered):
-			out.holdUnrecorded(s, in)
+			out.Hold, out.Unrecorded, out.Withdrawn = true, true, withdrawn(s, in)
 			return
 		case last == nil:
 			out.LastFailed = true

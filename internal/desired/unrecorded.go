@@ -35,19 +35,18 @@ func RunsUnrecorded(p *v1alpha1.AgencyPortal) bool {
 	return p.Status.LastCompliant == nil && c != nil && c.Reason == v1alpha1.ReasonKeptLastCompliant
 }
 
-// holdUnrecorded holds what runs without a record. Of what is open for it stays what
-// the newest spec's references still give, for the exposure that its pods have.
-func (out *PortalOutput) holdUnrecorded(s scope, in PortalInput) {
-	out.Hold, out.Unrecorded = true, true
-	spec := in.Portal.Spec.DeepCopy()
-	if ownDeployment(in) {
-		if exposure := in.Deployment.Spec.Template.Labels[names.LabelExposure]; exposure != "" {
-			spec.Exposure = v1alpha1.Exposure(exposure)
+// withdrawn are the names of the policies to platforms that the newest spec references
+// and that are not, or not for this portal, available: what runs loses them by the word
+// of others, and not by an edit of its own.
+func withdrawn(s scope, in PortalInput) []string {
+	var out []string
+	for _, ref := range in.Portal.Spec.PlatformRefs {
+		if _, blocked := resolvePlatform(in, s.agency, string(ref.Name)); blocked != nil {
+			id := names.Platform(s.namespace, s.portal, string(ref.Name))
+			out = append(out, names.Child(id, "egress"), names.Child(id, "ingress"))
 		}
 	}
-	for _, p := range networkPolicies(judge(s, in, spec, false).objects) {
-		out.Openings = append(out.Openings, p)
-	}
+	return out
 }
 
 // staysUnrecorded reports whether what runs of a portal stays although nothing is

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
 func TestDefault(t *testing.T) {
@@ -148,4 +150,34 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("accepted with a gap: %+v", s)
 		}
 	})
+}
+
+// TestRecord: what is written is read again, by another version too, and a statement
+// counts once.
+func TestRecord(t *testing.T) {
+	s := Default()
+	r := Record{InForce: s, Seen: &v1alpha1.AcceptedImpact{Portals: 3}, Held: "it waits"}
+	data, err := r.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ParseRecord(data)
+	if err != nil || !again.InForce.Same(s) || again.Held != r.Held || *again.Seen != *r.Seen {
+		t.Errorf("read again: %+v, %v", again, err)
+	}
+	if again.Statement(s) != nil {
+		t.Error("settings that accept nothing state something")
+	}
+	s.AcceptedImpact = &v1alpha1.AcceptedImpact{Portals: 3}
+	if again.Statement(s) != nil || !again.InForce.Same(s) {
+		t.Error("a statement that was seen counts again, or makes other settings")
+	}
+	data["config.yaml"] = "later: field\n" + data["config.yaml"]
+	if _, err := ParseRecord(data); err != nil {
+		t.Errorf("a field of a later version: %v", err)
+	}
+	data["config.yaml"] = "authorityAgency: mic\n"
+	if _, err := ParseRecord(data); err == nil {
+		t.Error("settings with gaps are taken for settings")
+	}
 }
