@@ -273,9 +273,10 @@ func TestThreat38_AdoptionGivesNoRights(t *testing.T) {
 // data gets no right by that. The Secrets of the portals are there still.
 func TestThreat38_DeletedDataCounts(t *testing.T) {
 	operate(t)
-	a := personalAgency(t, "t38y")
-	alice, bob := team(t, "alice-t38y"), team(t, "bob-t38y")
-	portal := harness.Portal("t38y", "citizens")
+	a := personalAgency(t, "t38del")
+	alice, bob := team(t, "alice-t38del"), team(t, "bob-t38del")
+	portal := harness.Portal("t38del", "citizens")
+	merge(t, portal, `{"metadata":{"finalizers":["example.gov.vn/held","platform.gov.vn/flows"]}}`)
 	// By the way of the platform team: the agency's deletion takes its portals along,
 	// and is taken back in the middle.
 	patched(t, alice, a, mergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
@@ -283,16 +284,23 @@ func TestThreat38_DeletedDataCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	harness.Eventually(t, func() error {
-		err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(portal), portal)
-		if err == nil && portal.DeletionTimestamp == nil {
+		if p := stored(t, portal); p.DeletionTimestamp == nil {
 			return errors.New("the portal stays")
 		}
-		return client.IgnoreNotFound(err)
+		return nil
 	})
-	patched(t, alice, a, mergePatch(`{"spec":{"deletionPolicy":"Refuse","adminGroups":["mallorys","t38y-admins"],"rightsChange":{"requestedBy":"alice-t38y"}}}`))
+	patched(t, alice, a, mergePatch(`{"spec":{"deletionPolicy":"Refuse"}}`))
+	harness.Eventually(t, func() error {
+		if got := stored(t, a); got.Status.ObservedGeneration != got.Generation {
+			return errors.New("the operator has not seen that the deletion is taken back")
+		}
+		return nil
+	})
+	merge(t, portal, `{"metadata":{"finalizers":null}}`)
 	env.WaitGone(t, portal)
+	patched(t, alice, a, ask("alice-t38del", "mallorys", "t38del-admins"))
 	never(t, 3*time.Second, func() error {
-		admins := stored(t, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: names.Namespace("t38y"), Name: "agency-admins"}})
+		admins := stored(t, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: names.Namespace("t38del"), Name: "agency-admins"}})
 		for _, s := range admins.Subjects {
 			if s.Name == "mallorys" {
 				return errors.New("one person gave rights by deleting the data")
@@ -301,16 +309,16 @@ func TestThreat38_DeletedDataCounts(t *testing.T) {
 		return nil
 	})
 	// The agency is made anew over its namespace, which holds nothing that shows it.
-	ns := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace("t38y")}})
+	ns := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace("t38del")}})
 	if ns.Annotations[names.AnnotationPersonalData] == "" {
 		t.Errorf("the namespace does not record that it held personal data: %v", ns.Annotations)
 	}
 	merge(t, a, `{"metadata":{"finalizers":null}}`)
 	env.WaitGone(t, a)
-	again := harness.Agency("t38y", "", code("t38y", 1), func(a *v1alpha1.Agency) {
-		a.Spec.AdminGroups = []v1alpha1.GroupName{"mallorys", "t38y-admins"}
+	again := harness.Agency("t38del", "", code("t38del", 1), func(a *v1alpha1.Agency) {
+		a.Spec.AdminGroups = []v1alpha1.GroupName{"mallorys", "t38del-admins"}
 		a.Spec.AdoptNamespace = string(ns.UID)
-		a.Spec.RightsChange = &v1alpha1.RightsChange{RequestedBy: "alice-t38y"}
+		a.Spec.RightsChange = &v1alpha1.RightsChange{RequestedBy: "alice-t38del"}
 	})
 	if err := alice.Create(t.Context(), again); err != nil {
 		t.Fatal(err)
@@ -320,9 +328,9 @@ func TestThreat38_DeletedDataCounts(t *testing.T) {
 		_ = env.Admin.Delete(t.Context(), again)
 	})
 	pending(t, again, v1alpha1.ReasonConfirmationMissing)
-	adminsStay(t, "t38y", "t38y-admins")
-	confirmed(t, bob, "t38y")
-	adminsAre(t, "t38y", "mallorys", "t38y-admins")
+	adminsStay(t, "t38del", "t38del-admins")
+	confirmed(t, bob, "t38del")
+	adminsAre(t, "t38del", "mallorys", "t38del-admins")
 }
 
 // TestThreat38_WhatMakesAnAgencyPersonal: a portal, a data service, a link that
