@@ -4,19 +4,19 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
-	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/text"
 	"github.com/govplatform/govplatform/internal/unreadable"
@@ -124,7 +124,7 @@ func (k *settingsKeeper) weigh(former *settings.Record, do step) (record setting
 		return settings.Record{}, false, err
 	}
 	impact := counted.Impact()
-	if !gather.Bound(former.InForce).Exceeds(impact.Stopped) || policy.Accepts(former.Statement(k.newest), impact.Stopped) {
+	if !gather.HoldsSettings(*former, k.newest, impact.Stopped) {
 		return fresh, true, nil
 	}
 	return settings.Record{InForce: former.InForce, Seen: k.newest.AcceptedImpact, Held: k.held(impact)}, false, nil
@@ -199,7 +199,7 @@ func (k *settingsKeeper) pages(list client.ObjectList, do step, each func()) err
 func (k *settingsKeeper) held(i desired.Impact) string {
 	var touched []string
 	for _, s := range i.Stops {
-		touched = append(touched, fmt.Sprintf("%s/%s by %s", s.Agency, s.Name, s.Control))
+		touched = append(touched, s.Named())
 	}
 	why := ""
 	if stated := k.newest.AcceptedImpact; stated != nil {
@@ -282,21 +282,12 @@ func (k *settingsKeeper) write(ctx context.Context, record settings.Record) erro
 	if err != nil {
 		return err
 	}
-	var kept corev1.ConfigMap
-	err = k.client.Get(ctx, k.key, &kept)
-	switch {
-	case apierrors.IsNotFound(err):
-		kept.Namespace, kept.Name, kept.Data = k.key.Namespace, k.key.Name, data
-		err = k.client.Create(ctx, &kept)
-	case err == nil && !maps.Equal(kept.Data, data):
-		kept.Data = data
-		err = k.client.Update(ctx, &kept)
-	}
-	if err != nil {
-		return err
+	kept := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: k.key.Namespace, Name: k.key.Name}}
+	if _, err := controllerutil.CreateOrUpdate(ctx, k.client, kept, func() error { kept.Data = data; return nil }); err != nil {
+		return fmt.Errorf("write ConfigMap %s: %w", k.key, err)
 	}
 	if record.Held != "" {
-		k.events.Record(&kept, events.Event{Warning: true, Reason: "SettingsHeld", Action: "Hold", Note: record.Held})
+		k.events.Record(kept, events.Event{Warning: true, Reason: "SettingsHeld", Action: "Hold", Note: record.Held})
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/gather"
-	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -48,7 +47,7 @@ func SettingsImpact(ctx context.Context, reader client.Reader, former settings.R
 	}
 	i := counted.Impact()
 	return SettingsChangeImpact{Running: i.Running, Portals: i.Portals, Links: i.Links, Stops: append([]desired.Stop{}, i.Stops...),
-		Held: gather.Bound(former.InForce).Exceeds(i.Stopped) && !policy.Accepts(former.Statement(newer), i.Stopped)}, nil
+		Held: gather.HoldsSettings(former, newer, i.Stopped)}, nil
 }
 
 // PrintSettingsImpact writes an impact of settings for people.

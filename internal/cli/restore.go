@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
@@ -182,15 +183,8 @@ func (r *restorer) recordSettings(ctx context.Context) error {
 		return err
 	}
 	record := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: settings.RecordName}}
-	err = r.client.Get(ctx, client.ObjectKeyFromObject(record), record)
-	if client.IgnoreNotFound(err) != nil {
-		return err
-	}
-	record.Data = data
-	if err != nil {
-		return r.client.Create(ctx, record)
-	}
-	return r.client.Update(ctx, record)
+	_, err = controllerutil.CreateOrUpdate(ctx, r.client, record, func() error { record.Data = data; return nil })
+	return err
 }
 
 // write leaves out the write of a dry run.

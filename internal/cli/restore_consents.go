@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/desired"
 )
 
 // A portal's agency agrees to one SharedPlatform, its type and its agencies, and
@@ -54,11 +55,10 @@ func notCovered(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform
 	if platform == nil || string(platform.UID) != c.UID {
 		return "it agreed to another platform of this name"
 	}
-	i := slices.IndexFunc(platform.Status.Consents, func(c v1alpha1.ConsentedScope) bool { return c.PortalUID == string(portal.UID) })
-	if i < 0 {
+	agreed := desired.ConsentOf(portal, platform)
+	if agreed == nil {
 		return ""
 	}
-	agreed := platform.Status.Consents[i]
 	outside := func(a v1alpha1.AgencyName) bool { return !slices.Contains(agreed.Agencies, a) }
 	switch {
 	case agreed.Type != platform.Spec.Type:

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -42,6 +43,9 @@ type Stop struct {
 	// Follows is true for a link that closes because one of its ends stops.
 	Follows bool `json:"follows,omitempty"`
 }
+
+// Named names what would stop, and the control by which.
+func (s Stop) Named() string { return fmt.Sprintf("%s/%s by %s", s.Agency, s.Name, s.Control) }
 
 // ImpactOf computes what would stop. A portal stops that runs, complies with the
 // policies in force, and would not if the newest spec were.

@@ -41,24 +41,21 @@ func KeptByOwn(findings []v1alpha1.PolicyFinding) bool {
 // keep leaves the last compliant spec running in place of a newest one that may not.
 // What the operator itself demands, own, starts nothing and stops nothing.
 func (out *PortalOutput) keep(s scope, in PortalInput, rendered *rendering, own []v1alpha1.PolicyFinding) {
-	started, standards := Started(in.Portal, in.Deployment), len(policy.Blocking(rendered.findings)) > 0
+	if len(own) > 0 && !Started(in.Portal, in.Deployment) {
+		return
+	}
+	last, r := lastCompliant(s, in)
 	switch {
-	case len(own) > 0 && !started:
-	case !standards && in.Portal.Status.LastCompliant == nil:
-		// What runs is not known to the status, and no standard forbids it.
-		out.Hold, out.Withdrawn = true, withdrawn(s, in)
-	default:
-		last, r := lastCompliant(s, in)
-		switch {
-		case last == nil && staysUnrecorded(s, in, *rendered):
-			out.Hold, out.Unrecorded, out.Withdrawn = true, true, withdrawn(s, in)
-			return
-		case last == nil:
-			out.LastFailed = true
-			return
-		}
+	case last != nil:
 		out.Running, *rendered = last, r
 		out.also(r)
+	case in.Portal.Status.LastCompliant == nil && len(policy.Blocking(rendered.findings)) == 0:
+		// What runs is not known to the status, and no standard forbids it.
+		out.Hold, out.Withdrawn = true, withdrawn(s, in)
+	case staysUnrecorded(s, in, *rendered):
+		out.Hold, out.Unrecorded, out.Withdrawn = true, true, withdrawn(s, in)
+	default:
+		out.LastFailed = true
 	}
 }
 

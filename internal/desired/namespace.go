@@ -26,7 +26,7 @@ const heldPersonalData = "held"
 
 // HeldPersonalData reports whether personal data was ever seen in a namespace.
 // What is deleted leaves Secrets and volumes behind, so it counts until the
-// namespace goes. What is adopted without this mark was not watched all along.
+// namespace goes.
 func HeldPersonalData(ns *corev1.Namespace) bool {
 	return ns != nil && ns.Annotations[names.AnnotationPersonalData] != ""
 }

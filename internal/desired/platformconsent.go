@@ -16,7 +16,7 @@ func Consents(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) 
 	if portal == nil || !provides(portal, platform) || !sameObject(portal, platform) || consentUnrecorded(portal, platform) {
 		return false
 	}
-	c := consentOf(portal, platform)
+	c := ConsentOf(portal, platform)
 	return c == nil || c.Type == platform.Spec.Type
 }
 
@@ -37,11 +37,11 @@ func sameObject(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform
 // agrees to is not on record. Whoever comes after another one agrees to what is
 // recorded then, and not to whatever there is until then.
 func consentUnrecorded(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) bool {
-	return len(platform.Status.Consents) > 0 && portal.UID != "" && consentOf(portal, platform) == nil
+	return len(platform.Status.Consents) > 0 && portal.UID != "" && ConsentOf(portal, platform) == nil
 }
 
-// consentOf is what is recorded of this portal's consent; nil before it is.
-func consentOf(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) *v1alpha1.ConsentedScope {
+// ConsentOf is what is recorded of this portal's consent; nil before it is.
+func ConsentOf(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) *v1alpha1.ConsentedScope {
 	for i := range platform.Status.Consents {
 		if c := &platform.Status.Consents[i]; c.PortalUID == string(portal.UID) {
 			return c
@@ -60,7 +60,7 @@ func agreedFor(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform,
 	if !Consents(portal, platform) {
 		return false
 	}
-	c := consentOf(portal, platform)
+	c := ConsentOf(portal, platform)
 	return c == nil || len(c.Agencies) == 0 || slices.Contains(c.Agencies, agency)
 }
 
@@ -82,7 +82,7 @@ func OpenToOthers(portal *v1alpha1.AgencyPortal, p *v1alpha1.SharedPlatform) boo
 }
 
 func consentedAgencies(portal *v1alpha1.AgencyPortal, p *v1alpha1.SharedPlatform) []v1alpha1.AgencyName {
-	if c := consentOf(portal, p); c != nil {
+	if c := ConsentOf(portal, p); c != nil {
 		return c.Agencies
 	}
 	return nil
@@ -101,7 +101,7 @@ func consentBlocker(end PortalWithAgency, p *v1alpha1.SharedPlatform) *Blocker {
 	case consentUnrecorded(end.Portal, p):
 		why = fmt.Sprintf("agrees that its portal %q is this platform, and that is not on record yet; where this lasts, %d other portals agreed before (status.consents), and one of them has to take %s out of its spec.providesPlatforms", end.Portal.Name, maxConsents, p.Name)
 	default:
-		why = fmt.Sprintf("has not agreed to what the platform is now: the consent on record is to one of type %s, and it is of type %s; it agrees to that by taking %s out of spec.providesPlatforms of its portal %q and putting it in again", consentOf(end.Portal, p).Type, p.Spec.Type, p.Name, end.Portal.Name)
+		why = fmt.Sprintf("has not agreed to what the platform is now: the consent on record is to one of type %s, and it is of type %s; it agrees to that by taking %s out of spec.providesPlatforms of its portal %q and putting it in again", ConsentOf(end.Portal, p).Type, p.Spec.Type, p.Name, end.Portal.Name)
 	}
 	return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonOwnerConsentMissing,
 		Message: fmt.Sprintf("SharedPlatform %q: agency %q %s. Nothing is opened until then.", p.Name, end.Agency.Name, why)}

@@ -2,6 +2,7 @@ package desired
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -48,10 +49,7 @@ func (i *SettingsImpact) Platform(p *v1alpha1.SharedPlatform) {
 	if external == nil {
 		return
 	}
-	var blocks []string
-	for _, c := range external.CIDRs {
-		blocks = append(blocks, string(c))
-	}
+	blocks := sortedStrings(external.CIDRs)
 	if problem := policy.BlocksProblem(i.newer, blocks); problem != "" && policy.BlocksProblem(i.former, blocks) == "" {
 		i.lost[p.Name] = problem
 	}
@@ -122,15 +120,7 @@ func (i *SettingsImpact) cutOff(p *v1alpha1.AgencyPortal, spec *v1alpha1.AgencyP
 }
 
 func samePeer(a, b settings.Peer) bool {
-	if a.Namespace != b.Namespace || len(a.PodLabels) != len(b.PodLabels) {
-		return false
-	}
-	for k, v := range a.PodLabels {
-		if b.PodLabels[k] != v {
-			return false
-		}
-	}
-	return true
+	return a.Namespace == b.Namespace && maps.Equal(a.PodLabels, b.PodLabels)
 }
 
 func lostNameServers(former, newer settings.NameServers) string {

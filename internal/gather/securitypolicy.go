@@ -44,6 +44,12 @@ func Bound(s settings.Settings) policy.Bound {
 	return policy.Bound{Count: b.Portals, Percent: b.Percent, Window: b.Window.Duration}
 }
 
+// HoldsSettings reports whether newer settings are held after those on record, by what
+// they would touch.
+func HoldsSettings(former settings.Record, newer settings.Settings, touched policy.Stopped) bool {
+	return Bound(former.InForce).Exceeds(touched) && !policy.Accepts(former.Statement(newer), touched)
+}
+
 // Impact reads what the newest spec of a policy could stop, if the other ones that
 // are given waited beside it.
 func Impact(ctx context.Context, r client.Reader, s settings.Settings, now time.Time, p *v1alpha1.SecurityPolicy, others ...v1alpha1.SecurityPolicy) (desired.ImpactInput, error) {

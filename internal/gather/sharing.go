@@ -406,9 +406,9 @@ func portalLabels(ctx context.Context, r client.Reader, key client.ObjectKey) ([
 	case p == nil:
 		return nil, nil
 	}
-	out := []v1alpha1.DataClassification{p.Spec.DataClassification}
-	if last := p.Status.LastCompliant; last != nil {
-		out = append(out, last.DataClassification)
+	var out []v1alpha1.DataClassification
+	for _, spec := range desired.SelectedBy(p) {
+		out = append(out, spec.DataClassification)
 	}
 	return out, nil
 }

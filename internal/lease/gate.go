@@ -53,9 +53,6 @@ func (g *Gate) Wrap(next http.RoundTripper) http.RoundTripper {
 		if err := g.wait(req); err != nil {
 			return nil, err
 		}
-		if g.Free {
-			return next.RoundTrip(req)
-		}
 		if err := g.check(); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, err)
 		}
@@ -94,7 +91,7 @@ func (g *Gate) Shut() {
 }
 
 // Held reports whether writes pass at present.
-func (g *Gate) Held() bool { return g.Free || g.check() == nil }
+func (g *Gate) Held() bool { return g.check() == nil }
 
 func (g *Gate) isShut() bool {
 	g.mu.Lock()
@@ -116,6 +113,8 @@ func (g *Gate) check() error {
 	defer g.mu.Unlock()
 	now := g.now()
 	switch {
+	case g.Free:
+		return nil
 	case g.renewed.IsZero():
 		return ErrNotHeld
 	case now.Sub(g.renewed) > g.Deadline, now.Round(0).Sub(g.renewed.Round(0)) > g.Deadline:

@@ -104,7 +104,7 @@ func heldMessage(p *v1alpha1.SecurityPolicy, out desired.PolicyOutput, bound pol
 	h := out.Held
 	var names []string
 	for _, s := range h.Stops {
-		names = append(names, fmt.Sprintf("%s/%s by %s", s.Agency, s.Name, s.Control))
+		names = append(names, s.Named())
 	}
 	why := ""
 	if stated := p.Spec.AcceptedImpact; stated != nil {
