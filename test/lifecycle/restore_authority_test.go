@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -37,14 +36,7 @@ func TestRestoreKeepsTheAuthoritys(t *testing.T) {
 	}
 	suspended()
 	op.WaitQuiet(t, quiet)
-	e, err := cli.ReadExport(t.Context(), env.Admin, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := e.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := exportedNow(t, env.Admin)
 	if err := env.Admin.Delete(t.Context(), veto); err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,20 @@ func exportedWith(t *testing.T, env *harness.Env, op *harness.Operator) []byte {
 	return data
 }
 
+// exportedNow returns what somebody exports as a file.
+func exportedNow(t *testing.T, c client.Client) []byte {
+	t.Helper()
+	e, err := cli.ReadExport(t.Context(), c, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := e.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 // platformTeam is somebody who has the shipped role and nothing else.
 func platformTeam(t *testing.T, env *harness.Env) client.Client {
 	t.Helper()
@@ -243,14 +257,7 @@ func TestRestoreTakesOver(t *testing.T) {
 	a := harness.Agency("wiped", "Z91WIPED")
 	env.Create(t, a)
 	env.WaitReady(t, a)
-	e, err := cli.ReadExport(t.Context(), env.Admin, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := e.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := exportedNow(t, env.Admin)
 	uids := kept(t, env)
 	if err := op.Stop(); err != nil {
 		t.Fatal(err)

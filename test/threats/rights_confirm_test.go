@@ -237,6 +237,34 @@ func TestThreat38_PersonalInTheDecidingRound(t *testing.T) {
 	adminsStay(t, "t38u", "early", "t38u-admins")
 }
 
+// adopting is an Agency made anew over its namespace, for which Alice asks with a
+// group that had no rights before.
+func adopting(ns *corev1.Namespace) *v1alpha1.Agency {
+	name, _ := names.AgencyOf(ns.Name)
+	return harness.Agency(name, "", code(name, 1), func(a *v1alpha1.Agency) {
+		a.Spec.AdminGroups = []v1alpha1.GroupName{"mallorys", v1alpha1.GroupName(name + "-admins")}
+		a.Spec.AdoptNamespace = string(ns.UID)
+		a.Spec.RightsChange = &v1alpha1.RightsChange{RequestedBy: "alice-" + name}
+	})
+}
+
+// takesTwo has one person make an adopting agency, whose new group gets no rights
+// until another one confirms it.
+func takesTwo(t *testing.T, again *v1alpha1.Agency, alice, bob client.Client) {
+	t.Helper()
+	if err := alice.Create(t.Context(), again); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = env.Admin.Patch(t.Context(), again, mergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
+		_ = env.Admin.Delete(t.Context(), again)
+	})
+	pending(t, again, v1alpha1.ReasonConfirmationMissing)
+	adminsStay(t, again.Name, again.Name+"-admins")
+	confirmed(t, bob, again.Name)
+	adminsAre(t, again.Name, "mallorys", again.Name+"-admins")
+}
+
 // TestThreat38_AdoptionGivesNoRights: an Agency made anew takes over a namespace
 // with personal data and who had rights in it, and nobody else.
 func TestThreat38_AdoptionGivesNoRights(t *testing.T) {
@@ -250,23 +278,9 @@ func TestThreat38_AdoptionGivesNoRights(t *testing.T) {
 	merge(t, a, `{"metadata":{"finalizers":null}}`)
 	env.WaitGone(t, a)
 	alice, bob := team(t, "alice-t38v"), team(t, "bob-t38v")
-	again := harness.Agency("t38v", "", code("t38v", 1), func(a *v1alpha1.Agency) {
-		a.Spec.AdminGroups = []v1alpha1.GroupName{"mallorys", "t38v-admins"}
-		a.Spec.AdoptNamespace = string(ns.UID)
-		a.Spec.RightsChange = &v1alpha1.RightsChange{RequestedBy: "alice-t38v"}
-	})
+	again := adopting(ns)
 	refused(t, "make it in another's name", bob.Create(t.Context(), again.DeepCopy()), byAdminsPolicy)
-	if err := alice.Create(t.Context(), again); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = env.Admin.Patch(t.Context(), again, mergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
-		_ = env.Admin.Delete(t.Context(), again)
-	})
-	pending(t, again, v1alpha1.ReasonConfirmationMissing)
-	adminsStay(t, "t38v", "t38v-admins")
-	confirmed(t, bob, "t38v")
-	adminsAre(t, "t38v", "mallorys", "t38v-admins")
+	takesTwo(t, again, alice, bob)
 }
 
 // TestThreat38_DeletedDataCounts: who deletes what shows that an agency holds personal
@@ -315,22 +329,8 @@ func TestThreat38_DeletedDataCounts(t *testing.T) {
 	}
 	merge(t, a, `{"metadata":{"finalizers":null}}`)
 	env.WaitGone(t, a)
-	again := harness.Agency("t38del", "", code("t38del", 1), func(a *v1alpha1.Agency) {
-		a.Spec.AdminGroups = []v1alpha1.GroupName{"mallorys", "t38del-admins"}
-		a.Spec.AdoptNamespace = string(ns.UID)
-		a.Spec.RightsChange = &v1alpha1.RightsChange{RequestedBy: "alice-t38del"}
-	})
-	if err := alice.Create(t.Context(), again); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = env.Admin.Patch(t.Context(), again, mergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
-		_ = env.Admin.Delete(t.Context(), again)
-	})
-	pending(t, again, v1alpha1.ReasonConfirmationMissing)
-	adminsStay(t, "t38del", "t38del-admins")
-	confirmed(t, bob, "t38del")
-	adminsAre(t, "t38del", "mallorys", "t38del-admins")
+	again := adopting(ns)
+	takesTwo(t, again, alice, bob)
 }
 
 // TestThreat38_WhatMakesAnAgencyPersonal: a portal, a data service, a link that
