@@ -141,7 +141,9 @@ type DataServiceStatus struct {
 	StatusBase `json:",inline"`
 	// claim is the service's place in the row of those that claim its dataset. It
 	// stays while the service names the dataset, also while the claim does not
-	// count because the portal does not comply or the agency is suspended.
+	// count because the portal does not comply, the agency is suspended or the
+	// authority assigned the dataset to another; it ends when another service has
+	// owned the dataset for as long as the setting datasetReturn says.
 	// +optional
 	Claim *DatasetClaim `json:"claim,omitempty"`
 	// identifier of the service: <prefix>/<agency code>/<portal>/<service>.

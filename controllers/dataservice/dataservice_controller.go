@@ -60,12 +60,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 func (r *Reconciler) run(ctx context.Context, s *v1alpha1.DataService) (ctrl.Result, error) {
-	in, err := gather.DataService(ctx, r.Client, r.Settings, s)
+	in, err := gather.DataService(ctx, r.Client, r.Settings, s, r.Now())
 	if err != nil {
 		status.DataServiceLookupFailed(s)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
 	}
-	in.Now = r.Now()
 	status.DataService(in, desired.DataService(in))
 	return ctrl.Result{}, nil
 }

@@ -150,7 +150,7 @@ func (s *localSet) renderSharing(ctx context.Context, c *platformState, input Re
 				r.refuse("%s: spec.dataset: %q is also the dataset of DataService %s/%s, and a dataset has one owner nationwide; keep one", where, d.Spec.Dataset, other.Namespace, other.Name)
 			}
 		}
-		in, err := gather.DataService(ctx, c.store, c.settings, d)
+		in, err := gather.DataService(ctx, c.store, c.settings, d, input.Now)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
@@ -23,6 +24,8 @@ type ServiceInput struct {
 	// DatasetHolder is the service that owns the dataset, as namespace/name; empty
 	// when it is this one or none.
 	DatasetHolder string
+	// HolderSettled is true when nobody gets the dataset back from that service.
+	HolderSettled bool
 	// AssignedTo is the agency to which the authority assigned the dataset; empty
 	// for none. DisputedBy are policies that assign it to different ones.
 	AssignedTo string
@@ -90,6 +93,14 @@ func HeldClaim(svc *v1alpha1.DataService) *v1alpha1.DatasetClaim {
 		return c
 	}
 	return nil
+}
+
+// SettledOwner reports whether a service has owned the dataset that it names without a
+// break for so long that nobody who owned it before gets it back: links rest on it by
+// now, and whoever was suspended may come back after years.
+func SettledOwner(svc *v1alpha1.DataService, s settings.Settings, now time.Time) bool {
+	c := meta.FindStatusCondition(svc.Status.Conditions, v1alpha1.ConditionDatasetOwned)
+	return HeldClaim(svc) != nil && c != nil && c.Status == metav1.ConditionTrue && !now.Before(c.LastTransitionTime.Add(s.Settled()))
 }
 
 func datasetBlocker(in ServiceInput) *Blocker {

@@ -44,8 +44,10 @@ type LinkInput struct {
 	AuthorityAbsent bool
 	// SiblingLabels are the classes of the other services of the provider's portal,
 	// and of those of its agency with the same dataset: the same data under other
-	// labels.
+	// labels. LabelsGuessed is true where one of these can't be read and counts as
+	// personal.
 	SiblingLabels []v1alpha1.DataClassification
+	LabelsGuessed bool
 	// OpenPlatform is the shared platform that the provider's portal is, if others
 	// reach it without a link.
 	OpenPlatform string

@@ -22,8 +22,8 @@ import (
 )
 
 // DataService reads what decides about a data service.
-func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc *v1alpha1.DataService) (desired.ServiceInput, error) {
-	in := desired.ServiceInput{Settings: s, Service: svc}
+func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc *v1alpha1.DataService, now time.Time) (desired.ServiceInput, error) {
+	in := desired.ServiceInput{Settings: s, Service: svc, Now: now}
 	var err error
 	if in.Provider, err = portalWithAgency(ctx, r, svc.Namespace, string(svc.Spec.PortalRef.Name)); err != nil {
 		return in, err
@@ -41,8 +41,12 @@ func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc 
 	if unread != nil && len(in.DisputedBy) == 0 && !elsewhere {
 		return in, unread
 	}
-	if in.DatasetHolder, err = datasetHolder(ctx, r, in, ptrs(claims.Items)); err != nil {
+	holder, err := datasetHolder(ctx, r, in, ptrs(claims.Items))
+	if err != nil {
 		return in, err
+	}
+	if holder != nil {
+		in.DatasetHolder, in.HolderSettled = holder.Namespace+"/"+holder.Name, desired.SettledOwner(holder, s, now)
 	}
 	if in.OpenPlatform, err = openPlatform(ctx, r, in.Provider.Portal); err != nil {
 		return in, err
@@ -51,11 +55,11 @@ func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc 
 	return in, err
 }
 
-// datasetHolder returns the valid claimant of a service's dataset that has held
-// it the longest, or the oldest if none has; empty when that is the service itself
-// or there is none. The age of an object alone says little: anybody can have an
+// datasetHolder returns the valid claimant of a service's dataset that is settled, else
+// the one that came to own it first, or the oldest if none has; nil when that is the
+// service itself or there is none. The age of an object alone says little: anybody can have an
 // old one and name another dataset in it, or give it its portal later.
-func datasetHolder(ctx context.Context, r client.Reader, in desired.ServiceInput, claims []*v1alpha1.DataService) (string, error) {
+func datasetHolder(ctx context.Context, r client.Reader, in desired.ServiceInput, claims []*v1alpha1.DataService) (*v1alpha1.DataService, error) {
 	var holder *v1alpha1.DataService
 	for _, c := range claims {
 		p := in.Provider
@@ -64,25 +68,28 @@ func datasetHolder(ctx context.Context, r client.Reader, in desired.ServiceInput
 		} else {
 			var err error
 			if p, err = portalWithAgency(ctx, r, c.Namespace, string(c.Spec.PortalRef.Name)); err != nil {
-				return "", err
+				return nil, err
 			}
 		}
 		if !desired.ValidClaim(c, p) || in.AssignedTo != "" && p.Agency.Name != in.AssignedTo {
 			continue
 		}
-		if holder == nil || claimsBefore(c, holder) {
+		if holder == nil || claimsBefore(in, c, holder) {
 			holder = c
 		}
 	}
-	if holder == nil || holder == in.Service {
-		return "", nil
+	if holder == in.Service {
+		return nil, nil
 	}
-	return holder.Namespace + "/" + holder.Name, nil
+	return holder, nil
 }
 
 // claimsBefore reports whether the claim of one service on a dataset goes before
 // that of another.
-func claimsBefore(a, b *v1alpha1.DataService) bool {
+func claimsBefore(in desired.ServiceInput, a, b *v1alpha1.DataService) bool {
+	if settled := desired.SettledOwner(a, in.Settings, in.Now); settled != desired.SettledOwner(b, in.Settings, in.Now) {
+		return settled
+	}
 	switch x, y := desired.HeldClaim(a), desired.HeldClaim(b); {
 	case x == nil && y == nil:
 		return Precedes(a, b)
@@ -278,7 +285,7 @@ func DataSharingLink(ctx context.Context, r client.Reader, s settings.Settings, 
 		if in.OpenPlatform, err = openPlatform(ctx, r, in.Provider.Portal); err != nil {
 			return in, err
 		}
-		if in.SiblingLabels, err = siblingLabels(ctx, r, in.Service); err != nil {
+		if err = siblingLabels(ctx, r, &in); err != nil {
 			return in, err
 		}
 	}
@@ -362,51 +369,61 @@ func missing(ctx context.Context, r client.Reader, objects []desired.Object) (bo
 	return false, nil
 }
 
-// siblingLabels returns the classes, each once, of the other living services of
-// a service's portal, and of those of its agency with the same dataset and of their
+// siblingLabels reads the classes, each once, of the other living services of the
+// provider's portal, and of those of its agency with the same dataset and of their
 // portals. Another agency's label does not count: nobody closes the links of others
-// by publishing something. A portal that can't be read counts as personal. Every link of a
-// portal asks this, so the services, of which there can be hundreds, are not copied.
-func siblingLabels(ctx context.Context, r client.Reader, svc *v1alpha1.DataService) ([]v1alpha1.DataClassification, error) {
-	var out []v1alpha1.DataClassification
+// by publishing something. What can't be read and may be one of these counts as
+// personal. Every link of a portal asks this, so the services, of which there can be
+// hundreds, are not copied.
+func siblingLabels(ctx context.Context, r client.Reader, in *desired.LinkInput) error {
+	svc := in.Service
+	guess := func() {
+		in.LabelsGuessed, in.SiblingLabels = true, append(in.SiblingLabels, v1alpha1.ClassificationPersonal)
+	}
 	portals := map[v1alpha1.ObjectName]bool{svc.Spec.PortalRef.Name: true}
 	for _, by := range []client.MatchingFields{{IndexServicePortal: string(svc.Spec.PortalRef.Name)}, {IndexServiceDataset: string(svc.Spec.Dataset)}} {
 		var list v1alpha1.DataServiceList
-		if err := r.List(ctx, &list, client.InNamespace(svc.Namespace), by, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("list services of the same data: %w", err)
+		var bad []*unreadable.Error
+		if err := r.List(ctx, &list, client.InNamespace(svc.Namespace), by, unreadable.Collect(&bad), client.UnsafeDisableDeepCopy); err != nil {
+			return fmt.Errorf("list services of the same data: %w", err)
+		}
+		if slices.ContainsFunc(bad, func(e *unreadable.Error) bool {
+			return e.Key.Namespace == svc.Namespace && e.Key.Name != svc.Name && e.MayShareData(string(svc.Spec.PortalRef.Name), string(svc.Spec.Dataset))
+		}) {
+			guess()
 		}
 		for i := range list.Items {
 			s := &list.Items[i]
 			if s.Name == svc.Name || s.DeletionTimestamp != nil {
 				continue
 			}
-			out = append(out, s.Spec.Classification)
-			if name := s.Spec.PortalRef.Name; !portals[name] {
-				portals[name] = true
-				labels, err := portalLabels(ctx, r, client.ObjectKey{Namespace: svc.Namespace, Name: string(name)})
-				if err != nil {
-					return nil, err
-				}
-				out = append(out, labels...)
+			in.SiblingLabels = append(in.SiblingLabels, s.Spec.Classification)
+			name := s.Spec.PortalRef.Name
+			if portals[name] {
+				continue
 			}
+			portals[name] = true
+			labels, err := portalLabels(ctx, r, client.ObjectKey{Namespace: svc.Namespace, Name: string(name)})
+			switch {
+			case unreadable.IsUnreadable(err):
+				guess()
+			case err != nil:
+				return fmt.Errorf("read portal of the same data: %w", err)
+			}
+			in.SiblingLabels = append(in.SiblingLabels, labels...)
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
+	slices.Sort(in.SiblingLabels)
+	in.SiblingLabels = slices.Compact(in.SiblingLabels)
+	return nil
 }
 
 // portalLabels returns the classes of what a portal is asked to be, and of what runs.
-func portalLabels(ctx context.Context, r client.Reader, key client.ObjectKey) ([]v1alpha1.DataClassification, error) {
+func portalLabels(ctx context.Context, r client.Reader, key client.ObjectKey) (out []v1alpha1.DataClassification, err error) {
 	p, err := get[v1alpha1.AgencyPortal](ctx, r, key)
-	switch {
-	case unreadable.IsUnreadable(err):
-		return []v1alpha1.DataClassification{v1alpha1.ClassificationPersonal}, nil
-	case err != nil:
-		return nil, fmt.Errorf("read portal of the same data: %w", err)
-	case p == nil:
-		return nil, nil
+	if err != nil || p == nil {
+		return nil, err
 	}
-	var out []v1alpha1.DataClassification
 	for _, spec := range desired.SelectedBy(p) {
 		out = append(out, spec.DataClassification)
 	}

@@ -68,13 +68,14 @@ func DataServiceLookupFailed(s *v1alpha1.DataService) {
 }
 
 // claimOf is the service's place in the row of claimants: from the first time it
-// owns the dataset, until it names another or the authority assigns it elsewhere.
+// owns the dataset, until it names another or somebody else has settled on it. An
+// assignment to somebody else may be a slip, and ends nothing by itself.
 func claimOf(in desired.ServiceInput, out desired.ServiceOutput) *v1alpha1.DatasetClaim {
 	held := desired.HeldClaim(in.Service)
 	switch {
 	case out.Dataset == nil && held == nil:
 		return &v1alpha1.DatasetClaim{Dataset: in.Service.Spec.Dataset, HeldSince: seconds(in.Now)}
-	case out.Dataset != nil && out.Dataset.Reason == v1alpha1.ReasonDatasetAssigned:
+	case in.HolderSettled:
 		return nil
 	default:
 		return held

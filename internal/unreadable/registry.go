@@ -32,6 +32,14 @@ type Error struct {
 	// selectors of a SecurityPolicy, as it is written and as it is in force; nil when
 	// one of them cannot be read either.
 	selectors []v1alpha1.PolicySelector
+	// portal and dataset of a DataService; empty when they cannot be read either.
+	portal, dataset string
+}
+
+// MayShareData reports whether a DataService that cannot be read may be about the same
+// data as one of its agency with a portal and a dataset.
+func (e *Error) MayShareData(portal, dataset string) bool {
+	return e.portal == "" || e.portal == portal || e.dataset == "" || e.dataset == dataset
 }
 
 // MaySelect reports whether a SecurityPolicy that cannot be read may be about what
@@ -189,6 +197,10 @@ func (e *Error) known(u *unstructured.Unstructured) {
 	case "Agency":
 		suspended, _, err := unstructured.NestedFieldNoCopy(u.Object, "spec", "suspended")
 		e.Suspended = err == nil && suspended != nil && suspended != false || u.GetDeletionTimestamp() != nil
+	case "DataService":
+		// What is no text stays empty, which is about all data.
+		e.portal, _, _ = unstructured.NestedString(u.Object, "spec", "portalRef", "name")
+		e.dataset, _, _ = unstructured.NestedString(u.Object, "spec", "dataset")
 	case "SecurityPolicy":
 		for i, path := range [][]string{{"spec"}, {"status", "inForce"}} {
 			field, ok, err := unstructured.NestedFieldNoCopy(u.Object, path...)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -256,7 +257,8 @@ func TestClaimNeedsALivingHolder(t *testing.T) {
 	owners := func(agency string) *v1alpha1.DataSharingControl {
 		return &v1alpha1.DataSharingControl{DatasetOwners: []v1alpha1.DatasetOwner{{Dataset: "claimed", Agency: v1alpha1.AgencyName(agency)}}}
 	}
-	env.Create(t, sharingPolicy("claim-real", owners(p.provider), p.provider))
+	assigned := sharingPolicy("claim-real", owners(p.provider), p.provider)
+	env.Create(t, assigned)
 	env.WaitReady(t, p.service)
 	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetAssigned)
 	other := sharingPolicy("claim-other", owners("claim-squatter"), p.provider)
@@ -265,6 +267,41 @@ func TestClaimNeedsALivingHolder(t *testing.T) {
 		env.WaitCondition(t, s, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetDisputed)
 	}
 	remove(t, other)
+	env.WaitReady(t, p.service)
+	// A slip of the authority's gives it to somebody else, and ends with the slip.
+	merge(t, assigned, `{"spec":{"dataSharing":{"datasetOwners":[{"dataset":"claimed","agency":"claim-squatter"}]}}}`)
+	env.WaitReady(t, early)
+	env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetAssigned)
+	merge(t, assigned, `{"spec":{"dataSharing":{"datasetOwners":null}}}`)
+	env.WaitReady(t, p.service)
+	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
+}
+
+// TestSettledOwnerKeepsTheDataset: who owned a dataset, and comes back after it has been
+// another's for as long as the settings say, closes no link to that.
+// Fails when the first that ever owned it goes before all others.
+func TestSettledOwnerKeepsTheDataset(t *testing.T) {
+	first := env.Operator(t, harness.OperatorOptions{})
+	heir := harness.Agency("settled-heir", "Y63")
+	env.Create(t, heir)
+	env.WaitReady(t, heir)
+	dataset := func(s *v1alpha1.DataService) { s.Spec.Dataset = "settled" }
+	p := newPair(t, "settled", "Y6", nil, dataset)
+	env.WaitReady(t, p.service)
+	next := harness.Service("settled-heir", "next", "serves", dataset)
+	env.Create(t, harness.Portal("settled-heir", "serves"), next)
+	env.WaitCondition(t, next, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
+	former := harness.Agency(p.provider, "")
+	merge(t, former, `{"spec":{"suspended":true}}`)
+	env.WaitReady(t, next)
+	first.Stop()
+	short := settings.Default()
+	short.DatasetReturn = metav1.Duration{Duration: time.Hour}
+	env.Operator(t, harness.OperatorOptions{Settings: &short, Now: func() time.Time { return time.Now().Add(time.Hour) }})
+	merge(t, former, `{"spec":{"suspended":false}}`)
+	env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
+	env.WaitReady(t, next)
+	remove(t, next)
 	env.WaitReady(t, p.service)
 }
 

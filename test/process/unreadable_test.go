@@ -340,6 +340,24 @@ func TestThreat33_PlatformBesideTheUnreadable(t *testing.T) {
 	discard(t, env.Admin, v1alpha1.GroupVersion.WithKind("SecurityPolicy"), bad)
 }
 
+// TestThreat33_LabelOfTheUnreadable spoils a service beside the one that a link asks
+// for: nobody knows any more whether it says that the data is personal, so it counts as
+// that, and the link waits for the authority. Another agency's link does not.
+// Fails when a service that can't be read is left out.
+func TestThreat33_LabelOfTheUnreadable(t *testing.T) {
+	env.Operator(t, harness.OperatorOptions{})
+	link, other := openLink(t, "labelled", "G8"), openLink(t, "unlabelled", "G9")
+	beside := harness.Service("labelled-giver", "beside", "gives", func(s *v1alpha1.DataService) { s.Spec.Dataset = "beside" })
+	env.Create(t, beside)
+	env.WaitReady(t, beside)
+	wantOpen(t, link)
+	spoil(t, "dataservices", beside, "DataService", "port", `"many"`)
+	wantLinkPolicies(t, link, 0, 20*time.Second)
+	wantOpen(t, other)
+	discard(t, env.Admin, v1alpha1.GroupVersion.WithKind("DataService"), beside)
+	wantLinkPolicies(t, link, 2, 20*time.Second)
+}
+
 func suspendAgency(t *testing.T, name string) {
 	t.Helper()
 	u := &unstructured.Unstructured{}
