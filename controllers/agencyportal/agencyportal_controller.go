@@ -14,7 +14,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -135,7 +134,9 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 	}
 	if in.Unread != nil {
 		if out.Hold {
-			return ctrl.Result{}, errors.Join(clearErr, r.closeOnly(ctx, p, in.Agency, in.Unread), fmt.Errorf("gather: %w", in.Unread))
+			shut, closeErr := r.withdraw(ctx, in, out, p.Status.Inventory)
+			p.Status.Inventory = shut.Inventory
+			return ctrl.Result{}, errors.Join(clearErr, closeErr, r.closeOnly(ctx, p, in.Agency, in.Unread), fmt.Errorf("gather: %w", in.Unread))
 		}
 		return ctrl.Result{}, errors.Join(clearErr, r.closeBut(ctx, p, out.Objects), fmt.Errorf("gather: %w", in.Unread))
 	}
@@ -155,45 +156,26 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 }
 
 // hold keeps what is there, and closes it nevertheless while the agency is suspended,
-// and the ways to platforms that nobody gives any more where no record says what runs.
+// and always the ways to platforms that nobody gives any more.
 func (r *Reconciler) hold(ctx context.Context, owner names.Owner, in desired.PortalInput, out desired.PortalOutput) (apply.Result, error) {
 	res, err := r.Applier.Ensure(ctx, owner, in.Portal.Status.Inventory, out.Objects)
-	wanted := out.Objects
-	switch {
-	case closed(in.Portal.Namespace, in.Agency, nil):
-	case len(out.Withdrawn) > 0:
-		given, givenErr := r.stillGiven(ctx, res.Inventory, out.Withdrawn)
-		if givenErr != nil {
-			return res, errors.Join(err, givenErr)
-		}
-		wanted = slices.Concat(given, out.Objects)
-	default:
-		return res, err //nolint:wrapcheck // it names the child
+	var shut apply.Result
+	var closeErr error
+	if closed(in.Portal.Namespace, in.Agency, nil) {
+		shut, closeErr = r.Applier.Close(ctx, owner, res.Inventory, out.Objects)
+	} else {
+		shut, closeErr = r.withdraw(ctx, in, out, res.Inventory)
 	}
-	shut, closeErr := r.Applier.Close(ctx, owner, res.Inventory, wanted)
 	res.Inventory, res.Failures = shut.Inventory, slices.Concat(res.Failures, shut.Failures)
 	return res, errors.Join(err, closeErr)
 }
 
-// stillGiven returns the policies of an inventory as they are, but for those of some
-// names.
-func (r *Reconciler) stillGiven(ctx context.Context, inventory []v1alpha1.InventoryEntry, withdrawn []string) ([]desired.Object, error) {
-	var out []desired.Object
-	for _, e := range inventory {
-		if e.Kind != "NetworkPolicy" || slices.Contains(withdrawn, e.Name) {
-			continue
-		}
-		p := &networkingv1.NetworkPolicy{TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"}}
-		err := r.Applier.Live.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.Name}, p)
-		if apierrors.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read what stays open: %w", err)
-		}
-		out = append(out, p)
+// withdraw closes the ways to platforms that a portal is not given any more.
+func (r *Reconciler) withdraw(ctx context.Context, in desired.PortalInput, out desired.PortalOutput, inventory []v1alpha1.InventoryEntry) (apply.Result, error) {
+	if len(out.Ways) == 0 {
+		return apply.Result{Inventory: inventory}, nil
 	}
-	return out, nil
+	return r.Applier.Withdraw(ctx, names.OwnerOf("AgencyPortal", in.Portal), inventory, out.Ways, out.Given) //nolint:wrapcheck // it names the child
 }
 
 // closeOnly closes a portal of a suspended agency whatever else could not be read,

@@ -172,6 +172,15 @@ func (a *Applier) Close(ctx context.Context, owner names.Owner, inventory []v1al
 	return r.finish()
 }
 
+// Withdraw is Close of what has one of some names.
+func (a *Applier) Withdraw(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, about []string, wanted []desired.Object) (Result, error) {
+	r := a.begin(ctx, owner, inventory, wanted)
+	r.closes, r.about = true, about
+	r.find(ctx)
+	r.closeOpenings(ctx)
+	return r.finish()
+}
+
 func newLike(o desired.Object) (desired.Object, error) {
 	fresh, ok := o.DeepCopyObject().(desired.Object)
 	if !ok {

@@ -445,6 +445,30 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// TestWithdraw closes what has one of the names and is not wanted, or opens more than
+// what is wanted, and nothing else.
+// Fails when what has another name closes.
+func TestWithdraw(t *testing.T) {
+	from := func(name, peer string) *networkingv1.NetworkPolicy {
+		return &networkingv1.NetworkPolicy{TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-finance", Name: name, UID: types.UID("uid-" + name), Labels: owner.Labels()},
+			Spec: networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{
+				From: []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"p": peer}}}}}}}}
+	}
+	f := newFaulty(t, from("base", "a"), from("given", "a"), from("moved", "a"), from("withdrawn", "a"))
+	res, err := f.Withdraw(t.Context(), owner, nil, []string{"given", "moved", "withdrawn", "never"}, []desired.Object{from("given", "a"), from("moved", "b")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(f.writes)
+	if diff := cmp.Diff([]string{"delete NetworkPolicy moved", "delete NetworkPolicy withdrawn"}, f.writes); diff != "" {
+		t.Errorf("writes differ (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"NetworkPolicy base", "NetworkPolicy given"}, inventoryNames(res.Inventory)); diff != "" {
+		t.Errorf("inventory differs (-want +got):\n%s", diff)
+	}
+}
+
 // TestUnknownKind: a kind that the table does not have is an error and never
 // gets a place by default; what closes goes on.
 func TestUnknownKind(t *testing.T) {

@@ -46,7 +46,7 @@ type staleEntry struct {
 // closing does not wait for it.
 func (r *round) closeOpenings(ctx context.Context) {
 	for _, e := range inventoryOf(r.keep) {
-		if e.Kind != "NetworkPolicy" || r.wanted[entryKey(e)] && !r.closes {
+		if e.Kind != "NetworkPolicy" || r.wanted[entryKey(e)] && !r.closes || r.about != nil && !slices.Contains(r.about, e.Name) {
 			continue
 		}
 		var p networkingv1.NetworkPolicy

@@ -30,6 +30,8 @@ type round struct {
 	// closes is set when nothing is written, so that what is desired and opens too much
 	// is closed.
 	closes bool
+	// about are the names that a round is about; nil for all.
+	about []string
 	// homeless is set when the owner's namespace is not there, or is not its own.
 	homeless bool
 	// failed is set when something failed in this round.

@@ -111,9 +111,10 @@ type PortalOutput struct {
 	// Unrecorded is true when the newest spec may not run, and what runs stays
 	// although the status does not know its spec.
 	Unrecorded bool
-	// Withdrawn are the names of the policies that close under a hold: nobody gives any
-	// more what they open.
-	Withdrawn []string
+	// Ways are the names of the policies to platforms, and Given those that the portal
+	// is given at present. Under a hold the others close, and nothing else does.
+	Ways  []string
+	Given []Object
 	// Hold keeps the present workload as it is: what it rests on is being
 	// repaired, or is not known, and neither creating nor removing would be right.
 	Hold bool
@@ -154,6 +155,9 @@ func AgencyPortal(in PortalInput) PortalOutput {
 	out.replace(s, in, &rendered)
 	if len(violated) > 0 {
 		out.Blockers = append(out.Blockers, Blocker{Class: classOf(in, violated), Reason: v1alpha1.ReasonViolation, Message: violationMessage(violated)})
+	}
+	if out.Hold {
+		out.Ways, out.Given = ways(s, in)
 	}
 	if (in.Agency == nil || !in.NamespaceGuarded) && len(in.Portal.Status.Inventory) == 0 && !in.HasGuard {
 		// The namespace is not known to be the agency's, and nothing ran in it.

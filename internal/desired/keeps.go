@@ -51,9 +51,9 @@ func (out *PortalOutput) keep(s scope, in PortalInput, rendered *rendering, own 
 		out.also(r)
 	case in.Portal.Status.LastCompliant == nil && len(policy.Blocking(rendered.findings)) == 0:
 		// What runs is not known to the status, and no standard forbids it.
-		out.Hold, out.Withdrawn = true, withdrawn(s, in)
+		out.Hold = true
 	case staysUnrecorded(s, in, *rendered):
-		out.Hold, out.Unrecorded, out.Withdrawn = true, true, withdrawn(s, in)
+		out.Hold, out.Unrecorded = true, true
 	default:
 		out.LastFailed = true
 	}

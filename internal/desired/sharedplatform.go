@@ -163,6 +163,26 @@ func platformFlows(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec) (ob
 	return objects, blocked
 }
 
+// ways are the names of the policies of all platforms that a portal's newest spec, or
+// the one that runs in its place, references, and what of them is given to it: what
+// runs loses a way by the word of others also while nothing else of it is changed.
+func ways(s scope, in PortalInput) (all []string, given []Object) {
+	spec := v1alpha1.AgencyPortalSpec{PlatformRefs: slices.Clone(in.Portal.Spec.PlatformRefs)}
+	if last := in.Portal.Status.LastCompliant; last != nil {
+		for _, ref := range last.PlatformRefs {
+			if !slices.Contains(spec.PlatformRefs, ref) {
+				spec.PlatformRefs = append(spec.PlatformRefs, ref)
+			}
+		}
+	}
+	for _, ref := range spec.PlatformRefs {
+		id := names.Platform(s.namespace, s.portal, string(ref.Name))
+		all = append(all, names.Child(id, "egress"), names.Child(id, "ingress"))
+	}
+	given, _ = platformFlows(s, in, &spec)
+	return all, given
+}
+
 // builtIn is the name under which findings of the regime's own rules appear.
 const builtIn = "built-in"
 

@@ -35,20 +35,6 @@ func RunsUnrecorded(p *v1alpha1.AgencyPortal) bool {
 	return p.Status.LastCompliant == nil && c != nil && c.Reason == v1alpha1.ReasonKeptLastCompliant
 }
 
-// withdrawn are the names of the policies to platforms that the newest spec references
-// and that are not, or not for this portal, available: what runs loses them by the word
-// of others, and not by an edit of its own.
-func withdrawn(s scope, in PortalInput) []string {
-	var out []string
-	for _, ref := range in.Portal.Spec.PlatformRefs {
-		if _, blocked := resolvePlatform(in, s.agency, string(ref.Name)); blocked != nil {
-			id := names.Platform(s.namespace, s.portal, string(ref.Name))
-			out = append(out, names.Child(id, "egress"), names.Child(id, "ingress"))
-		}
-	}
-	return out
-}
-
 // staysUnrecorded reports whether what runs of a portal stays although nothing is
 // recorded about it and its newest spec violates a standard: the Deployment is the
 // portal's own, and its pods meet the standards in force. It is selected by the level

@@ -129,24 +129,34 @@ func TestUnrecordedPortalsCount(t *testing.T) {
 	}
 }
 
-// TestUnrecordedIsClosed: what runs without a record loses the way to a platform that
-// nobody gives to it any more, and none that an edit leaves out.
-// Fails when a hold closes nothing.
-func TestUnrecordedIsClosed(t *testing.T) {
-	for block, given := range map[v1alpha1.CIDR]bool{"192.0.2.7/32": true, "198.51.100.7/32": false} {
-		in := unrecorded()
-		in.Portal.Spec.Image = "three.example/x:1"
-		pay := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "pay", UID: "pay"}, Spec: v1alpha1.SharedPlatformSpec{Type: v1alpha1.PlatformPayment,
-			Endpoint: v1alpha1.PlatformEndpoint{External: &v1alpha1.ExternalEndpoint{CIDRs: []v1alpha1.CIDR{block}, Port: 443}}}}
-		in.Platforms = map[string]ReferencedPlatform{"pay": {Name: "pay", Platform: pay}}
-		in.Portal.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "pay"}}
-		var want []string
-		if !given {
-			id := names.Platform("agency-a", "p", "pay")
-			want = []string{id + "-egress", id + "-ingress"}
-		}
-		if out := AgencyPortal(in); !out.Hold || !out.Unrecorded || !slices.Equal(out.Withdrawn, want) {
-			t.Errorf("given %v: hold %v, unrecorded %v, withdrawn %v", given, out.Hold, out.Unrecorded, out.Withdrawn)
+// TestHoldWithdraws: what runs loses the way to a platform that nobody gives to it any
+// more under every hold, whether its spec is recorded or not, and none that an edit
+// leaves out.
+// Fails when a hold closes nothing, or when only the newest spec says which ways there are.
+func TestHoldWithdraws(t *testing.T) {
+	holds := map[string]func(*PortalInput){
+		"unrecorded": func(in *PortalInput) { in.Portal.Spec.Image = "three.example/x:1" },
+		"unguarded":  func(in *PortalInput) { in.NamespaceGuarded = false },
+		"orphaned":   func(in *PortalInput) { in.Agency, in.NamespaceOrphaned = nil, true },
+		"unguarded and recorded, and an edit leaves it out": func(in *PortalInput) {
+			in.NamespaceGuarded = false
+			in.Portal.Status.LastCompliant = in.Portal.Spec.DeepCopy()
+			in.Portal.Spec.PlatformRefs = nil
+		},
+	}
+	id := names.Platform("agency-a", "p", "pay")
+	for block, given := range map[v1alpha1.CIDR]int{"192.0.2.7/32": 1, "198.51.100.7/32": 0} {
+		for name, hold := range holds {
+			in := unrecorded()
+			pay := &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "pay", UID: "pay"}, Spec: v1alpha1.SharedPlatformSpec{Type: v1alpha1.PlatformPayment,
+				Endpoint: v1alpha1.PlatformEndpoint{External: &v1alpha1.ExternalEndpoint{CIDRs: []v1alpha1.CIDR{block}, Port: 443}}}}
+			in.Platforms = map[string]ReferencedPlatform{"pay": {Name: "pay", Platform: pay}}
+			in.Portal.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "pay"}}
+			hold(&in)
+			out := AgencyPortal(in)
+			if !out.Hold || !slices.Equal(out.Ways, []string{id + "-egress", id + "-ingress"}) || len(out.Given) != given {
+				t.Errorf("%s, block %s: hold %v, ways %v, %d given", name, block, out.Hold, out.Ways, len(out.Given))
+			}
 		}
 	}
 }
