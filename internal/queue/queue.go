@@ -33,9 +33,13 @@ const (
 	// closingShare and closingBurst are its share of requests that close. They
 	// are never delayed, but beyond it they stand in the row with all others.
 	closingShare, closingBurst = 20, 100
-	// floodDelay gathers a flood's requests for one object into one. Each costs the
-	// API server several writes, which all others wait for.
-	floodDelay = 3 * time.Second
+	// A flood's requests for one object are gathered into one: each costs the API
+	// server several writes, which all others wait for. They wait as long as the flood
+	// has lasted, within these bounds, so that whoever makes much at once waits little.
+	minFloodDelay, maxFloodDelay = time.Second, 15 * time.Second
+	// lastingFlood is how long a flood has lasted when the agency's share is gathered
+	// too.
+	lastingFlood = 5 * time.Second
 	// buckets bounds how many agencies are remembered by one controller.
 	buckets = 1 << 12
 )
@@ -242,12 +246,13 @@ func (q *Queue) AddCaused(agency string, o priorityqueue.AddOpts, requests ...Re
 		q.PriorityQueue.AddWithOpts(o, requests...)
 		return
 	}
-	if q.share(agency, closing).Allow() {
+	beyond, wait := q.share(agency, closing, time.Now())
+	if !beyond {
 		q.PriorityQueue.AddWithOpts(o, requests...)
 		return
 	}
 	priority := Flood
-	o.After = floodDelay
+	o.After = wait
 	if closing {
 		priority, o.After = 0, 0
 	}
@@ -260,16 +265,40 @@ type shareKey struct {
 	closing bool
 }
 
-func (q *Queue) share(agency string, closing bool) *rate.Limiter {
+// lane is what one agency has of a controller.
+type lane struct {
+	*rate.Limiter
+	// flooded is since when the agency has been beyond its share; zero while it is not.
+	flooded time.Time
+}
+
+// share takes one request from an agency's share, and reports whether it is beyond it,
+// and how long it waits then.
+func (q *Queue) share(agency string, closing bool, now time.Time) (beyond bool, wait time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	key := shareKey{agency, closing}
-	if l, ok := q.shares.Get(key); ok {
-		return l.(*rate.Limiter)
+	l := q.lane(shareKey{agency, closing})
+	allowed := l.AllowN(now, 1)
+	switch {
+	case allowed && l.TokensAt(now) >= float64(l.Burst())/2:
+		l.flooded = time.Time{}
+	case !allowed && l.flooded.IsZero():
+		l.flooded = now
 	}
-	l := rate.NewLimiter(share, burst)
-	if closing {
-		l = rate.NewLimiter(closingShare, closingBurst)
+	if l.flooded.IsZero() {
+		return false, 0
+	}
+	lasted := now.Sub(l.flooded)
+	return !allowed || !closing && lasted >= lastingFlood, min(max(lasted, minFloodDelay), maxFloodDelay)
+}
+
+func (q *Queue) lane(key shareKey) *lane {
+	if l, ok := q.shares.Get(key); ok {
+		return l.(*lane)
+	}
+	l := &lane{Limiter: rate.NewLimiter(share, burst)}
+	if key.closing {
+		l.Limiter = rate.NewLimiter(closingShare, closingBurst)
 	}
 	q.shares.Add(key, l)
 	return l

@@ -44,7 +44,7 @@ func TestShares(t *testing.T) {
 	for i := range 5 * burst {
 		q.Add(requestIn("agency-loud", fmt.Sprint(i)))
 	}
-	want("beyond the share", "-200 after 3s")
+	want("beyond the share", "-200 after 1s")
 	q.Add(requestIn("agency-quiet", "a"))
 	want("another agency", "0 after 0s")
 	closing := Closing
@@ -58,6 +58,49 @@ func TestShares(t *testing.T) {
 	want("closing by the platform", "100 after 0s")
 	q.AddAfter(requestIn("agency-loud", "a"), time.Minute)
 	want("a delay of its own", "0 after 1m0s")
+}
+
+// TestLastingFlood: the longer a flood lasts, the longer its requests are gathered, the
+// agency's share among them; whoever pauses is no flood any more.
+// Fails when the share goes on, or the wait stays the same.
+func TestLastingFlood(t *testing.T) {
+	q := newQueue(&state{inFlight: map[Request]time.Time{}}, &recorder{}, false)
+	start := time.Now()
+	var at time.Duration
+	second := func() (soon int, longest time.Duration) {
+		for range 100 {
+			at += 10 * time.Millisecond
+			beyond, wait := q.share("loud", false, start.Add(at))
+			if !beyond {
+				soon++
+			} else {
+				longest = max(longest, wait)
+			}
+		}
+		return soon, longest
+	}
+	if soon, wait := second(); soon < burst || wait != minFloodDelay {
+		t.Errorf("in the first second %d are not delayed, and the others up to %s", soon, wait)
+	}
+	for at < 10*time.Second {
+		second()
+	}
+	if soon, wait := second(); soon > 0 || wait < 9*time.Second {
+		t.Errorf("after ten seconds %d are not delayed, and the others up to %s", soon, wait)
+	}
+	for at < 30*time.Second {
+		second()
+	}
+	if _, wait := second(); wait != maxFloodDelay {
+		t.Errorf("after half a minute they wait up to %s", wait)
+	}
+	at += 5 * time.Second
+	if beyond, _ := q.share("loud", false, start.Add(at)); beyond {
+		t.Error("after a pause it is still a flood")
+	}
+	if beyond, _ := q.share("calm", false, start.Add(at)); beyond {
+		t.Error("another agency is delayed")
+	}
 }
 
 // TestBackoff fails with the limiter of controller-runtime.

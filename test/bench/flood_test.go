@@ -33,7 +33,7 @@ const (
 	provider     = "gives"
 	flooder      = "loud"
 	// floodRise is how long a flood goes on before it is measured against.
-	floodRise = 3 * time.Second
+	floodRise = 8 * time.Second
 )
 
 // BenchmarkFlood measures how long closing takes while one agency's
