@@ -58,7 +58,7 @@ clean: ## Remove what was built.
 ##@ Check
 
 .PHONY: test
-test: controlplane ## Run the tests of all modules on a real API server, without test/fault, test/gitops, test/waiting and test/e2e.
+test: controlplane ## Run the tests of all modules on a real API server, without the suites that have a target of their own.
 	@hack/scripts/test.sh
 
 .PHONY: verify
@@ -91,6 +91,11 @@ POINTS ?= 0
 QUIET ?= 60s
 # CASES=A01,F03 runs only these.
 CASES ?=
+
+.PHONY: lifecycle
+lifecycle: controlplane ## Install, upgrade, downgrade, uninstall, back up and restore on a real API server.
+	$(say) "lifecycle: test/install, test/lifecycle"
+	@go test -count=1 -timeout 30m ./test/install ./test/lifecycle
 
 .PHONY: flux
 flux: ## Build Flux's kustomize-controller for test/gitops.

@@ -9,10 +9,10 @@ hack/scripts/modules.sh | while read -r dir; do
   *) continue ;;
   esac
   printf '\033[1m==> test: %s\033[0m\n' "$dir"
-  # These have targets of their own: "make fault-matrix" takes long, and "make gitops" builds Flux first and waits much.
+  # These have targets of their own: they take long, and "make gitops" builds Flux first.
   (
     cd "$dir"
-    packages=$(go list ./... | grep -v -e '/test/fault$' -e '/test/gitops$' -e '/test/waiting$')
+    packages=$(go list ./... | grep -v -e '/test/fault$' -e '/test/install$' -e '/test/lifecycle$' -e '/test/gitops$' -e '/test/waiting$')
     # A package's tests wait for a fifth of their time, so one package more than there are cores runs at once.
     # shellcheck disable=SC2086 # one word per package
     go test -p $(($(nproc) + 1)) -timeout 30m $packages </dev/null
