@@ -292,13 +292,16 @@ func TestSettledOwnerKeepsTheDataset(t *testing.T) {
 	env.Create(t, harness.Portal("settled-heir", "serves"), next)
 	env.WaitCondition(t, next, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
 	former := harness.Agency(p.provider, "")
+	time.Sleep(time.Second) // The time since which a dataset is held is in seconds.
 	merge(t, former, `{"spec":{"suspended":true}}`)
 	env.WaitReady(t, next)
 	first.Stop()
 	short := settings.Default()
 	short.DatasetReturn = metav1.Duration{Duration: time.Hour}
-	env.Operator(t, harness.OperatorOptions{Settings: &short, Now: func() time.Time { return time.Now().Add(time.Hour) }})
+	second := env.Operator(t, harness.OperatorOptions{Settings: &short, Now: func() time.Time { return time.Now().Add(time.Hour) }})
 	merge(t, former, `{"spec":{"suspended":false}}`)
+	env.WaitReady(t, harness.Portal(p.provider, "serves"))
+	second.WaitQuiet(t, 3*time.Second)
 	env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
 	env.WaitReady(t, next)
 	remove(t, next)
