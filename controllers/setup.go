@@ -144,6 +144,9 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 		return fmt.Errorf("add the clock watcher: %w", err)
 	}
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: live}
+	if err := mgr.keepPeers(ctx, s, applier, recorder); err != nil {
+		return err
+	}
 	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: live, Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s, Namespace: mgr.namespace, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up agency controller: %w", err)
 	}

@@ -17,6 +17,8 @@ const (
 	AgencyPortal    = "AgencyPortal"
 	SecurityPolicy  = "SecurityPolicy"
 	DataSharingLink = "DataSharingLink"
+	// Settings are no kind of the API: the operator's file.
+	Settings = "Settings"
 )
 
 // rows in the order of removal: what scales and runs goes before what holds it.
@@ -50,11 +52,11 @@ var rows = []Row{
 		New: func() Object { return &rbacv1.Role{} }, NewList: func() List { return &rbacv1.RoleList{} },
 	},
 	{
-		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"), Removal: 7, Stage: StageSupport, Owners: []string{SecurityPolicy},
+		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"), Removal: 7, Stage: StageSupport, Owners: []string{SecurityPolicy, Settings},
 		New: func() Object { return &admissionv1.ValidatingAdmissionPolicyBinding{} }, NewList: func() List { return &admissionv1.ValidatingAdmissionPolicyBindingList{} },
 	},
 	{
-		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"), Removal: 8, Stage: StageGuard, Owners: []string{SecurityPolicy},
+		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"), Removal: 8, Stage: StageGuard, Owners: []string{SecurityPolicy, Settings},
 		New: func() Object { return &admissionv1.ValidatingAdmissionPolicy{} }, NewList: func() List { return &admissionv1.ValidatingAdmissionPolicyList{} },
 	},
 	{

@@ -135,6 +135,11 @@ func (r *Removal) look(ctx context.Context, c client.Reader) error {
 		return err
 	}
 	stays("admission policies", len(guards), "they guard the agencies' namespaces and decisions while no operator runs")
+	own, err := listOf(ctx, c, "admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", client.MatchingLabels{names.LabelManagedBy: names.ManagedBy})
+	if err != nil {
+		return err
+	}
+	stays("operator's policies", len(own), "they hold pods to the standards in force, and keep nodes from making gateways")
 	stays("roles, settings", 1, "agencies keep their rights, and a new operator finds its settings")
 	if len(guards) == 0 {
 		r.notes = append(r.notes, "there is no admission policy of the platform: nothing keeps people from what only the operator may do. Apply config/default again")

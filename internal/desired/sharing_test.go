@@ -82,6 +82,11 @@ func viaPlatform(in *LinkInput) { in.Link.Spec.Route = v1alpha1.RoutePlatform }
 
 func golden(t *testing.T, name string, objects []Object) {
 	t.Helper()
+	goldenIn(t, "sharing", name, objects)
+}
+
+func goldenIn(t *testing.T, folder, name string, objects []Object) {
+	t.Helper()
 	var buf bytes.Buffer
 	for _, o := range objects {
 		data, err := yaml.Marshal(o)
@@ -91,7 +96,7 @@ func golden(t *testing.T, name string, objects []Object) {
 		buf.WriteString("---\n")
 		buf.Write(data)
 	}
-	path := filepath.Join("testdata", "sharing", name+".yaml")
+	path := filepath.Join("testdata", folder, name+".yaml")
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 			t.Fatal(err)

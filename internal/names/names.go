@@ -88,6 +88,10 @@ const (
 	ClusterRoleAgencyViewer = "govplatform-agency-viewer"
 )
 
+// NodePeersPolicy is the name of the admission policy that the operator makes of its
+// settings; nothing that is installed with it has that name, and no SecurityPolicy's.
+const NodePeersPolicy = "govplatform-node-peers"
+
 const namespacePrefix = "agency-"
 
 // maxName is the longest name that is also a label value and a DNS label.

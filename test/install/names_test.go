@@ -8,13 +8,14 @@ import (
 )
 
 // TestThreat12_ShippedNamesAreNobodys checks that nothing that is installed for the whole cluster has a name that the
-// operator makes from what somebody calls a standard or an agency: the operator would find it and leave it alone.
+// operator makes from what somebody calls a standard or an agency, or of its settings: the operator would find it and leave
+// it alone.
 // Fails with the admission policy named policy-impact, as it was: that is the name for a standard called "impact".
 func TestThreat12_ShippedNamesAreNobodys(t *testing.T) {
 	made := map[string][]string{
 		"Namespace":                        {names.Namespace("")},
-		"ValidatingAdmissionPolicy":        {names.AdmissionPolicy("")},
-		"ValidatingAdmissionPolicyBinding": {names.AdmissionPolicy("")},
+		"ValidatingAdmissionPolicy":        {names.AdmissionPolicy(""), names.NodePeersPolicy},
+		"ValidatingAdmissionPolicyBinding": {names.AdmissionPolicy(""), names.NodePeersPolicy},
 	}
 	seen := 0
 	for _, object := range append(everything(t), helm(t, namespace)...) {

@@ -5,13 +5,17 @@ import (
 	"strings"
 	"testing"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/cli"
+	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -109,4 +113,27 @@ func again(t *testing.T, env *harness.Env, before map[string]any, uids map[strin
 	env.WaitReady(t, linkNamed("kept"))
 	halted := linkNamed("halted")
 	env.WaitCondition(t, halted, v1alpha1.ConditionReady, "False", v1alpha1.ReasonLinkSuspended)
+}
+
+// TestNodePeersGoWithTheNamespace: what the operator made of its settings goes with its
+// namespace, which kubectl delete -k config/default deletes: nobody would keep it.
+// Fails without the owner reference.
+func TestNodePeersGoWithTheNamespace(t *testing.T) {
+	env := start(t)
+	op := env.Operator(t, harness.OperatorOptions{})
+	policies := []client.Object{&admissionv1.ValidatingAdmissionPolicy{}, &admissionv1.ValidatingAdmissionPolicyBinding{}}
+	for _, o := range policies {
+		harness.Eventually(t, func() error {
+			return env.Admin.Get(t.Context(), client.ObjectKey{Name: names.NodePeersPolicy}, o)
+		})
+	}
+	if err := op.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := env.Admin.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: harness.OperatorNamespace}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range policies {
+		env.WaitGone(t, o)
+	}
 }

@@ -1,13 +1,17 @@
 package threats
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -85,6 +89,139 @@ func TestThreat36_NodesMakeNothing(t *testing.T) {
 	for _, o := range []client.Object{&corev1.Pod{ObjectMeta: in("t36", "x"), Spec: rawPod("t36", "x", harness.Image).Spec}, &corev1.ConfigMap{ObjectMeta: in("t36", "x")}, &corev1.Secret{ObjectMeta: in("t36", "x")}, harness.Portal("t36", "x")} {
 		refused(t, "member of system:nodes", strange.Create(t.Context(), o), byObjectPolicy)
 		absent(t, o)
+	}
+}
+
+// TestThreat36_NodesMakeNoPeers: a node makes no pod that the network policies take for
+// a gateway, for monitoring or for a name server, and makes none of another pod by its
+// status; a kubelet's work for real ones goes on. What keeps nodes from it comes back
+// when somebody deletes or loosens it.
+// Fails without the operator's keeper of the policy: the mirror pod beside the monitoring
+// is stored.
+func TestThreat36_NodesMakeNoPeers(t *testing.T) {
+	operate(t)
+	node := as(t, "system:node:node-1", "system:nodes", "system:authenticated")
+	for _, name := range []string{"monitoring", "gateway-internet"} {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if err := env.Admin.Create(t.Context(), ns); client.IgnoreAlreadyExists(err) != nil {
+			t.Fatal(err)
+		}
+		harness.Eventually(t, func() error {
+			return env.Admin.Get(t.Context(), client.ObjectKey{Namespace: name, Name: "default"}, &corev1.ServiceAccount{})
+		})
+	}
+	pod := func(namespace string, labels map[string]string) *corev1.Pod {
+		p := mirror(t, rawPod("t36", "mirror", harness.Image), "node-1")
+		p.Namespace, p.Labels = namespace, labels
+		return p
+	}
+	create := func(p *corev1.Pod) error { return node.Create(t.Context(), p, client.DryRunAll) }
+	held := func(what string) {
+		t.Helper()
+		harness.Eventually(t, func() error {
+			if err := create(pod("monitoring", nil)); err == nil || !strings.Contains(err.Error(), names.NodePeersPolicy) {
+				return fmt.Errorf("%s: a mirror pod beside the monitoring: %w", what, err)
+			}
+			return nil
+		})
+	}
+	held("at first")
+	refused(t, "monitoring", node.Create(t.Context(), pod("monitoring", nil)), names.NodePeersPolicy)
+	absent(t, pod("monitoring", nil))
+	refused(t, "a gateway", create(pod("gateway-internet", map[string]string{"app": "x"})), names.NodePeersPolicy)
+	dns := map[string]string{"k8s-app": "kube-dns", "app": "x"}
+	refused(t, "a name server", create(pod("kube-system", dns)), names.NodePeersPolicy)
+	refused(t, "a member of the group", as(t, "strange", "system:nodes").Create(t.Context(), pod("monitoring", nil)), "cannot create resource")
+	for _, labels := range []map[string]string{nil, {"k8s-app": "kube-proxy"}, {"component": "etcd"}} {
+		if err := create(pod("kube-system", labels)); err != nil {
+			t.Errorf("a static pod of Kubernetes with labels %v: %v", labels, err)
+		}
+	}
+
+	t.Run("status", func(t *testing.T) { peersByStatus(t, node, dns) })
+
+	mended := func(harm string, do func(*admissionv1.ValidatingAdmissionPolicy, *admissionv1.ValidatingAdmissionPolicyBinding) error) {
+		t.Helper()
+		vap := stored(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
+		binding := stored(t, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
+		if err := do(vap.DeepCopy(), binding.DeepCopy()); err != nil {
+			t.Fatal(err)
+		}
+		harness.Eventually(t, func() error {
+			var v admissionv1.ValidatingAdmissionPolicy
+			var b admissionv1.ValidatingAdmissionPolicyBinding
+			if err := errors.Join(env.Admin.Get(t.Context(), client.ObjectKeyFromObject(vap), &v), env.Admin.Get(t.Context(), client.ObjectKeyFromObject(binding), &b)); err != nil {
+				return err
+			}
+			if v.ResourceVersion == vap.ResourceVersion && b.ResourceVersion == binding.ResourceVersion {
+				return fmt.Errorf("%s: it was not harmed", harm)
+			}
+			if !equality.Semantic.DeepEqual(v.Spec, vap.Spec) || !equality.Semantic.DeepEqual(b.Spec, binding.Spec) || !equality.Semantic.DeepEqual(v.Labels, vap.Labels) {
+				return fmt.Errorf("%s: it is not as it was", harm)
+			}
+			return nil
+		})
+		held(harm)
+	}
+	mended("deleted", func(v *admissionv1.ValidatingAdmissionPolicy, _ *admissionv1.ValidatingAdmissionPolicyBinding) error {
+		return env.Admin.Delete(t.Context(), v)
+	})
+	mended("both deleted", func(v *admissionv1.ValidatingAdmissionPolicy, b *admissionv1.ValidatingAdmissionPolicyBinding) error {
+		return errors.Join(env.Admin.Delete(t.Context(), b), env.Admin.Delete(t.Context(), v))
+	})
+	mended("loosened", func(v *admissionv1.ValidatingAdmissionPolicy, _ *admissionv1.ValidatingAdmissionPolicyBinding) error {
+		v.Spec.Validations[0].Expression = "true"
+		return env.Admin.Update(t.Context(), v)
+	})
+	mended("only warns", func(_ *admissionv1.ValidatingAdmissionPolicy, b *admissionv1.ValidatingAdmissionPolicyBinding) error {
+		b.Spec.ValidationActions = []admissionv1.ValidationAction{admissionv1.Warn}
+		return env.Admin.Update(t.Context(), b)
+	})
+	mended("stripped", func(v *admissionv1.ValidatingAdmissionPolicy, _ *admissionv1.ValidatingAdmissionPolicyBinding) error {
+		v.Labels, v.OwnerReferences = nil, nil
+		return env.Admin.Update(t.Context(), v)
+	})
+	home := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: harness.OperatorNamespace}})
+	vap := stored(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
+	if refs := vap.OwnerReferences; len(refs) != 1 || refs[0].UID != home.UID {
+		t.Errorf("the policy goes with %+v, want with the operator's namespace", refs)
+	}
+}
+
+// peersByStatus writes the status of pods as a kubelet, and as somebody in its group who
+// was given the right to more.
+func peersByStatus(t *testing.T, node client.Client, dns map[string]string) {
+	t.Helper()
+	made := func(namespace, name string, labels map[string]string) *corev1.Pod {
+		p := rawPod("t36", name, harness.Image)
+		p.Namespace, p.Labels, p.Spec.NodeName = namespace, labels, "node-1"
+		env.Create(t, p)
+		return p
+	}
+	gateway, server, other := made("gateway-internet", "real", nil), made("kube-system", "real-dns", dns), made("kube-system", "other", nil)
+	for _, p := range []*corev1.Pod{gateway, server, other} {
+		harness.Eventually(t, func() error {
+			return node.Status().Patch(t.Context(), p.DeepCopy(), mergePatch(`{"status":{"message":"seen"}}`), client.DryRunAll)
+		})
+	}
+	env.Create(t,
+		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "t36"}, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods", "pods/status"}, Verbs: []string{"*"}}}},
+		&rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "t36"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "t36"},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "strange"}},
+		})
+	strange := as(t, "strange", "system:nodes")
+	harness.Eventually(t, func() error {
+		return strange.Status().Patch(t.Context(), server.DeepCopy(), mergePatch(`{"metadata":{"labels":{"app":"y"}},"status":{"message":"seen"}}`), client.DryRunAll)
+	})
+	label := mergePatch(`{"metadata":{"labels":{"k8s-app":"kube-dns"}}}`)
+	refused(t, "a label through status", strange.Status().Patch(t.Context(), other.DeepCopy(), label), names.NodePeersPolicy)
+	refused(t, "a label", strange.Patch(t.Context(), other.DeepCopy(), label), names.NodePeersPolicy)
+	if l := stored(t, other.DeepCopy()).Labels["k8s-app"]; l != "" {
+		t.Errorf("the pod became a name server: %s", l)
+	}
+	if err := strange.Patch(t.Context(), other.DeepCopy(), mergePatch(`{"metadata":{"labels":{"k8s-app":"other"}}}`), client.DryRunAll); err != nil {
+		t.Errorf("another label: %v", err)
 	}
 }
 
