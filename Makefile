@@ -58,7 +58,7 @@ clean: ## Remove what was built.
 ##@ Check
 
 .PHONY: test
-test: controlplane ## Run the tests of all modules on a real API server, without the suites that have a target of their own.
+test: controlplane ## Run the tests of all modules on a real API server, without test/fault, test/gitops, test/install, test/lifecycle, test/waiting and test/e2e.
 	@hack/scripts/test.sh
 
 .PHONY: verify

@@ -170,12 +170,17 @@ func (r *Reconciler) hold(ctx context.Context, owner names.Owner, in desired.Por
 	return res, errors.Join(err, closeErr)
 }
 
-// withdraw closes the ways to platforms that a portal is not given any more.
+// withdraw closes the ways to platforms that a portal is not given any more, after it
+// has narrowed those of which it is given less, so that these don't close altogether.
 func (r *Reconciler) withdraw(ctx context.Context, in desired.PortalInput, out desired.PortalOutput, inventory []v1alpha1.InventoryEntry) (apply.Result, error) {
 	if len(out.Ways) == 0 {
 		return apply.Result{Inventory: inventory}, nil
 	}
-	return r.Applier.Withdraw(ctx, names.OwnerOf("AgencyPortal", in.Portal), inventory, out.Ways, out.Given) //nolint:wrapcheck // it names the child
+	owner := names.OwnerOf("AgencyPortal", in.Portal)
+	res, err := r.Applier.Ensure(apply.WithdrawOnly(ctx), owner, inventory, out.Given)
+	shut, closeErr := r.Applier.Withdraw(ctx, owner, res.Inventory, out.Ways, out.Given)
+	shut.Failures = slices.Concat(res.Failures, shut.Failures)
+	return shut, errors.Join(err, closeErr)
 }
 
 // closeOnly closes a portal of a suspended agency whatever else could not be read,

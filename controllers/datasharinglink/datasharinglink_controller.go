@@ -69,9 +69,9 @@ const (
 	podsStay = 30 * time.Second
 )
 
-// guessedAgain is when a link looks again whether something beside it that can't be
+// unreadAgain is when a link looks again whether something beside it that can't be
 // read is gone: that is no event of what can be read.
-const guessedAgain = 10 * time.Second
+const unreadAgain = 10 * time.Second
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -150,8 +150,8 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 		// The end of a pod is no event of the link's. A pod that takes long may never end.
 		left = min(max(status.Unresolved(l, now)/4, podsEnd), podsStay)
 	}
-	if in.LabelsGuessed {
-		left = min(left, guessedAgain)
+	if in.LabelsUnread {
+		left = min(left, unreadAgain)
 	}
 	return ctrl.Result{RequeueAfter: reconcile.Sooner(res.RetryAfter(), left)}, errors.Join(orphansErr, err)
 }

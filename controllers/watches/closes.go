@@ -1,6 +1,9 @@
 package watches
 
 import (
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -17,6 +20,10 @@ func Closes(before, after client.Object) bool {
 	if o == nil {
 		o = before
 	}
+	if p, network := o.(*networkingv1.NetworkPolicy); network {
+		// A guard that is gone, and what opens and is another one than was written.
+		return before != nil && (after == nil && !desired.Opens(p) || after != nil && before.GetGeneration() != after.GetGeneration())
+	}
 	if _, ours := o.(statused); !ours {
 		return false
 	}
@@ -30,8 +37,9 @@ func Closes(before, after client.Object) bool {
 	changed := created || before.GetGeneration() != after.GetGeneration() || before.GetUID() != after.GetUID()
 	switch a := after.(type) {
 	case *v1alpha1.Agency:
+		// Rights, quotas and zones are taken away, too.
 		b, ok := before.(*v1alpha1.Agency)
-		return a.Spec.Suspended && (!ok || !b.Spec.Suspended)
+		return changed && !created || a.Spec.Suspended && (!ok || !b.Spec.Suspended)
 	case *v1alpha1.SecurityPolicy:
 		b, ok := before.(*v1alpha1.SecurityPolicy)
 		inForce := !ok || !sameInForce(policy.SpecInForce(b), policy.SpecInForce(a))
@@ -41,13 +49,28 @@ func Closes(before, after client.Object) bool {
 		b, ok := before.(*v1alpha1.DataSharingApproval)
 		becameVeto := ok && !desired.RecordedVeto(b) && desired.RecordedVeto(a)
 		return becameVeto || changed && (!created || desired.Closing(a))
-	case *v1alpha1.DataSharingLink, *v1alpha1.DataService, *v1alpha1.SharedPlatform:
-		return changed && !created || becameFalse(before, after, v1alpha1.ConditionDatasetOwned)
+	case *v1alpha1.DataService:
+		// A new one may have a stricter label for the same data.
+		return changed || becameFalse(before, after, v1alpha1.ConditionDatasetOwned)
+	case *v1alpha1.DataSharingLink, *v1alpha1.SharedPlatform:
+		return changed && !created
 	case *v1alpha1.AgencyPortal:
 		b, ok := before.(*v1alpha1.AgencyPortal)
-		return ok && b.Status.Replacing == nil && a.Status.Replacing != nil || becameFalse(before, after, v1alpha1.ConditionPolicyCompliant)
+		return ok && (b.Status.Replacing == nil && a.Status.Replacing != nil || stricter(b, a)) || becameFalse(before, after, v1alpha1.ConditionPolicyCompliant)
 	}
 	return false
+}
+
+// stricter reports whether a portal agrees to fewer platforms than before, or its data
+// is of a stricter class.
+func stricter(before, after *v1alpha1.AgencyPortal) bool {
+	b, a := before.Spec.DataClassification, after.Spec.DataClassification
+	return a != b && policy.Strictest(a, b) == a || fewer(before.Spec.ProvidesPlatforms, after.Spec.ProvidesPlatforms) ||
+		fewer(before.Status.PlatformConsents, after.Status.PlatformConsents)
+}
+
+func fewer[T comparable](before, after []T) bool {
+	return slices.ContainsFunc(before, func(x T) bool { return !slices.Contains(after, x) })
 }
 
 // becameFalse reports whether a condition was true before and is not now.

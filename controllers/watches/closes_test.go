@@ -3,6 +3,7 @@ package watches
 import (
 	"testing"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,6 +31,23 @@ func TestCloses(t *testing.T) {
 		p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: compliant}}
 		return p
 	}
+	of := func(class v1alpha1.DataClassification, provides ...v1alpha1.ObjectName) *v1alpha1.AgencyPortal {
+		return &v1alpha1.AgencyPortal{ObjectMeta: meta(1), Spec: v1alpha1.AgencyPortalSpec{DataClassification: class, ProvidesPlatforms: provides}}
+	}
+	consents := of("Internal")
+	consents.Status.PlatformConsents = []v1alpha1.PlatformConsent{{Name: "pay", UID: "1"}}
+	network := func(generation int64, opens bool) *networkingv1.NetworkPolicy {
+		p := &networkingv1.NetworkPolicy{ObjectMeta: meta(generation)}
+		if opens {
+			p.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}}
+		}
+		return p
+	}
+	service := func(generation int64) *v1alpha1.DataService {
+		return &v1alpha1.DataService{ObjectMeta: meta(generation)}
+	}
+	smaller := agency(false)
+	smaller.Generation = 2
 	dying := agency(false)
 	now := metav1.Now()
 	dying.DeletionTimestamp = &now
@@ -41,6 +59,9 @@ func TestCloses(t *testing.T) {
 		{"agency suspended", agency(false), agency(true), true},
 		{"agency resumed", agency(true), agency(false), false},
 		{"agency unchanged", agency(true), agency(true), false},
+		{"agency loses a right", agency(false), smaller, true},
+		{"agency made", nil, agency(false), false},
+		{"suspended agency made", nil, agency(true), true},
 		{"agency begins to end", agency(false), dying, true},
 		{"agency gone", agency(false), nil, true},
 		{"policy made", nil, policy(1, v1alpha1.ModeEnforce), true},
@@ -56,6 +77,18 @@ func TestCloses(t *testing.T) {
 		{"portal violates", portal(metav1.ConditionTrue), portal(metav1.ConditionFalse), true},
 		{"portal complies", portal(metav1.ConditionFalse), portal(metav1.ConditionTrue), false},
 		{"portal edited", &v1alpha1.AgencyPortal{ObjectMeta: meta(1)}, &v1alpha1.AgencyPortal{ObjectMeta: meta(2)}, false},
+		{"portal is no platform any more", of("Internal", "pay", "login"), of("Internal", "login"), true},
+		{"portal is one more platform", of("Internal", "pay"), of("Internal", "pay", "login"), false},
+		{"consent off the record", consents, of("Internal"), true},
+		{"stricter data", of("Internal"), of("Personal"), true},
+		{"laxer data", of("Personal"), of("Internal"), false},
+		{"service made", nil, service(1), true},
+		{"service edited", service(1), service(2), true},
+		{"service status", service(1), service(1), false},
+		{"guard gone", network(1, false), nil, true},
+		{"opening gone", network(1, true), nil, false},
+		{"opening widened", network(1, true), network(2, true), true},
+		{"opening written", nil, network(1, true), false},
 		{"link changed", &v1alpha1.DataSharingLink{ObjectMeta: meta(1)}, &v1alpha1.DataSharingLink{ObjectMeta: meta(2)}, true},
 	} {
 		if got := Closes(c.before, c.after); got != c.want {

@@ -19,7 +19,10 @@ type workQueue = workqueue.TypedRateLimitingInterface[ctrl.Request]
 
 // mapping is not a handler.Funcs, which hides the queue behind one of its own.
 type mapping struct {
-	f        MapFunc
+	f MapFunc
+	// children is set when the objects are what the operator writes: the state of what
+	// runs has a share of its own, so that an agency with much of it edits as ever.
+	children bool
 	delay    time.Duration
 	priority int
 }
@@ -72,6 +75,9 @@ func (m mapping) add(ctx context.Context, q workQueue, priority int, objects ...
 	}
 	o := priorityqueue.AddOpts{After: m.delay, Priority: &priority}
 	cause := causeOf(objects[0])
+	if cause != "" && m.children {
+		cause += "/children"
+	}
 	for _, req := range requests {
 		switch q := q.(type) {
 		case *queue.Queue:

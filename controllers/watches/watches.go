@@ -51,14 +51,14 @@ func Self() handler.EventHandler {
 // ByOwnerLabel enqueues the owner that an object's labels name. The labels of
 // the old object count too, so a stripped label is an event.
 func ByOwnerLabel(kind string) handler.EventHandler {
-	return Map(func(_ context.Context, o client.Object) []ctrl.Request {
+	return mapping{children: true, f: func(_ context.Context, o client.Object) []ctrl.Request {
 		l := o.GetLabels()
 		if l[names.LabelOwnerKind] != kind || l[names.LabelOwnerName] == "" {
 			return nil
 		}
 		key := client.ObjectKey{Namespace: l[names.LabelOwnerNamespace], Name: l[names.LabelOwnerName]}
 		return []ctrl.Request{{NamespacedName: key}}
-	})
+	}}
 }
 
 // SpecChanged passes what can change a decision: spec, labels, annotations,

@@ -97,10 +97,12 @@ func HeldClaim(svc *v1alpha1.DataService) *v1alpha1.DatasetClaim {
 
 // SettledOwner reports whether a service has owned the dataset that it names without a
 // break for so long that nobody who owned it before gets it back: links rest on it by
-// now, and whoever was suspended may come back after years.
+// now, and whoever was suspended may come back after years. The condition alone does not
+// tell: it stays true for a service that names another dataset.
 func SettledOwner(svc *v1alpha1.DataService, s settings.Settings, now time.Time) bool {
-	c := meta.FindStatusCondition(svc.Status.Conditions, v1alpha1.ConditionDatasetOwned)
-	return HeldClaim(svc) != nil && c != nil && c.Status == metav1.ConditionTrue && !now.Before(c.LastTransitionTime.Add(s.Settled()))
+	c, claim := meta.FindStatusCondition(svc.Status.Conditions, v1alpha1.ConditionDatasetOwned), HeldClaim(svc)
+	return claim != nil && c != nil && c.Status == metav1.ConditionTrue &&
+		!now.Before(c.LastTransitionTime.Add(s.Settled())) && !now.Before(claim.HeldSince.Add(s.Settled()))
 }
 
 func datasetBlocker(in ServiceInput) *Blocker {

@@ -44,10 +44,9 @@ type LinkInput struct {
 	AuthorityAbsent bool
 	// SiblingLabels are the classes of the other services of the provider's portal,
 	// and of those of its agency with the same dataset: the same data under other
-	// labels. LabelsGuessed is true where one of these can't be read and counts as
-	// personal.
+	// labels. LabelsUnread is true where one of these can't be read.
 	SiblingLabels []v1alpha1.DataClassification
-	LabelsGuessed bool
+	LabelsUnread  bool
 	// OpenPlatform is the shared platform that the provider's portal is, if others
 	// reach it without a link.
 	OpenPlatform string
@@ -236,6 +235,9 @@ func referenceBlockers(in LinkInput, floor policy.SharingFloor) []Blocker {
 	}
 	if missing := missingOperations(in); len(missing) > 0 {
 		add(Terminal, v1alpha1.ReasonOperationNotFound, "spec.operations: service %q has no operation %s; it has %s.", spec.Provider.Service, strings.Join(missing, ", "), strings.Join(operationNames(in.Service.Spec.Operations), ", "))
+	}
+	if in.LabelsUnread {
+		add(Waiting, v1alpha1.ReasonUnreadable, "spec.provider.service: a service or a portal of agency %q that may have the same data as %q can't be read, so nobody knows its label; the link opens when that is mended or removed.", spec.Provider.Agency, spec.Provider.Service)
 	}
 	class := Classification(in)
 	if policy.Strictest(class, in.Consumer.Portal.Spec.DataClassification) == v1alpha1.ClassificationStateSecret || viaStateSecret(in) {

@@ -166,6 +166,8 @@ func platformFlows(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec) (ob
 // ways are the names of the policies of all platforms that a portal's newest spec, or
 // the one that runs in its place, references, and what of them is given to it: what
 // runs loses a way by the word of others also while nothing else of it is changed.
+// Where it is not recorded what runs, all that there is counts: nobody would hear of
+// the withdrawal of a way that the newest spec does not name.
 func ways(s scope, in PortalInput) (all []string, given []Object) {
 	spec := v1alpha1.AgencyPortalSpec{PlatformRefs: slices.Clone(in.Portal.Spec.PlatformRefs)}
 	if last := in.Portal.Status.LastCompliant; last != nil {
@@ -178,6 +180,12 @@ func ways(s scope, in PortalInput) (all []string, given []Object) {
 	for _, ref := range spec.PlatformRefs {
 		id := names.Platform(s.namespace, s.portal, string(ref.Name))
 		all = append(all, names.Child(id, "egress"), names.Child(id, "ingress"))
+	}
+	own := []string{PortalGuard(in.Portal).Name, names.Child(s.portal, "base")}
+	for _, e := range in.Portal.Status.Inventory {
+		if in.Portal.Status.LastCompliant == nil && e.Kind == "NetworkPolicy" && !slices.Contains(own, e.Name) && !slices.Contains(all, e.Name) {
+			all = append(all, e.Name)
+		}
 	}
 	given, _ = platformFlows(s, in, &spec)
 	return all, given

@@ -29,8 +29,13 @@ func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc 
 		return in, err
 	}
 	var claims v1alpha1.DataServiceList
-	if err := r.List(ctx, &claims, client.MatchingFields{IndexServiceDataset: string(svc.Spec.Dataset)}); err != nil {
+	var bad []*unreadable.Error
+	if err := r.List(ctx, &claims, client.MatchingFields{IndexServiceDataset: string(svc.Spec.Dataset)}, unreadable.Collect(&bad)); err != nil {
 		return in, fmt.Errorf("list services with dataset %s: %w", svc.Spec.Dataset, err)
+	}
+	if i := slices.IndexFunc(bad, func(e *unreadable.Error) bool { return e.ClaimsDataset(string(svc.Spec.Dataset)) }); i >= 0 {
+		// It may be the owner, and who owns the dataset is settled with time.
+		return in, bad[i]
 	}
 	all, unread, err := policies(ctx, r, func(e *unreadable.Error) bool { return e.OwnsDatasets })
 	if err != nil {
@@ -230,10 +235,11 @@ func platforms(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (
 	out := map[string]desired.ReferencedPlatform{}
 	for _, name := range wanted {
 		platform, err := get[v1alpha1.SharedPlatform](ctx, r, client.ObjectKey{Name: name})
-		if err != nil {
+		if err != nil && !unreadable.IsUnreadable(err) {
 			return nil, fmt.Errorf("read shared platform: %w", err)
 		}
 		if platform == nil {
+			// One that cannot be decoded is none: the way to it closes, and others go on.
 			continue
 		}
 		if out[platform.Name], err = referenced(ctx, r, platform); err != nil {
@@ -372,14 +378,10 @@ func missing(ctx context.Context, r client.Reader, objects []desired.Object) (bo
 // siblingLabels reads the classes, each once, of the other living services of the
 // provider's portal, and of those of its agency with the same dataset and of their
 // portals. Another agency's label does not count: nobody closes the links of others
-// by publishing something. What can't be read and may be one of these counts as
-// personal. Every link of a portal asks this, so the services, of which there can be
-// hundreds, are not copied.
+// by publishing something. Every link of a portal asks this, so the services, of which
+// there can be hundreds, are not copied.
 func siblingLabels(ctx context.Context, r client.Reader, in *desired.LinkInput) error {
 	svc := in.Service
-	guess := func() {
-		in.LabelsGuessed, in.SiblingLabels = true, append(in.SiblingLabels, v1alpha1.ClassificationPersonal)
-	}
 	portals := map[v1alpha1.ObjectName]bool{svc.Spec.PortalRef.Name: true}
 	for _, by := range []client.MatchingFields{{IndexServicePortal: string(svc.Spec.PortalRef.Name)}, {IndexServiceDataset: string(svc.Spec.Dataset)}} {
 		var list v1alpha1.DataServiceList
@@ -390,7 +392,7 @@ func siblingLabels(ctx context.Context, r client.Reader, in *desired.LinkInput) 
 		if slices.ContainsFunc(bad, func(e *unreadable.Error) bool {
 			return e.Key.Namespace == svc.Namespace && e.Key.Name != svc.Name && e.MayShareData(string(svc.Spec.PortalRef.Name), string(svc.Spec.Dataset))
 		}) {
-			guess()
+			in.LabelsUnread = true
 		}
 		for i := range list.Items {
 			s := &list.Items[i]
@@ -406,7 +408,7 @@ func siblingLabels(ctx context.Context, r client.Reader, in *desired.LinkInput) 
 			labels, err := portalLabels(ctx, r, client.ObjectKey{Namespace: svc.Namespace, Name: string(name)})
 			switch {
 			case unreadable.IsUnreadable(err):
-				guess()
+				in.LabelsUnread = true
 			case err != nil:
 				return fmt.Errorf("read portal of the same data: %w", err)
 			}

@@ -85,7 +85,7 @@ type Settings struct {
 	// confirm it; the shipped one when it is left out.
 	ImpactBound *ImpactBound `json:"impactBound,omitempty"`
 	// DatasetReturn is for how long a dataset goes back to a service that owned it before
-	// the present owner, 1h to 8760h; 720h when it is left out.
+	// the present owner, 24h to 8760h; 720h when it is left out.
 	DatasetReturn metav1.Duration `json:"datasetReturn,omitempty"`
 	// AcceptedImpact states how many running portals and open links a change of
 	// these settings may touch beyond the bound. It counts once.
@@ -188,8 +188,8 @@ func (s Settings) validate() error {
 	if w := s.Bound().Window.Duration; w < time.Minute || w > 7*24*time.Hour {
 		return fmt.Errorf("impactBound.window is %s: use 1m to 168h, because changes that follow each other within it share the bound", w)
 	}
-	if d := s.Settled(); d < time.Hour || d > 365*24*time.Hour {
-		return fmt.Errorf("datasetReturn is %s: use 1h to 8760h, because a suspension is lifted within that time or its dataset has a new owner", d)
+	if d := s.Settled(); d < 24*time.Hour || d > 365*24*time.Hour {
+		return fmt.Errorf("datasetReturn is %s: use 24h to 8760h, because an owner that is back later finds its dataset in other hands", d)
 	}
 	if a := s.AcceptedImpact; a != nil && (a.Portals < 0 || a.Links < 0) {
 		return fmt.Errorf("acceptedImpact is {portals: %d, links: %d}: use 0 or more", a.Portals, a.Links)

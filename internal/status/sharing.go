@@ -75,7 +75,8 @@ func claimOf(in desired.ServiceInput, out desired.ServiceOutput) *v1alpha1.Datas
 	switch {
 	case out.Dataset == nil && held == nil:
 		return &v1alpha1.DatasetClaim{Dataset: in.Service.Spec.Dataset, HeldSince: seconds(in.Now)}
-	case in.HolderSettled:
+	case in.HolderSettled && desired.ValidClaim(in.Service, in.Provider):
+		// One that does not count at present keeps its place: a clock may be wrong today.
 		return nil
 	default:
 		return held

@@ -36,6 +36,9 @@ type Error struct {
 	portal, dataset string
 }
 
+// ClaimsDataset reports whether a DataService that cannot be read names a dataset.
+func (e *Error) ClaimsDataset(dataset string) bool { return e.dataset == dataset }
+
 // MayShareData reports whether a DataService that cannot be read may be about the same
 // data as one of its agency with a portal and a dataset.
 func (e *Error) MayShareData(portal, dataset string) bool {

@@ -295,10 +295,12 @@ func TestSettledOwnerKeepsTheDataset(t *testing.T) {
 	time.Sleep(time.Second) // The time since which a dataset is held is in seconds.
 	merge(t, former, `{"spec":{"suspended":true}}`)
 	env.WaitReady(t, next)
-	first.Stop()
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
 	short := settings.Default()
-	short.DatasetReturn = metav1.Duration{Duration: time.Hour}
-	second := env.Operator(t, harness.OperatorOptions{Settings: &short, Now: func() time.Time { return time.Now().Add(time.Hour) }})
+	short.DatasetReturn = metav1.Duration{Duration: 24 * time.Hour}
+	second := env.Operator(t, harness.OperatorOptions{Settings: &short, Now: func() time.Time { return time.Now().Add(24 * time.Hour) }})
 	merge(t, former, `{"spec":{"suspended":false}}`)
 	env.WaitReady(t, harness.Portal(p.provider, "serves"))
 	second.WaitQuiet(t, 3*time.Second)

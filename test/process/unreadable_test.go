@@ -341,8 +341,8 @@ func TestThreat33_PlatformBesideTheUnreadable(t *testing.T) {
 }
 
 // TestThreat33_LabelOfTheUnreadable spoils a service beside the one that a link asks
-// for: nobody knows any more whether it says that the data is personal, so it counts as
-// that, and the link waits for the authority. Another agency's link does not.
+// for: nobody knows any more which label it has, so the link waits until it is gone.
+// Another agency's link does not.
 // Fails when a service that can't be read is left out.
 func TestThreat33_LabelOfTheUnreadable(t *testing.T) {
 	env.Operator(t, harness.OperatorOptions{})
