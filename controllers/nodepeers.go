@@ -106,6 +106,9 @@ func (k *peersKeeper) Start(ctx context.Context) error {
 		case <-k.confirmed:
 		}
 	}
+	if desired.NoStaticPods(k.settings) {
+		ctrl.Log.WithName("govplatform").Error(nil, "By the settings every pod of kube-system is a gateway, monitoring or a name server, so no node can show the static pods of the control plane there, and kubeadm can't upgrade it: give that peer podLabels")
+	}
 	for {
 		var again <-chan time.Time
 		if pause := k.round(ctx); pause > 0 {

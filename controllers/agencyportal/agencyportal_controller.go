@@ -68,6 +68,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	loop := reconcile.Loop[*v1alpha1.AgencyPortal]{
 		Client: r.Client,
 		New:    func() *v1alpha1.AgencyPortal { return &v1alpha1.AgencyPortal{} },
+		First:  r.closeFirst,
 		Run:    r.run,
 		Gone:   r.gone,
 		// Only a portal that uses platforms has rules in other namespaces.
@@ -225,6 +226,28 @@ func (r *Reconciler) tearDown(ctx context.Context, p *v1alpha1.AgencyPortal) (ct
 		return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, p, names.FlowFinalizer)
 	}
 	return r.gone(ctx, client.ObjectKeyFromObject(p))
+}
+
+// closeFirst closes a portal of a suspended agency by the caches as they are: every
+// other read waits until they have seen what the operator wrote, and while one agency
+// has it write all the time, another one's suspension would wait for that.
+func (r *Reconciler) closeFirst(ctx context.Context, key client.ObjectKey) error {
+	quick, p, a := gather.Unawaited(r.Client), &v1alpha1.AgencyPortal{}, &v1alpha1.Agency{}
+	name, ok := names.AgencyOf(key.Namespace)
+	if !ok || quick.Get(ctx, client.ObjectKey{Name: name}, a) != nil || !closed(key.Namespace, a, nil) || quick.Get(ctx, key, p) != nil || p.DeletionTimestamp != nil {
+		// What can't be read is told by the round that follows.
+		return nil
+	}
+	owner := names.OwnerOf("AgencyPortal", p)
+	var list networkingv1.NetworkPolicyList
+	if err := quick.List(ctx, &list, client.MatchingFields{names.IndexOwner: owner.Key()}, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list what is open: %w", err)
+	}
+	if !slices.ContainsFunc(list.Items, func(n networkingv1.NetworkPolicy) bool { return desired.Opens(&n) }) {
+		return nil
+	}
+	_, err := r.Applier.Close(ctx, owner, p.Status.Inventory, nil)
+	return err //nolint:wrapcheck // it names the child
 }
 
 // closeUnreadable closes a portal that can't be read while its agency is suspended.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,9 +38,8 @@ func Closes(before, after client.Object) bool {
 	changed := created || before.GetGeneration() != after.GetGeneration() || before.GetUID() != after.GetUID()
 	switch a := after.(type) {
 	case *v1alpha1.Agency:
-		// Rights, quotas and zones are taken away, too.
 		b, ok := before.(*v1alpha1.Agency)
-		return changed && !created || a.Spec.Suspended && (!ok || !b.Spec.Suspended)
+		return a.Spec.Suspended && (!ok || !b.Spec.Suspended) || ok && loses(&b.Spec, &a.Spec)
 	case *v1alpha1.SecurityPolicy:
 		b, ok := before.(*v1alpha1.SecurityPolicy)
 		inForce := !ok || !sameInForce(policy.SpecInForce(b), policy.SpecInForce(a))
@@ -59,6 +59,14 @@ func Closes(before, after client.Object) bool {
 		return ok && (b.Status.Replacing == nil && a.Status.Replacing != nil || stricter(b, a)) || becameFalse(before, after, v1alpha1.ConditionPolicyCompliant)
 	}
 	return false
+}
+
+// loses reports whether an agency has fewer rights or zones than before, or became
+// another one.
+func loses(before, after *v1alpha1.AgencySpec) bool {
+	return before.Code != after.Code || !equality.Semantic.DeepEqual(before.ParentRef, after.ParentRef) ||
+		fewer(before.AdminGroups, after.AdminGroups) || fewer(before.ViewerGroups, after.ViewerGroups) ||
+		fewer(before.AdminServiceAccounts, after.AdminServiceAccounts) || fewer(before.Domains, after.Domains)
 }
 
 // stricter reports whether a portal agrees to fewer platforms than before, or its data

@@ -46,8 +46,10 @@ func TestCloses(t *testing.T) {
 	service := func(generation int64) *v1alpha1.DataService {
 		return &v1alpha1.DataService{ObjectMeta: meta(generation)}
 	}
-	smaller := agency(false)
-	smaller.Generation = 2
+	smaller, larger, renamed := agency(false), agency(false), agency(false)
+	larger.Spec.AdminGroups = []v1alpha1.GroupName{"admins"}
+	smaller.Generation, larger.Generation, renamed.Generation = 2, 3, 4
+	renamed.Spec.DisplayName = "Sở"
 	dying := agency(false)
 	now := metav1.Now()
 	dying.DeletionTimestamp = &now
@@ -59,7 +61,9 @@ func TestCloses(t *testing.T) {
 		{"agency suspended", agency(false), agency(true), true},
 		{"agency resumed", agency(true), agency(false), false},
 		{"agency unchanged", agency(true), agency(true), false},
-		{"agency loses a right", agency(false), smaller, true},
+		{"agency loses a right", larger, smaller, true},
+		{"agency gets a right", smaller, larger, false},
+		{"agency has another title", agency(false), renamed, false},
 		{"agency made", nil, agency(false), false},
 		{"suspended agency made", nil, agency(true), true},
 		{"agency begins to end", agency(false), dying, true},

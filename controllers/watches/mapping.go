@@ -1,6 +1,7 @@
 package watches
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -75,8 +76,8 @@ func (m mapping) add(ctx context.Context, q workQueue, priority int, objects ...
 	}
 	o := priorityqueue.AddOpts{After: m.delay, Priority: &priority}
 	cause := causeOf(objects[0])
-	if cause != "" && m.children {
-		cause += "/children"
+	if m.children {
+		cause = ownerOf(objects[0])
 	}
 	for _, req := range requests {
 		switch q := q.(type) {
@@ -88,6 +89,16 @@ func (m mapping) add(ctx context.Context, q workQueue, priority int, objects ...
 			q.AddAfter(req, m.delay)
 		}
 	}
+}
+
+// ownerOf returns the share of what the operator wrote for an agency's objects, wherever
+// it lies: half of a link's policies lie with its provider.
+func ownerOf(o client.Object) string {
+	agency, ok := names.AgencyOf(cmp.Or(o.GetLabels()[names.LabelOwnerNamespace], o.GetNamespace()))
+	if !ok {
+		return ""
+	}
+	return agency + "/children"
 }
 
 // causeOf returns the agency in whose hands an object is; empty for what only

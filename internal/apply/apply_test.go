@@ -469,6 +469,30 @@ func TestWithdraw(t *testing.T) {
 	}
 }
 
+// TestWithdrawOnlyNeverWidens: a round that only withdraws narrows a policy, and leaves
+// one as it is that would open to more.
+// Fails when what is there is always made as it should be.
+func TestWithdrawOnlyNeverWidens(t *testing.T) {
+	policy := func(name string, peers ...string) *networkingv1.NetworkPolicy {
+		p := &networkingv1.NetworkPolicy{TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-finance", Name: name, UID: types.UID("uid-" + name), Labels: owner.Labels()},
+			Spec:       networkingv1.NetworkPolicySpec{Egress: []networkingv1.NetworkPolicyEgressRule{{}}}}
+		for _, peer := range peers {
+			p.Spec.Egress[0].To = append(p.Spec.Egress[0].To, networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: peer}})
+		}
+		return p
+	}
+	f := newFaulty(t, policy("fewer", "192.0.2.1/32", "192.0.2.2/32"), policy("more", "192.0.2.1/32"), policy("other", "192.0.2.1/32"))
+	wanted := []desired.Object{policy("fewer", "192.0.2.2/32"), policy("more", "192.0.2.1/32", "192.0.2.2/32"), policy("other", "192.0.2.2/32"), policy("new", "192.0.2.1/32")}
+	res, err := f.Ensure(WithdrawOnly(t.Context()), owner, nil, wanted)
+	if err != nil || res.Complete() {
+		t.Errorf("complete %v, %v", res.Complete(), err)
+	}
+	if diff := cmp.Diff([]string{"update NetworkPolicy fewer"}, f.writes); diff != "" {
+		t.Errorf("writes differ (-want +got):\n%s", diff)
+	}
+}
+
 // TestUnknownKind: a kind that the table does not have is an error and never
 // gets a place by default; what closes goes on.
 func TestUnknownKind(t *testing.T) {

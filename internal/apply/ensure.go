@@ -105,6 +105,10 @@ func (r *round) repair(ctx context.Context, p planned, live desired.Object) (*v1
 	if equal {
 		return entryOf(want, live), nil
 	}
+	if r.withdraw && widens(live, want) {
+		r.res.Withheld = append(r.res.Withheld, key(want))
+		return entryOf(want, live), nil
+	}
 	// A PUT with the resource version that we compared: it repairs everything
 	// that somebody added (an SSA would leave a foreign container in place) and
 	// fails instead of overwriting what we have not seen.

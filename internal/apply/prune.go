@@ -14,6 +14,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/desired"
 )
 
 // stale is what the owner has and should not have, in the order of removal. An
@@ -71,6 +72,14 @@ func (r *round) beyond(live *networkingv1.NetworkPolicy) bool {
 	}
 	want, ok := r.planned[i].object.(*networkingv1.NetworkPolicy)
 	return !ok || !equality.Semantic.DeepEqual(want.Spec.PodSelector, live.Spec.PodSelector) || !within(peersOf(live), peersOf(want))
+}
+
+// widens reports whether a network policy would open to or from other peers than it
+// does.
+func widens(live, want desired.Object) bool {
+	l, ok1 := live.(*networkingv1.NetworkPolicy)
+	w, ok2 := want.(*networkingv1.NetworkPolicy)
+	return ok1 && ok2 && !within(peersOf(w), peersOf(l))
 }
 
 // peersOf are the peers of a policy's rules, by direction. A rule without peers is

@@ -69,6 +69,9 @@ type PortalInput struct {
 	// sorted. They are read while something of the portal is being replaced, or nothing
 	// of its own runs.
 	LinkPolicies []string
+	// NetworkPolicies are the names of the portal's own network policies, in whatever
+	// namespace, sorted. They are read while no record says what runs.
+	NetworkPolicies []string
 	// ForeignPods carry the portal's label and are not of its Deployment, sorted.
 	ForeignPods []string
 	// Now is the time at which the portal is looked at. It enters the status only.

@@ -76,6 +76,12 @@ func NodePeers(s settings.Settings, home *corev1.Namespace) []Object {
 	return []Object{vap, binding}
 }
 
+// NoStaticPods reports whether the policy of NodePeers is for every pod of the namespace
+// in which clusters show the static pods of their control plane.
+func NoStaticPods(s settings.Settings) bool {
+	return slices.ContainsFunc(podPeers(s)[metav1.NamespaceSystem], func(labels map[string]string) bool { return len(labels) == 0 })
+}
+
 const nodePeersMessage = "metadata.namespace: a node neither makes nor labels a pod in %s that the platform would take for a gateway, for monitoring or for a name server, " +
 	"because such pods reach portals, or answer them, on every node: let a workload of Kubernetes make it, or give the static pod another namespace or other labels"
 

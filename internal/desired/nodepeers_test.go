@@ -208,3 +208,16 @@ func evaluator(t *testing.T, s settings.Settings) func(who user.Info, pod, befor
 		return said
 	}
 }
+
+// TestNoStaticPods: only a peer that is the whole of kube-system keeps the static pods of
+// the control plane from being shown.
+func TestNoStaticPods(t *testing.T) {
+	s := settings.Default()
+	if NoStaticPods(s) {
+		t.Error("the shipped settings keep static pods from being shown")
+	}
+	s.Monitoring = append(s.Monitoring, settings.Peer{Namespace: "kube-system"})
+	if !NoStaticPods(s) {
+		t.Error("a peer that is the whole namespace is not told")
+	}
+}

@@ -59,9 +59,11 @@ func SharedPlatform(in PlatformInput) PlatformOutput {
 type ReferencedPlatform struct {
 	// Name as the reference says it.
 	Name string
-	// Platform is nil when it does not exist.
-	Platform *v1alpha1.SharedPlatform
-	Endpoint PortalWithAgency
+	// Platform is nil when it does not exist. Unreadable is true when it does, and can't
+	// be read.
+	Platform   *v1alpha1.SharedPlatform
+	Unreadable bool
+	Endpoint   PortalWithAgency
 	// DuplicateOf is the older platform with the same capability and scope.
 	DuplicateOf string
 }
@@ -69,6 +71,9 @@ type ReferencedPlatform struct {
 // platformBlocker tells why nobody can use a platform.
 func platformBlocker(p ReferencedPlatform, std standards) *Blocker {
 	switch {
+	case p.Unreadable:
+		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformUnavailable,
+			Message: fmt.Sprintf("SharedPlatform %q can't be read, so nothing is open to it; the authority must correct it.", p.Name)}
 	case p.Platform == nil:
 		return &Blocker{Class: Waiting, Reason: v1alpha1.ReasonPlatformNotFound,
 			Message: fmt.Sprintf("spec.platformRefs: SharedPlatform %q does not exist; correct the name, or ask the authority to provide it.", p.Name)}
@@ -182,9 +187,9 @@ func ways(s scope, in PortalInput) (all []string, given []Object) {
 		all = append(all, names.Child(id, "egress"), names.Child(id, "ingress"))
 	}
 	own := []string{PortalGuard(in.Portal).Name, names.Child(s.portal, "base")}
-	for _, e := range in.Portal.Status.Inventory {
-		if in.Portal.Status.LastCompliant == nil && e.Kind == "NetworkPolicy" && !slices.Contains(own, e.Name) && !slices.Contains(all, e.Name) {
-			all = append(all, e.Name)
+	for _, name := range in.NetworkPolicies {
+		if !slices.Contains(own, name) && !slices.Contains(all, name) {
+			all = append(all, name)
 		}
 	}
 	given, _ = platformFlows(s, in, &spec)

@@ -146,9 +146,8 @@ func TestHoldWithdraws(t *testing.T) {
 	}
 	// Without a record nobody knows what runs, so what there is counts.
 	holds["unrecorded, and an edit leaves it out"] = func(in *PortalInput) {
-		for _, name := range []string{"p-deny", "p-base", names.Platform("agency-a", "p", "pay") + "-egress", names.Platform("agency-a", "p", "pay") + "-ingress"} {
-			in.Portal.Status.Inventory = append(in.Portal.Status.Inventory, v1alpha1.InventoryEntry{Kind: "NetworkPolicy", Namespace: "agency-a", Name: name})
-		}
+		pay := names.Platform("agency-a", "p", "pay")
+		in.NetworkPolicies = []string{"p-base", "p-deny", pay + "-egress", pay + "-ingress"}
 		in.Portal.Spec.Image, in.Portal.Spec.PlatformRefs = "three.example/x:1", nil
 	}
 	id := names.Platform("agency-a", "p", "pay")

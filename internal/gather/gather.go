@@ -270,8 +270,28 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 			return in, err
 		}
 	}
+	if p.Status.LastCompliant == nil && in.Deployment != nil {
+		if in.NetworkPolicies, err = ownPolicies(ctx, r, p); err != nil {
+			return in, err
+		}
+	}
 	in.ForeignPods, err = foreignPods(ctx, r, p)
 	return in, err
+}
+
+// ownPolicies names a portal's network policies in all namespaces, sorted.
+func ownPolicies(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) ([]string, error) {
+	var list networkingv1.NetworkPolicyList
+	own := client.MatchingLabels{names.LabelOwnerKind: "AgencyPortal", names.LabelOwnerNamespace: p.Namespace, names.LabelOwnerName: p.Name}
+	if err := r.List(ctx, &list, own, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the portal's network policies: %w", err)
+	}
+	var out []string
+	for i := range list.Items {
+		out = append(out, list.Items[i].Name)
+	}
+	slices.Sort(out)
+	return out, nil
 }
 
 // linkPolicies names the network policies of links that open a portal's pods, sorted.

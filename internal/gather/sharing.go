@@ -33,10 +33,6 @@ func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc 
 	if err := r.List(ctx, &claims, client.MatchingFields{IndexServiceDataset: string(svc.Spec.Dataset)}, unreadable.Collect(&bad)); err != nil {
 		return in, fmt.Errorf("list services with dataset %s: %w", svc.Spec.Dataset, err)
 	}
-	if i := slices.IndexFunc(bad, func(e *unreadable.Error) bool { return e.ClaimsDataset(string(svc.Spec.Dataset)) }); i >= 0 {
-		// It may be the owner, and who owns the dataset is settled with time.
-		return in, bad[i]
-	}
 	all, unread, err := policies(ctx, r, func(e *unreadable.Error) bool { return e.OwnsDatasets })
 	if err != nil {
 		return in, err
@@ -45,6 +41,13 @@ func DataService(ctx context.Context, r client.Reader, s settings.Settings, svc 
 	elsewhere := in.AssignedTo != "" && !desired.OfAgency(svc, in.AssignedTo)
 	if unread != nil && len(in.DisputedBy) == 0 && !elsewhere {
 		return in, unread
+	}
+	if i := slices.IndexFunc(bad, func(e *unreadable.Error) bool {
+		ofAgency := in.AssignedTo == "" || e.Key.Namespace == names.Namespace(in.AssignedTo)
+		return ofAgency && e.ClaimsDataset(string(svc.Spec.Dataset))
+	}); i >= 0 && len(in.DisputedBy) == 0 && !elsewhere {
+		// It may be the owner, and who owns the dataset is settled with time.
+		return in, bad[i]
 	}
 	holder, err := datasetHolder(ctx, r, in, ptrs(claims.Items))
 	if err != nil {
@@ -238,8 +241,12 @@ func platforms(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (
 		if err != nil && !unreadable.IsUnreadable(err) {
 			return nil, fmt.Errorf("read shared platform: %w", err)
 		}
-		if platform == nil {
+		if err != nil {
 			// One that cannot be decoded is none: the way to it closes, and others go on.
+			out[name] = desired.ReferencedPlatform{Name: name, Unreadable: true}
+			continue
+		}
+		if platform == nil {
 			continue
 		}
 		if out[platform.Name], err = referenced(ctx, r, platform); err != nil {

@@ -242,8 +242,8 @@ func (q *Queue) agencyOf(r Request) string {
 // own people. Beyond an agency's share they wait, and behind all others.
 func (q *Queue) AddCaused(agency string, o priorityqueue.AddOpts, requests ...Request) {
 	closing := o.Priority != nil && *o.Priority >= Closing
-	if o.After > 0 && o.Priority != nil && *o.Priority <= Flood {
-		// It was a flood's when it was looked at last; the end of a term is nobody's.
+	if o.After > 0 && o.Priority != nil && (*o.Priority <= Flood || *o.Priority >= Closing) {
+		// A flood's when it was looked at last, or what closed: a look later is neither.
 		o.Priority = nil
 	}
 	if agency == "" || o.RateLimited || o.After > 0 {

@@ -60,6 +60,28 @@ func TestShares(t *testing.T) {
 	want("a delay of its own", "0 after 1m0s")
 }
 
+// TestLaterIsOrdinary: what is looked at again later goes with all others, whatever its
+// last look was for.
+// Fails when the priority stays: what has closed once goes before all others for ever.
+func TestLaterIsOrdinary(t *testing.T) {
+	for _, priority := range []int{Closing, Flood} {
+		o := NewSet().Options("portal", 1)
+		q, ok := o.NewQueue("portal", o.RateLimiter).(*Queue)
+		if !ok {
+			t.Fatal("the set makes no queue of its own")
+		}
+		r := requestIn("agency-a", "once")
+		q.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, r)
+		got, at, _ := q.GetWithPriority()
+		q.Done(got)
+		q.AddWithOpts(priorityqueue.AddOpts{After: time.Millisecond, Priority: &at}, r)
+		if _, at, _ = q.GetWithPriority(); at != 0 {
+			t.Errorf("after %d the next look has priority %d", priority, at)
+		}
+		q.ShutDown()
+	}
+}
+
 // TestLastingFlood: the longer a flood lasts, the longer its requests are gathered, the
 // agency's share among them; whoever pauses is no flood any more.
 // Fails when the share goes on, or the wait stays the same.

@@ -43,6 +43,10 @@ type Loop[T Object] struct {
 	Finalizer string
 	// NeedsFinalizer tells which objects need it; nil means all.
 	NeedsFinalizer func(obj T) bool
+	// First closes what must be closed by the caches as they are, before anything is
+	// read that waits until they have seen the operator's own writes; may be nil. The
+	// round goes on whatever it returns, and fails in the end.
+	First func(ctx context.Context, key client.ObjectKey) error
 	// Run does the work and leaves what it found in the object's status. It
 	// also runs for objects that are being deleted.
 	Run func(ctx context.Context, obj T) (ctrl.Result, error)
@@ -64,6 +68,10 @@ var ErrFinalized = errors.New("finalized")
 // finalizer or the status, never keeps the round from closing: without its
 // finalizer it only withdraws, and a status that fails comes after.
 func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var firstErr error
+	if l.First != nil {
+		firstErr = l.First(ctx, req.NamespacedName)
+	}
 	obj := l.New()
 	if err := l.Client.Get(ctx, req.NamespacedName, obj); err != nil {
 		if apierrors.IsNotFound(err) && l.Gone != nil {
@@ -85,7 +93,7 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		return ctrl.Result{}, nil
 	}
 	obj.GetStatusBase().ObservedGeneration = obj.GetGeneration()
-	return outcome(result, runErr, finalizerErr, l.writeStatus(ctx, before, obj))
+	return outcome(result, runErr, firstErr, finalizerErr, l.writeStatus(ctx, before, obj))
 }
 
 // addFinalizer gives an object the finalizer that it needs. When that fails the

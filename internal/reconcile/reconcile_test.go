@@ -100,6 +100,31 @@ func TestRoundGoesOnWithoutItsFinalizer(t *testing.T) {
 	}
 }
 
+// TestFirstComesFirst: what closes at once comes before the object is read, and its
+// failure keeps nothing from being done and is retried.
+// Fails when First comes after the read, or its failure ends the round.
+func TestFirstComesFirst(t *testing.T) {
+	ran := false
+	l, c := loopOver(t, func(context.Context, *v1alpha1.AgencyPortal) (ctrl.Result, error) {
+		ran = true
+		return ctrl.Result{}, nil
+	}, pass, pass)
+	read := false
+	l.Client = interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		read = true
+		return c.Get(ctx, key, o, opts...)
+	}})
+	l.First = func(_ context.Context, key client.ObjectKey) error {
+		if read || key != request.NamespacedName {
+			t.Errorf("for %s, and something was read before: %v", key, read)
+		}
+		return errWork
+	}
+	if _, err := l.Reconcile(t.Context(), request); !ran || !errors.Is(err, errWork) {
+		t.Errorf("ran %v, %v", ran, err)
+	}
+}
+
 // TestStatusIsMadeToFit: what can't be stored is made smaller, the last compliant
 // spec last, and the round after it writes nothing.
 // Fails when refused is never true.
