@@ -3,6 +3,7 @@
 package queue
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -34,12 +35,13 @@ const (
 	// are never delayed, but beyond it they stand in the row with all others.
 	closingShare, closingBurst = 20, 100
 	// A flood's requests for one object are gathered into one: each costs the API
-	// server several writes, which all others wait for. They wait as long as the flood
-	// has lasted, within these bounds, so that whoever makes much at once waits little.
-	minFloodDelay, maxFloodDelay = time.Second, 15 * time.Second
-	// lastingFlood is how long a flood has lasted when the agency's share is gathered
-	// too.
-	lastingFlood = 5 * time.Second
+	// server several writes, which all others wait for. They wait the longer, within
+	// these bounds, the more the agency asks for: waitOfShare for as much as its share.
+	minFloodDelay, maxFloodDelay, waitOfShare = time.Second, 15 * time.Second, time.Second
+	// From so many shares on the agency's own share is gathered too.
+	greatFlood = 5
+	// rateWindow is over how long it is measured what an agency asks for.
+	rateWindow = 5 * time.Second
 	// buckets bounds how many agencies are remembered by one controller.
 	buckets = 1 << 12
 )
@@ -272,8 +274,20 @@ type shareKey struct {
 // lane is what one agency has of a controller.
 type lane struct {
 	*rate.Limiter
-	// flooded is since when the agency has been beyond its share; zero while it is not.
-	flooded time.Time
+	// asked is how many requests a second there were of late, at the time at.
+	asked float64
+	at    time.Time
+}
+
+// count adds one request and returns how many a second there were of late. What was
+// long ago counts less and less.
+func (l *lane) count(now time.Time) float64 {
+	if passed := now.Sub(l.at); passed > 0 {
+		l.asked *= math.Exp(-passed.Seconds() / rateWindow.Seconds())
+		l.at = now
+	}
+	l.asked += 1 / rateWindow.Seconds()
+	return l.asked
 }
 
 // share takes one request from an agency's share, and reports whether it is beyond it,
@@ -282,18 +296,9 @@ func (q *Queue) share(agency string, closing bool, now time.Time) (beyond bool, 
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lane(shareKey{agency, closing})
-	allowed := l.AllowN(now, 1)
-	switch {
-	case allowed && l.TokensAt(now) >= float64(l.Burst())/2:
-		l.flooded = time.Time{}
-	case !allowed && l.flooded.IsZero():
-		l.flooded = now
-	}
-	if l.flooded.IsZero() {
-		return false, 0
-	}
-	lasted := now.Sub(l.flooded)
-	return !allowed || !closing && lasted >= lastingFlood, min(max(lasted, minFloodDelay), maxFloodDelay)
+	shares := l.count(now) / float64(l.Limit())
+	wait = time.Duration(shares * float64(waitOfShare))
+	return !l.AllowN(now, 1) || !closing && shares >= greatFlood, min(max(wait, minFloodDelay), maxFloodDelay)
 }
 
 func (q *Queue) lane(key shareKey) *lane {

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,7 +45,9 @@ func TestShares(t *testing.T) {
 	for i := range 5 * burst {
 		q.Add(requestIn("agency-loud", fmt.Sprint(i)))
 	}
-	want("beyond the share", "-200 after 1s")
+	if !strings.HasPrefix(last(), "-200 after ") || strings.HasSuffix(last(), " 0s") {
+		t.Errorf("beyond the share: %s", last())
+	}
 	q.Add(requestIn("agency-quiet", "a"))
 	want("another agency", "0 after 0s")
 	closing := Closing
@@ -82,46 +85,53 @@ func TestLaterIsOrdinary(t *testing.T) {
 	}
 }
 
-// TestLastingFlood: the longer a flood lasts, the longer its requests are gathered, the
-// agency's share among them; whoever pauses is no flood any more.
-// Fails when the share goes on, or the wait stays the same.
-func TestLastingFlood(t *testing.T) {
-	q := newQueue(&state{inFlight: map[Request]time.Time{}}, &recorder{}, false)
-	start := time.Now()
-	var at time.Duration
-	second := func() (soon int, longest time.Duration) {
-		for range 100 {
-			at += 10 * time.Millisecond
+// TestFlood: the more an agency asks for, the longer its requests are gathered, in a
+// great flood those of its share too; whoever asks for little more than the share, or
+// makes much at once, waits little.
+// Fails when the wait is always the same, and when a great flood keeps its share.
+func TestFlood(t *testing.T) {
+	for name, tt := range map[string]struct {
+		each        time.Duration // between two requests
+		soon        float64       // how many of a second are not delayed
+		least, most time.Duration
+	}{
+		"little more than the share": {66 * time.Millisecond, 10, minFloodDelay, 2 * time.Second},
+		"thrice the share":           {33 * time.Millisecond, 10, 2 * time.Second, 4 * time.Second},
+		"a great flood":              {10 * time.Millisecond, 0, 9 * time.Second, 11 * time.Second},
+		"the greatest":               {time.Millisecond, 0, maxFloodDelay, maxFloodDelay},
+	} {
+		q := newQueue(&state{inFlight: map[Request]time.Time{}}, &recorder{}, false)
+		start, at := time.Now(), time.Duration(0)
+		var soon, longest, shortest = 0, time.Duration(0), time.Hour
+		for at < 40*time.Second {
+			at += tt.each
 			beyond, wait := q.share("loud", false, start.Add(at))
-			if !beyond {
+			switch {
+			case at < 30*time.Second:
+			case !beyond:
 				soon++
-			} else {
-				longest = max(longest, wait)
+			default:
+				longest, shortest = max(longest, wait), min(shortest, wait)
 			}
 		}
-		return soon, longest
+		if got := float64(soon) / 10; got < tt.soon-1 || got > tt.soon+1 || shortest < tt.least || longest > tt.most {
+			t.Errorf("%s: %.1f/s are not delayed, want %.1f; the others wait %s to %s, want %s to %s", name, got, tt.soon, shortest, longest, tt.least, tt.most)
+		}
+		if beyond, _ := q.share("loud", false, start.Add(at+30*time.Second)); beyond {
+			t.Errorf("%s: after a pause it is still a flood", name)
+		}
+		if beyond, _ := q.share("calm", false, start.Add(at)); beyond {
+			t.Errorf("%s: another agency is delayed", name)
+		}
 	}
-	if soon, wait := second(); soon < burst || wait != minFloodDelay {
-		t.Errorf("in the first second %d are not delayed, and the others up to %s", soon, wait)
+	q := newQueue(&state{inFlight: map[Request]time.Time{}}, &recorder{}, false)
+	now, longest := time.Now(), time.Duration(0)
+	for range 100 {
+		_, wait := q.share("makes", false, now)
+		longest = max(longest, wait)
 	}
-	for at < 10*time.Second {
-		second()
-	}
-	if soon, wait := second(); soon > 0 || wait < 9*time.Second {
-		t.Errorf("after ten seconds %d are not delayed, and the others up to %s", soon, wait)
-	}
-	for at < 30*time.Second {
-		second()
-	}
-	if _, wait := second(); wait != maxFloodDelay {
-		t.Errorf("after half a minute they wait up to %s", wait)
-	}
-	at += 5 * time.Second
-	if beyond, _ := q.share("loud", false, start.Add(at)); beyond {
-		t.Error("after a pause it is still a flood")
-	}
-	if beyond, _ := q.share("calm", false, start.Add(at)); beyond {
-		t.Error("another agency is delayed")
+	if longest > 3*time.Second {
+		t.Errorf("of a hundred at once some wait %s", longest)
 	}
 }
 
