@@ -1,8 +1,8 @@
 package fault
 
 import (
-	"bytes"
-	"io"
+	"iter"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -79,20 +79,16 @@ func (d *deaths) RoundTrip(req *http.Request) (*http.Response, error) {
 	return d.next.RoundTrip(req)
 }
 
+// worldOf finds the world that a request concerns.
+func (d *deaths) worldOf(req *http.Request) *world { return worldOf(req, maps.Keys(d.worlds)) }
+
 // worldOf finds the world that a request concerns: its names are unlike anything else's.
-func (d *deaths) worldOf(req *http.Request) *world {
+func worldOf(req *http.Request, worlds iter.Seq[*world]) *world {
 	text := req.URL.Path
-	if req.Body != nil && req.Method == http.MethodPost {
-		body, err := io.ReadAll(req.Body)
-		_ = req.Body.Close()
-		req.Body = io.NopCloser(bytes.NewReader(body))
-		if err == nil {
-			text += string(body)
-		}
+	if req.Method == http.MethodPost {
+		text += bodyOf(req)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for w := range d.worlds {
+	for w := range worlds {
 		if strings.Contains(text, w.a) || strings.Contains(text, w.b) {
 			return w
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -146,8 +147,9 @@ func (w *world) grantDeployments(t *testing.T) {
 	})
 }
 
-// TestNamespaceEnds has an administrator delete the namespace of a living agency while a pod in it takes its time to go: it
-// ends, its workloads first, and is made anew with everything.
+// TestNamespaceEnds has an administrator delete the namespace of a living agency, and the guards in it, while a pod in it
+// takes its time to go: it ends, its workloads first, and is made anew with everything.
+// Fails when a namespace that is being deleted does not wait for its pods: the held pod has no guards.
 func TestNamespaceEnds(t *testing.T) {
 	env := start(t)
 	env.Operator(t, harness.OperatorOptions{})
@@ -161,7 +163,6 @@ func TestNamespaceEnds(t *testing.T) {
 	old := ns.UID
 	letGo := w.holdPod(t)
 	w.remove(t, ns)
-	time.Sleep(5 * time.Second)
 	letGo()
 	harness.Eventually(t, func() error {
 		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(ns), ns); err != nil || ns.UID == old {
@@ -175,7 +176,12 @@ func TestNamespaceEnds(t *testing.T) {
 	recorded.guarded(t)
 }
 
-// holdPod keeps a pod of the portal from going until the returned function is called.
+// heldFor is how long a pod that is to go stays: the operator looks at it more than once.
+const heldFor = 5 * time.Second
+
+// holdPod keeps a pod of the portal from going. The returned function waits until it is to go, which is some seconds after
+// the end of its namespace began, deletes the guards, and lets the pod go a while later. By itself Kubernetes, which takes
+// pods first, would not touch the guards before.
 func (w *world) holdPod(t *testing.T) (letGo func()) {
 	t.Helper()
 	pods := &corev1.PodList{}
@@ -186,9 +192,16 @@ func (w *world) holdPod(t *testing.T) (letGo func()) {
 	w.patch(t, pod, `{"metadata":{"finalizers":["fault.example/held"]}}`)
 	return func() {
 		t.Helper()
-		if err := w.env.Admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod); err != nil || pod.DeletionTimestamp == nil {
-			t.Errorf("the pod does not go (%v): the test does not reach what it is for", err)
+		harness.Eventually(t, func() error {
+			if err := w.env.Admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod); err != nil || pod.DeletionTimestamp == nil {
+				return fmt.Errorf("the pod does not go (%w): the test does not reach what it is for", err)
+			}
+			return nil
+		})
+		for _, name := range []string{"default-deny", names.Child(w.portal.Name, "deny")} {
+			w.remove(t, &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: w.portal.Namespace, Name: name}})
 		}
+		time.Sleep(heldFor)
 		w.patch(t, pod, `{"metadata":{"finalizers":null}}`)
 	}
 }

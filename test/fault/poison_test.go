@@ -83,6 +83,7 @@ func (s *sick) hit(path, body string) bool {
 // The end, and what came and went on the way, is that of a run without a fault (O1, O2); then all is silent (O3), and at
 // every revision each workload had its guards, whatever could not be written (O5). Rounds panic where that is the fault, and
 // nowhere else (O4).
+// Fails when a controller gives up after a write that failed: the sick portals do not heal.
 func TestPoisonAmongMany(t *testing.T) {
 	var want end
 	if !t.Run("no fault", func(t *testing.T) { want = poisoned(t, poison{}) }) {

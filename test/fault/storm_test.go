@@ -26,6 +26,9 @@ type fault struct {
 	now func() time.Time
 	// middle runs between the acts and the end; may be nil.
 	middle func(*testing.T, *harness.Env)
+	// outage runs in the middle, while what the operator writes is held; it calls goOn when nothing that is written can be
+	// stored any more. Half of the scenarios act before, and half after it. May be nil.
+	outage func(t *testing.T, env *harness.Env, goOn func())
 	// apiServer are further flags of the API server.
 	apiServer []string
 }
@@ -64,13 +67,24 @@ func play(t *testing.T, f fault) map[string]end {
 	if f.requests != nil {
 		options.Transport = f.requests.Wrap
 	}
+	var d *dice
+	var writes *held
+	if f.outage != nil {
+		d = newDice(t)
+		writes = newHeld(d, worlds)
+		options.Transport = writes.wrap
+	}
 	operator := env.Operator(t, options)
 	for _, w := range worlds {
 		if f.now != nil {
 			w.now = f.now
 		}
 	}
-	phase(t, "act", all, func(t *testing.T, i int) { all[i].act(t, worlds[i]) })
+	if f.outage == nil {
+		phase(t, "act", all, func(t *testing.T, i int) { all[i].act(t, worlds[i]) })
+	} else {
+		actAround(t, env, f.outage, writes, d, all, worlds)
+	}
 	if f.middle != nil {
 		f.middle(t, env)
 	}
@@ -207,6 +221,7 @@ func TestConflicts(t *testing.T) {
 }
 
 // TestThrottlingAndErrors answers a fifth of all requests with an error, "too many requests" or nothing in time.
+// Fails when a controller gives up after a write that failed: a scenario stops half done.
 func TestThrottlingAndErrors(t *testing.T) {
 	d := newDice(t)
 	storm(t, fault{requests: &harness.Faults{
@@ -304,39 +319,48 @@ func TestWrongClock(t *testing.T) {
 	}
 }
 
-// TestAPIServerAway stops the API server in the middle.
+// TestAPIServerAway stops the API server in the middle of writes.
+// Fails when the caches of the platform's kinds pass over the word that a watch is expired: what is done after the outage
+// is never seen. Does not fail when a controller gives up after a write that failed: after an outage the caches list
+// everything, and what a cache lists is an event.
 func TestAPIServerAway(t *testing.T) {
 	outages := []time.Duration{5 * time.Second, time.Minute}
 	if *points > 0 {
 		outages = outages[:1]
 	}
 	for _, outage := range outages {
-		t.Run(outage.String(), func(t *testing.T) {
-			storm(t, fault{middle: func(t *testing.T, env *harness.Env) {
-				if err := env.ControlPlane.StopAPIServer(); err != nil {
-					t.Fatal(err)
-				}
-				time.Sleep(outage)
-				if err := env.ControlPlane.StartAPIServer(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-			}})
-		})
+		t.Run(outage.String(), func(t *testing.T) { storm(t, fault{outage: apiServerAway(outage)}) })
 	}
 }
 
-// TestCompaction has etcd forget what is older than some seconds, and starts the API server again while all watches are
-// open: none can be taken up where it was.
-func TestCompaction(t *testing.T) {
-	storm(t, fault{apiServer: []string{"--etcd-compaction-interval=1s"}, middle: func(t *testing.T, env *harness.Env) {
-		time.Sleep(3 * time.Second)
-		if err := env.ControlPlane.RestartAPIServer(t.Context()); err != nil {
+// apiServerAway stops the API server, and starts it again a while later.
+func apiServerAway(d time.Duration) func(*testing.T, *harness.Env, func()) {
+	return func(t *testing.T, env *harness.Env, goOn func()) {
+		t.Helper()
+		if err := env.ControlPlane.StopAPIServer(); err != nil {
 			t.Fatal(err)
 		}
+		goOn()
+		time.Sleep(d)
+		if err := env.ControlPlane.StartAPIServer(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestCompaction has etcd forget what is older than some seconds, and starts the API server again in the middle of writes
+// and while all watches are open: none can be taken up where it was.
+// Not seen failing: a controller that gives up after a write that failed does not fail it, as in TestAPIServerAway.
+func TestCompaction(t *testing.T) {
+	storm(t, fault{apiServer: []string{"--etcd-compaction-interval=1s"}, outage: func(t *testing.T, env *harness.Env, goOn func()) {
+		time.Sleep(3 * time.Second)
+		apiServerAway(0)(t, env, goOn)
 	}})
 }
 
 // TestEtcdRestarts kills etcd in the middle and starts it again.
+// Not seen failing: the operator is idle when etcd goes, and what it wrote in three seconds without etcd waited in the API
+// server and was stored.
 func TestEtcdRestarts(t *testing.T) {
 	storm(t, fault{middle: func(t *testing.T, env *harness.Env) {
 		if err := env.ControlPlane.RestartEtcd(t.Context(), 3*time.Second); err != nil {

@@ -29,6 +29,8 @@ type Revision struct {
 	Object client.Object
 	// Seen is when the watch told of it.
 	Seen time.Time
+	// relisted is set where a list told of it.
+	relisted bool
 }
 
 // Objects are what exists at a revision, by ObjectKey.
@@ -150,7 +152,7 @@ func (f *follower) drain(w watch.Interface) (lost bool) {
 		} else {
 			f.known[ObjectKey(o)] = o
 		}
-		f.recording.note(e.Type, f.version, o)
+		f.recording.note(false, e.Type, f.version, o)
 	}
 	return false
 }
@@ -170,21 +172,21 @@ func (f *follower) relist(ctx context.Context) {
 	f.version = f.list.GetResourceVersion()
 	for key, old := range f.known {
 		if o := now[key]; o == nil || o.GetUID() != old.GetUID() {
-			f.recording.note(watch.Deleted, f.version, old)
+			f.recording.note(true, watch.Deleted, f.version, old)
 		}
 	}
 	for key, o := range now {
 		switch old := f.known[key]; {
 		case old == nil || old.GetUID() != o.GetUID():
-			f.recording.note(watch.Added, f.version, o)
+			f.recording.note(true, watch.Added, f.version, o)
 		case old.GetResourceVersion() != o.GetResourceVersion():
-			f.recording.note(watch.Modified, f.version, o)
+			f.recording.note(true, watch.Modified, f.version, o)
 		}
 	}
 	f.known = now
 }
 
-func (r *Recording) note(kind watch.EventType, version string, o client.Object) {
+func (r *Recording) note(relisted bool, kind watch.EventType, version string, o client.Object) {
 	if !r.take(o) {
 		return
 	}
@@ -195,7 +197,7 @@ func (r *Recording) note(kind watch.EventType, version string, o client.Object) 
 		r.failures = append(r.failures, err.Error())
 		return
 	}
-	r.events = append(r.events, Revision{Number: n, Type: kind, Object: o, Seen: time.Now()})
+	r.events = append(r.events, Revision{Number: n, Type: kind, Object: o, Seen: time.Now(), relisted: relisted})
 }
 
 // Revisions returns every revision so far in order, after a moment for those that are on
@@ -211,9 +213,32 @@ func (r *Recording) Revisions(t *testing.T) []Revision {
 	if r.gaps > 0 {
 		t.Logf("%d watches of the recording were taken up with a list", r.gaps)
 	}
-	slices.SortStableFunc(r.events, func(a, b Revision) int { return cmp.Compare(a.Number, b.Number) })
-	return slices.Clone(r.events)
+	return ordered(r.events)
 }
+
+// ordered returns revisions in their order. What lists told of has one number, that of the last list: each list is of
+// another moment, and what one kind was at a moment between two of them nobody knows.
+func ordered(events []Revision) []Revision {
+	out := slices.Clone(events)
+	slices.SortStableFunc(out, func(a, b Revision) int { return cmp.Compare(a.Number, b.Number) })
+	for i := 0; i < len(out); {
+		last := i
+		for j := i; j < len(out) && out[i].relisted; j++ {
+			if out[j].relisted && out[j].Seen.Sub(out[i].Seen) < oneGap {
+				last = j
+			}
+		}
+		for j := i; j < last; j++ {
+			out[j].Number = out[last].Number
+		}
+		i = last + 1
+	}
+	return out
+}
+
+// oneGap is longer than it takes until all watches that an outage ended are taken up again, and shorter than what lies
+// between two outages.
+const oneGap = 15 * time.Second
 
 // Replay visits the world at every revision, the first included, until visit returns
 // false.
@@ -231,16 +256,33 @@ func (r *Recording) Walk(t *testing.T, visit func(change Revision, before client
 	if !visit(Revision{}, nil, world) {
 		return
 	}
-	for _, e := range r.Revisions(t) {
-		key := ObjectKey(e.Object)
-		before := world[key]
-		if e.Type == watch.Deleted {
-			delete(world, key)
-		} else {
-			world[key] = e.Object
+	events := r.Revisions(t)
+	for len(events) > 0 {
+		n := 1
+		for n < len(events) && events[n].Number == events[0].Number {
+			n++
 		}
-		if !visit(e, before, world) {
-			return
+		before := make([]client.Object, n)
+		for i, e := range events[:n] {
+			before[i] = world.change(e)
 		}
+		for i, e := range events[:n] {
+			if !visit(e, before[i], world) {
+				return
+			}
+		}
+		events = events[n:]
 	}
+}
+
+// change makes a change, and returns the object that it replaced.
+func (o Objects) change(e Revision) (before client.Object) {
+	key := ObjectKey(e.Object)
+	before = o[key]
+	if e.Type == watch.Deleted {
+		delete(o, key)
+	} else {
+		o[key] = e.Object
+	}
+	return before
 }

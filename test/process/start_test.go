@@ -63,6 +63,7 @@ func TestStopBeforeCachesAreFilled(t *testing.T) {
 }
 
 // TestStartHasADeadline starts an operator that never gets one of its caches.
+// Fails when the start waits for its caches for ever.
 func TestStartHasADeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 	defer cancel()
@@ -146,6 +147,7 @@ func TestStartWithoutAnswers(t *testing.T) {
 }
 
 // TestReadyWhenReady looks at the readiness while a cache is held back and after.
+// Fails when readiness is asked of the controllers alone: no cache is named.
 func TestReadyWhenReady(t *testing.T) {
 	open := make(chan struct{})
 	var early atomic.Pointer[[]string]

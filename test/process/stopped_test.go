@@ -11,6 +11,7 @@ import (
 // TestClosingWaitsWhileStopped shows what docs/lifecycle.md says: while the
 // operator is stopped a link that was revoked, suspended or past its term stays
 // open, and all three close within seconds once it runs.
+// Fails when what there is at a start is no event: the revoked link stays open.
 func TestClosingWaitsWhileStopped(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
 	revoked, suspended, expired := openLink(t, "revoked", "W1"), openLink(t, "stopped", "W2"), openLink(t, "expired", "W3")
