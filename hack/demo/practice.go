@@ -22,6 +22,7 @@ The platform is installed (steps 1 to 3 of "Install" in README.md) and empty. Pr
   kubectl create clusterrolebinding authority --clusterrole=govplatform-authority --group=authority
   kubectl create clusterrolebinding platform-team --clusterrole=govplatform-platform-team --group=platform-team
   kubectl create clusterrolebinding catalogue --clusterrole=govplatform-catalogue-viewer --group=mic-admins --group=mof-admins
+  kubectl -n govplatform-system create rolebinding settings-viewers --role=govplatform-settings-viewer --group=authority --group=mic-link-officers
 
   kubectl apply -f %s --as=an --as-group=authority
   kubectl apply -f agency.yaml --as=mai --as-group=platform-team   # README.md has one; the authority's is called mic

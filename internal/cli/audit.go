@@ -47,7 +47,8 @@ func PrintAudit(w io.Writer, r audit.Report) {
 }
 
 func newAuditCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	var output, settingsFile string
+	var output string
+	var at installation
 	var verbose bool
 	command := &cobra.Command{
 		Use:   "audit",
@@ -66,7 +67,7 @@ it fails, 2 on an error. It writes nothing.`,
 			if err != nil {
 				return asFailure(err)
 			}
-			s, err := liveSettings(cmd.Context(), reader, settingsFile)
+			s, err := liveSettings(cmd.Context(), reader, at, streams.ErrOut)
 			if err != nil {
 				return asFailure(err)
 			}
@@ -98,7 +99,7 @@ it fails, 2 on an error. It writes nothing.`,
 	}
 	command.Flags().StringVarP(&output, "output", "o", "", "json; text without it")
 	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "list what is open, and why")
-	command.Flags().StringVar(&settingsFile, "settings", "", "the operator's settings; those of the cluster without it")
+	at.addFlags(command)
 	flags.AddFlags(command.Flags())
 	return command
 }

@@ -42,6 +42,9 @@ type Decision struct {
 	Namespace string
 	// Settings of the installation.
 	Settings settings.Settings
+	// Operator is the operator's namespace, for messages; govplatform-system when it is
+	// empty.
+	Operator string
 }
 
 // ScopeShown is what an approval approves, as the user sees it before he decides.
@@ -67,8 +70,8 @@ type Prepared struct {
 	Scope    ScopeShown
 	Approval *v1alpha1.DataSharingApproval
 	exists   bool
-	// authority is the agency of the authority.
-	authority string
+	// authority is the agency of the authority, and home the operator's namespace.
+	authority, home string
 }
 
 // Prepare reads what the decision is about and who decides, and writes nothing.
@@ -100,7 +103,7 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	if veto := earlierVeto(&link, names.Namespace(d.Settings.AuthorityAgency), ""); veto != nil && d.Decision == v1alpha1.DecisionApprove {
 		scope.Notes = append(scope.Notes, fmt.Sprintf("%s, when %s was the authority, and what closes beats what opens: %s", veto.said(), agencyOf(veto.Namespace), veto.lifted()))
 	}
-	p := Prepared{Scope: scope, authority: d.Settings.AuthorityAgency, Approval: &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.Link(link.Namespace, link.Name)}}}
+	p := Prepared{Scope: scope, authority: d.Settings.AuthorityAgency, home: d.Operator, Approval: &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.Link(link.Namespace, link.Name)}}}
 	for i := range others.Items {
 		o := &others.Items[i]
 		switch {
@@ -275,7 +278,8 @@ func newDecideCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 		v1alpha1.DecisionReject:  {"reject", "Reject the present scope of a data-sharing link, with a reason", "rejected"},
 		v1alpha1.DecisionSuspend: {"suspend", "Close a data-sharing link at once, whatever its scope, with a reason", "suspended"},
 	}[decision]
-	var asAgency, approvalNS, reason, settingsFile string
+	var asAgency, approvalNS, reason string
+	var at installation
 	var yes bool
 	var wait time.Duration
 	command := &cobra.Command{
@@ -301,14 +305,14 @@ and the operator has not acted on it, and with 1 when nothing was written.`,
 			if err != nil {
 				return err
 			}
-			s, err := liveSettings(cmd.Context(), c, settingsFile)
+			s, err := liveSettings(cmd.Context(), c, at, streams.ErrOut)
 			if err != nil {
 				return err
 			}
 			if asAgency != "" {
 				approvalNS = names.Namespace(asAgency)
 			}
-			p, err := Prepare(cmd.Context(), c, Decision{Link: key, Decision: decision, Reason: reason, Namespace: approvalNS, Settings: s})
+			p, err := Prepare(cmd.Context(), c, Decision{Link: key, Decision: decision, Reason: reason, Namespace: approvalNS, Settings: s, Operator: at.namespace})
 			if err != nil {
 				return err
 			}
@@ -328,7 +332,7 @@ and the operator has not acted on it, and with 1 when nothing was written.`,
 	command.Flags().StringVar(&asAgency, "as-agency", "", "the provider's or the authority's agency, in whose name you decide; without it the one for which you may")
 	command.Flags().StringVar(&approvalNS, "approval-namespace", "", "the same as a namespace")
 	command.Flags().StringVar(&reason, "reason", "", "why, for both sides to read; required to reject or suspend")
-	command.Flags().StringVar(&settingsFile, "settings", "", "the operator's settings; those of the cluster without it")
+	at.addFlags(command)
 	command.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	command.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long to wait for the operator to act on it; 0 to not wait")
 	command.MarkFlagsMutuallyExclusive("as-agency", "approval-namespace")

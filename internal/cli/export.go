@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -71,39 +72,26 @@ type ExportedNamespace struct {
 	AgencyUID string `json:"agencyUID"`
 }
 
+// ExportOptions of an export.
+type ExportOptions struct {
+	// Namespace of the operator; govplatform-system when it is empty.
+	Namespace string
+	// WithoutSettings goes on where there are no settings.
+	WithoutSettings bool
+}
+
 // ReadExport reads everything from a cluster. It fails rather than leave out what
-// the user may not read.
-func ReadExport(ctx context.Context, c client.Reader, now time.Time) (*Export, error) {
+// the user may not read, or what is not where it looks.
+func ReadExport(ctx context.Context, c client.Reader, o ExportOptions, now time.Time) (*Export, error) {
 	e := &Export{APIVersion: exportVersion, Kind: exportKind, Time: now.UTC().Format(time.RFC3339), Namespaces: []ExportedNamespace{}, Objects: []map[string]any{}}
 	var system corev1.Namespace
 	if err := c.Get(ctx, client.ObjectKey{Name: "kube-system"}, &system); err != nil {
 		return nil, fmt.Errorf("read the namespace kube-system, which identifies the cluster: %w", err)
 	}
 	e.Cluster = string(system.UID)
-	var config corev1.ConfigMap
-	err := c.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorConfigMap}, &config)
-	switch {
-	case apierrors.IsForbidden(err):
-		return nil, fmt.Errorf("you may not read the settings in ConfigMap %[1]s/%[2]s, and an export that leaves something out is none: "+
-			"a cluster administrator gives the right with kubectl -n %[1]s create role govplatform-settings-viewer --verb=get --resource=configmaps --resource-name=%[2]s, "+
-			"and kubectl -n %[1]s create rolebinding govplatform-settings-viewer --role=govplatform-settings-viewer --user=<you>", operatorNamespace, operatorConfigMap)
-	case client.IgnoreNotFound(err) != nil:
-		return nil, fmt.Errorf("read the settings in ConfigMap %s/%s: %w", operatorNamespace, operatorConfigMap, err)
-	}
-	e.Settings = config.Data[operatorSettings]
-	record, err := settingsRecord(ctx, c)
-	if err != nil {
+	var err error
+	if e.Settings, err = exportedSettings(ctx, c, o); err != nil {
 		return nil, err
-	}
-	written, _ := settings.Parse([]byte(e.Settings))
-	if record != nil && !record.InForce.Same(written) {
-		// Those that wait, or that no operator has started with, have had no say in
-		// anything that is exported.
-		inForce, err := yaml.Marshal(record.InForce)
-		if err != nil {
-			return nil, fmt.Errorf("write the settings in force: %w", err)
-		}
-		e.Settings = string(inForce)
 	}
 	var namespaces corev1.NamespaceList
 	if err := c.List(ctx, &namespaces, client.HasLabels{names.LabelAgency}); err != nil {
@@ -126,6 +114,45 @@ func ReadExport(ctx context.Context, c client.Reader, now time.Time) (*Export, e
 	}
 	e.Digest = e.digest()
 	return e, nil
+}
+
+// exportedSettings returns the settings as written, or those in force where these are
+// others: what waits, or no operator has started with, had no say in what is exported.
+func exportedSettings(ctx context.Context, c client.Reader, o ExportOptions) (string, error) {
+	home := cmp.Or(o.Namespace, operatorNamespace)
+	var config corev1.ConfigMap
+	err := c.Get(ctx, client.ObjectKey{Namespace: home, Name: operatorConfigMap}, &config)
+	if client.IgnoreNotFound(err) != nil {
+		return "", explainSettings(err, home)
+	}
+	record, err := settingsRecord(ctx, c, home)
+	if err != nil {
+		return "", explainSettings(err, home)
+	}
+	written := config.Data[operatorSettings]
+	if record == nil {
+		if written == "" && !o.WithoutSettings {
+			return "", fmt.Errorf("there are no settings in ConfigMap %s/%s, and an export that leaves something out is none: name the operator's namespace with --operator-namespace, "+
+				"or say --without-settings if they are lost", home, operatorConfigMap)
+		}
+		return written, nil
+	}
+	if s, err := settings.Parse([]byte(written)); err == nil && record.InForce.Same(s) {
+		return written, nil
+	}
+	inForce, err := yaml.Marshal(record.InForce)
+	if err != nil {
+		return "", fmt.Errorf("write the settings in force: %w", err)
+	}
+	return string(inForce), nil
+}
+
+func explainSettings(err error, home string) error {
+	if !apierrors.IsForbidden(err) {
+		return fmt.Errorf("read the settings in namespace %s: %w", home, err)
+	}
+	return fmt.Errorf("you may not read the settings in ConfigMaps %[1]s/%[2]s and %[3]s, and an export that leaves something out is none: "+
+		"a cluster administrator gives the right with kubectl -n %[1]s create rolebinding %[4]s --role=%[4]s --user=<you>", home, operatorConfigMap, settings.RecordName, settingsViewer)
 }
 
 // listKind returns all objects of a kind of the platform, by namespace and name.
@@ -274,11 +301,13 @@ func writeFile(name string, data []byte) error {
 
 func newExportCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var file string
+	var options ExportOptions
 	command := &cobra.Command{
 		Use:   "export",
 		Short: "Write all objects of the platform, with the decisions in their status, to one file",
 		Long: `Export reads every agency, portal, service, link, decision, standard and platform, the settings, and which namespace is whose, and writes
-them as one YAML document in a fixed order, with the cluster's UID, the time and a digest. It fails if there is anything that you may not read.
+them as one YAML document in a fixed order, with the cluster's UID, the time and a digest. It fails if there is anything that you may not read,
+or if it finds no settings.
 
 The file has no Secrets and no workloads: back those up besides, as docs/lifecycle.md says. It names officers and what people wrote, so keep it
 where only those may read it, and write it, who may restore. kubectl gov restore puts it back.`,
@@ -289,7 +318,7 @@ where only those may read it, and write it, who may restore. kubectl gov restore
 			if err != nil {
 				return err
 			}
-			e, err := ReadExport(cmd.Context(), reader, time.Now())
+			e, err := ReadExport(cmd.Context(), reader, options, time.Now())
 			if err != nil {
 				return err
 			}
@@ -310,6 +339,8 @@ where only those may read it, and write it, who may restore. kubectl gov restore
 		},
 	}
 	command.Flags().StringVarP(&file, "filename", "f", "", "file to write; standard output without it")
+	command.Flags().StringVar(&options.Namespace, "operator-namespace", operatorNamespace, "namespace of the operator")
+	command.Flags().BoolVar(&options.WithoutSettings, "without-settings", false, "go on where the cluster has no settings")
 	flags.AddFlags(command.Flags())
 	return command
 }

@@ -158,7 +158,7 @@ func TestSettingsInForceAreExported(t *testing.T) {
 		written := "# As it is written.\n" + asYAML(of("VN/NEWER"))
 		c := fake.NewClientBuilder().WithScheme(Scheme()).WithObjects(configMap(settings.RecordName, data), configMap(operatorConfigMap, map[string]string{operatorSettings: written}),
 			&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "c"}}).Build()
-		e, err := ReadExport(t.Context(), c, time.Now())
+		e, err := ReadExport(t.Context(), c, ExportOptions{}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,7 @@ func TestSettingsInForceAreExported(t *testing.T) {
 		}
 		e.Settings = asYAML(of("VN/RESTORED"))
 		(&restorer{client: c, export: e, options: RestoreOptions{OnConflict: ConflictOverwrite}}).settings(t.Context())
-		if record, err := settingsRecord(t.Context(), c); err != nil || record == nil || record.InForce.IdentifierPrefix != "VN/RESTORED" {
+		if record, err := settingsRecord(t.Context(), c, operatorNamespace); err != nil || record == nil || record.InForce.IdentifierPrefix != "VN/RESTORED" {
 			t.Errorf("%s: the record after the restore: %+v, %v", name, record, err)
 		}
 	}

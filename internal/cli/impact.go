@@ -178,7 +178,8 @@ func printStops(w io.Writer, stops []desired.Stop) {
 
 func newImpactCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var files []string
-	var output, settingsFile, newSettings string
+	var output, newSettings string
+	var at installation
 	command := &cobra.Command{
 		Use:   "impact -f POLICY.yaml",
 		Short: "Show what a standard, or new settings, would stop that runs, before they are applied",
@@ -190,7 +191,7 @@ operator's settings instead, and shows which portals and links these would touch
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if newSettings != "" {
-				return settingsImpact(cmd.Context(), streams, flags, settingsChange{files: files, former: settingsFile, newer: newSettings, output: output})
+				return settingsImpact(cmd.Context(), streams, flags, settingsChange{files: files, former: at, newer: newSettings, output: output})
 			}
 			if len(files) == 0 {
 				return exitError{exitFailed, "-f is required: name a file with the policy that you want to apply"}
@@ -203,7 +204,7 @@ operator's settings instead, and shows which portals and links these would touch
 			if err != nil {
 				return asFailure(err)
 			}
-			s, err := liveSettings(cmd.Context(), reader, settingsFile)
+			s, err := liveSettings(cmd.Context(), reader, at, streams.ErrOut)
 			if err != nil {
 				return asFailure(err)
 			}
@@ -229,7 +230,7 @@ operator's settings instead, and shows which portals and links these would touch
 	}
 	command.Flags().StringArrayVarP(&files, "filename", "f", nil, "file, folder or - with the policies")
 	addOutput(command, &output, "text")
-	command.Flags().StringVar(&settingsFile, "settings", "", "the operator's settings; those of the cluster without it")
+	at.addFlags(command)
 	command.Flags().StringVar(&newSettings, "new-settings", "", "file with settings that the operator would start with")
 	flags.AddFlags(command.Flags())
 	return command

@@ -68,15 +68,16 @@ func PrintSettingsImpact(w io.Writer, i SettingsChangeImpact, b settings.ImpactB
 
 // settingsChange is what the command was asked.
 type settingsChange struct {
-	files                 []string
-	former, newer, output string
+	files         []string
+	former        installation
+	newer, output string
 }
 
 func settingsImpact(ctx context.Context, streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags, ask settingsChange) error {
 	if len(ask.files) > 0 {
 		return exitError{exitFailed, "-f and --new-settings are two questions: ask one after the other"}
 	}
-	newer, err := readSettings(ask.newer)
+	newer, err := readSettings("--new-settings", ask.newer)
 	if err != nil {
 		return asFailure(err)
 	}
@@ -84,7 +85,7 @@ func settingsImpact(ctx context.Context, streams genericiooptions.IOStreams, fla
 	if err != nil {
 		return asFailure(err)
 	}
-	former, err := formerSettings(ctx, reader, ask.former)
+	former, err := formerSettings(ctx, reader, ask.former, streams.ErrOut)
 	if err != nil {
 		return asFailure(err)
 	}
@@ -105,16 +106,13 @@ func settingsImpact(ctx context.Context, streams genericiooptions.IOStreams, fla
 }
 
 // formerSettings returns what newer settings are held against.
-func formerSettings(ctx context.Context, reader client.Reader, file string) (settings.Record, error) {
-	if file == "" {
-		record, err := settingsRecord(ctx, reader)
-		if err != nil {
-			return settings.Record{}, err
-		}
-		if record != nil {
+func formerSettings(ctx context.Context, reader client.Reader, at installation, warn io.Writer) (settings.Record, error) {
+	if at.settings == "" {
+		// What can't be read is told with the settings that stand in for it.
+		if record, err := settingsRecord(ctx, reader, at.namespace); err == nil && record != nil {
 			return *record, nil
 		}
 	}
-	s, err := liveSettings(ctx, reader, file)
+	s, err := liveSettings(ctx, reader, at, warn)
 	return settings.Record{InForce: s, Seen: s.AcceptedImpact}, err
 }

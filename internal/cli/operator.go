@@ -59,24 +59,24 @@ func changed(o client.Object) time.Time {
 }
 
 // lookAtOperator says whether the operator acts, as far as the user may see.
-func (s *Summary) lookAtOperator(ctx context.Context, reader client.Reader, namespace string, now time.Time) {
+func (s *Summary) lookAtOperator(ctx context.Context, reader client.Reader, at installation, namespace string, now time.Time) {
 	var approvals v1alpha1.DataSharingApprovalList
 	// Who may not read them sees the other signs.
 	_ = reader.List(ctx, &approvals, client.InNamespace(namespace))
 	_ = meta.EachListItem(&approvals, s.unobserved.look)
-	s.OperatorIdle = operatorIdle(ctx, reader, s.unobserved, now)
+	s.OperatorIdle = operatorIdle(ctx, reader, at.namespace, s.unobserved, now)
 	// Who may not read the record is not told.
-	if record, err := settingsRecord(ctx, reader); err == nil && record != nil {
+	if record, err := settingsRecord(ctx, reader, at.namespace); err == nil && record != nil {
 		s.SettingsHeld = record.Held
 	}
 }
 
 // operatorIdle says why the operator does not seem to act; empty when it does, or
 // when nothing is known against it. Not everybody may read its lease.
-func operatorIdle(ctx context.Context, reader client.Reader, u unobserved, now time.Time) string {
+func operatorIdle(ctx context.Context, reader client.Reader, home string, u unobserved, now time.Time) string {
 	var signs []string
 	var lease coordinationv1.Lease
-	err := reader.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorLease}, &lease)
+	err := reader.Get(ctx, client.ObjectKey{Namespace: home, Name: operatorLease}, &lease)
 	switch {
 	case err != nil: // No right to read it, or an operator that needs none.
 	case lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "":
@@ -91,5 +91,5 @@ func operatorIdle(ctx context.Context, reader client.Reader, u unobserved, now t
 	if len(signs) == 0 {
 		return ""
 	}
-	return "the operator does not act: " + strings.Join(signs, "; ") + ". Until it does, nothing is repaired, and no suspension, revocation or expiry closes anything. See kubectl -n " + operatorNamespace + " get pods."
+	return "the operator does not act: " + strings.Join(signs, "; ") + ". Until it does, nothing is repaired, and no suspension, revocation or expiry closes anything. See kubectl -n " + home + " get pods."
 }

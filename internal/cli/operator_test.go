@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func TestOperatorIdle(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var s Summary
-			s.lookAtOperator(t.Context(), tt.r, "", now)
+			s.lookAtOperator(t.Context(), tt.r, installation{namespace: operatorNamespace}, "", now)
 			if tt.want == "" && s.OperatorIdle != "" || !strings.Contains(s.OperatorIdle, tt.want) {
 				t.Errorf("got %q, want %q", s.OperatorIdle, tt.want)
 			}
@@ -108,14 +109,14 @@ func TestSettingsHeldIsTold(t *testing.T) {
 		"forbidden": {leaseReader{forbidden: true}, ""},
 	} {
 		var s Summary
-		s.lookAtOperator(t.Context(), tt.r, "", time.Now())
+		s.lookAtOperator(t.Context(), tt.r, installation{namespace: operatorNamespace}, "", time.Now())
 		if s.SettingsHeld != tt.want {
 			t.Errorf("%s: it says %q, want %q", name, s.SettingsHeld, tt.want)
 		}
 		if tt.r.record == nil {
 			continue
 		}
-		if got, err := liveSettings(t.Context(), tt.r, ""); err != nil || got.TimeZone != "UTC" {
+		if got, err := liveSettings(t.Context(), tt.r, installation{}, io.Discard); err != nil || got.TimeZone != "UTC" {
 			t.Errorf("%s: the settings in force are %q, %v", name, got.TimeZone, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,13 +104,13 @@ func (p Prepared) warn(w io.Writer, l *v1alpha1.DataSharingLink, within time.Dur
 	switch {
 	case p.Approval.Spec.Decision == v1alpha1.DecisionApprove:
 	case desired.Wrote(l.Status.Inventory, "NetworkPolicy"):
-		what = fmt.Sprintf("so link %s is still Open and TRAFFIC PASSES until it does. To cut it by hand meanwhile, a cluster administrator deletes the network policies that the link's status.inventory names.", p.Scope.Link)
+		what = fmt.Sprintf("so link %s is still Open and TRAFFIC PASSES until it does. To cut it by hand meanwhile, somebody with break-glass access (system:masters) deletes the network policies that the link's status.inventory names; admission refuses it to others.", p.Scope.Link)
 	default:
 		what = fmt.Sprintf("so link %s, of which no policy exists now, is not held by it yet.", p.Scope.Link)
 	}
 	say(w, "WARNING: the decision is stored (DataSharingApproval %s), but the operator has not acted on it within %s, %s\n"+
 		"See whether the operator runs: kubectl gov status, and kubectl -n %s get pods. It acts on the decision when it runs again; kubectl gov decisions %s -n %s shows whether it has.\n",
-		client.ObjectKeyFromObject(p.Approval), within, what, operatorNamespace, p.Scope.Link.Name, p.Scope.Link.Namespace)
+		client.ObjectKeyFromObject(p.Approval), within, what, cmp.Or(p.home, operatorNamespace), p.Scope.Link.Name, p.Scope.Link.Namespace)
 }
 
 // explain says how the link stands after the decision.

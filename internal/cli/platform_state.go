@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -20,12 +22,30 @@ import (
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
-// Where config/default puts the operator's settings.
+// Where config/default puts the operator's settings, and the Role that reads them.
 const (
 	operatorNamespace = "govplatform-system"
 	operatorConfigMap = "govplatform-config"
 	operatorSettings  = "config.yaml"
+	settingsViewer    = "govplatform-settings-viewer"
 )
+
+// installation is where a command finds what the operator is installed with.
+type installation struct {
+	// namespace of the operator.
+	namespace string
+	// settings is a file that holds instead of those of the cluster; empty for none.
+	settings string
+}
+
+func (i *installation) addNamespace(command *cobra.Command) {
+	command.Flags().StringVar(&i.namespace, "operator-namespace", operatorNamespace, "namespace of the operator")
+}
+
+func (i *installation) addFlags(command *cobra.Command) {
+	i.addNamespace(command)
+	command.Flags().StringVar(&i.settings, "settings", "", "the operator's settings; those of the cluster without it")
+}
 
 // platformState is everything that reachability and its reasons rest on, read once.
 type platformState struct {
@@ -150,40 +170,56 @@ func (c *platformState) audit(ctx context.Context, now time.Time) (audit.Report,
 }
 
 // liveSettings are those of the file, else those that the operator has in force, else
-// those of its installation, else the shipped ones.
-func liveSettings(ctx context.Context, reader client.Reader, file string) (settings.Settings, error) {
-	if file != "" {
-		return readSettings(file)
+// those of its installation, else the shipped ones. Who may not read the first of these
+// in the cluster is told which are used: another authority or other networks give
+// another answer.
+func liveSettings(ctx context.Context, reader client.Reader, at installation, warn io.Writer) (settings.Settings, error) {
+	if at.settings != "" {
+		return readSettings("--settings", at.settings)
 	}
-	record, err := settingsRecord(ctx, reader)
-	if err != nil {
-		return settings.Settings{}, err
+	record, unread := settingsRecord(ctx, reader, at.namespace)
+	if unread != nil && !apierrors.IsForbidden(unread) {
+		return settings.Settings{}, unread
 	}
 	if record != nil {
 		return record.InForce, nil
 	}
 	var config corev1.ConfigMap
-	err = reader.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorConfigMap}, &config)
+	err := reader.Get(ctx, client.ObjectKey{Namespace: at.namespace, Name: operatorConfigMap}, &config)
 	switch {
 	case apierrors.IsForbidden(err), apierrors.IsNotFound(err):
-		return settings.Default(), nil
+		s := settings.Default()
+		at.warn(warn, fmt.Sprintf("the shipped ones are used, in which the authority is agency %s", s.AuthorityAgency), err)
+		return s, nil
 	case err != nil:
 		return settings.Settings{}, fmt.Errorf("read the operator's settings: %w", err)
 	}
 	s, err := settings.Parse([]byte(config.Data[operatorSettings]))
 	if err != nil {
-		return settings.Settings{}, fmt.Errorf("ConfigMap %s/%s: %w; name the settings with --settings", operatorNamespace, operatorConfigMap, err)
+		return settings.Settings{}, fmt.Errorf("ConfigMap %s/%s: %w; name the settings with --settings", at.namespace, operatorConfigMap, err)
+	}
+	if unread != nil {
+		at.warn(warn, fmt.Sprintf("those written in ConfigMap %s are used, which may be held", operatorConfigMap), unread)
 	}
 	return s, nil
 }
 
+// warn says which settings are used instead of those in force, and what helps.
+func (i installation) warn(w io.Writer, used string, err error) {
+	help := "name another namespace of the operator with --operator-namespace"
+	if apierrors.IsForbidden(err) {
+		help = fmt.Sprintf("have a cluster administrator bind you to the Role %s of namespace %s", settingsViewer, i.namespace)
+	}
+	say(w, "WARNING: the settings in force can't be read (%s), so %s. Where yours are others the answer may be wrong: %s, or name your settings with --settings FILE.\n", err, used, help)
+}
+
 // settingsRecord returns what the operator recorded of its settings; nil when there
-// is none, or the user may not read it.
-func settingsRecord(ctx context.Context, reader client.Reader) (*settings.Record, error) {
+// is none.
+func settingsRecord(ctx context.Context, reader client.Reader, namespace string) (*settings.Record, error) {
 	var kept corev1.ConfigMap
-	err := reader.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: settings.RecordName}, &kept)
+	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: settings.RecordName}, &kept)
 	switch {
-	case apierrors.IsForbidden(err), apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("read the settings in force: %w", err)

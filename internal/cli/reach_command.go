@@ -19,7 +19,8 @@ const (
 
 func newReachCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var paths []string
-	var output, settingsFile string
+	var output string
+	var at installation
 	var port int32
 	var matrix, assume bool
 	command := &cobra.Command{
@@ -51,7 +52,7 @@ Where A reaches B over a sharing platform only, the answer begins with "Not dire
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			now := time.Now()
-			c, err := loadCountry(cmd.Context(), streams, flags, paths, settingsFile, assume, now)
+			c, err := loadCountry(cmd.Context(), streams, flags, paths, at, assume, now)
 			if err != nil {
 				return asFailure(err)
 			}
@@ -83,7 +84,8 @@ Where A reaches B over a sharing platform only, the answer begins with "Not dire
 	command.Flags().StringSliceVarP(&paths, "filename", "f", nil, "answer offline, from these files, folders, or - for standard input")
 	command.Flags().BoolVar(&assume, "assume-approved", false, "with -f: take every link as approved by all sides")
 	command.Flags().StringVarP(&output, "output", "o", "", "json; text without it")
-	command.Flags().StringVar(&settingsFile, "settings", "", "the operator's settings; those of the cluster, or with -f the shipped ones, without it")
+	at.addFlags(command)
+	command.Flags().Lookup("settings").Usage = "the operator's settings; those of the cluster, or with -f the shipped ones, without it"
 	flags.AddFlags(command.Flags())
 	return command
 }

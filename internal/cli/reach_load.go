@@ -80,9 +80,9 @@ func (c *platformState) readPart(ctx context.Context, reader client.Reader, kind
 	return err
 }
 
-func loadCountry(ctx context.Context, streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags, paths []string, settingsFile string, assume bool, now time.Time) (*platformState, error) {
+func loadCountry(ctx context.Context, streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags, paths []string, at installation, assume bool, now time.Time) (*platformState, error) {
 	if len(paths) > 0 {
-		s, err := readSettings(settingsFile)
+		s, err := readSettings("--settings", at.settings)
 		if err != nil {
 			return nil, err
 		}
@@ -95,11 +95,7 @@ func loadCountry(ctx context.Context, streams genericiooptions.IOStreams, flags 
 	if err != nil {
 		return nil, err
 	}
-	return liveCountry(ctx, reader, settingsFile)
-}
-
-func liveCountry(ctx context.Context, reader client.Reader, settingsFile string) (*platformState, error) {
-	s, err := liveSettings(ctx, reader, settingsFile)
+	s, err := liveSettings(ctx, reader, at, streams.ErrOut)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,10 @@ func (f forbidding) List(_ context.Context, list client.ObjectList, _ ...client.
 
 // TestRefusalsNameTheRight: who may not is told the command that gives the right.
 func TestRefusalsNameTheRight(t *testing.T) {
-	export := func(r client.Reader) error { _, err := ReadExport(t.Context(), r, time.Now()); return err }
+	export := func(r client.Reader) error {
+		_, err := ReadExport(t.Context(), r, ExportOptions{WithoutSettings: true}, time.Now())
+		return err
+	}
 	remove := func(r client.Reader) error { _, err := PlanRemoval(t.Context(), r, operatorNamespace); return err }
 	tests := []struct {
 		kind string

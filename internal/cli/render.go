@@ -357,7 +357,7 @@ without a cluster. Everything that the API server or the operator would refuse i
 			if err != nil {
 				return err
 			}
-			config, err := readSettings(settingsFile)
+			config, err := readSettings("--settings", settingsFile)
 			if err != nil {
 				return err
 			}
@@ -378,17 +378,18 @@ without a cluster. Everything that the API server or the operator would refuse i
 	return command
 }
 
-func readSettings(file string) (settings.Settings, error) {
+// readSettings reads the file that a flag names; without one, the shipped settings.
+func readSettings(flag, file string) (settings.Settings, error) {
 	if file == "" {
 		return settings.Default(), nil
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return settings.Settings{}, fmt.Errorf("--settings: %w", err)
+		return settings.Settings{}, fmt.Errorf("%s: %w", flag, err)
 	}
 	s, err := settings.Parse(data)
 	if err != nil {
-		return settings.Settings{}, fmt.Errorf("--settings %s: %w", file, err)
+		return settings.Settings{}, fmt.Errorf("%s %s: %w", flag, file, err)
 	}
 	return s, nil
 }

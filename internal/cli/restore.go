@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,8 @@ type RestoreOptions struct {
 	DryRun bool
 	// OnConflict is one of the Conflict words.
 	OnConflict string
+	// Namespace of the operator; govplatform-system when it is empty.
+	Namespace string
 	// Wait bounds the wait for the operator to make the agencies' namespaces.
 	Wait time.Duration
 	// Progress is told each step; Out gets the table.
@@ -150,9 +153,10 @@ func (r *restorer) items(ctx context.Context, p phase) {
 // settings come before everything: levels and the authority rest on them.
 func (r *restorer) settings(ctx context.Context) {
 	if r.export.Settings == "" {
+		say(r.options.Progress, "WARNING: the file has no settings, so what is restored runs under those of the cluster.\n")
 		return
 	}
-	key := client.ObjectKey{Namespace: operatorNamespace, Name: operatorConfigMap}
+	key := client.ObjectKey{Namespace: cmp.Or(r.options.Namespace, operatorNamespace), Name: operatorConfigMap}
 	want := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}, Data: map[string]string{operatorSettings: r.export.Settings}}
 	var live corev1.ConfigMap
 	err := r.client.Get(ctx, key, &live)
@@ -182,7 +186,7 @@ func (r *restorer) recordSettings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	record := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: settings.RecordName}}
+	record := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: cmp.Or(r.options.Namespace, operatorNamespace), Name: settings.RecordName}}
 	_, err = controllerutil.CreateOrUpdate(ctx, r.client, record, func() error { record.Data = data; return nil })
 	return err
 }

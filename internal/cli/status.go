@@ -322,6 +322,7 @@ func (r *Ready) mention(status v1alpha1.StatusBase, condition string) {
 func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var all bool
 	var output string
+	var at installation
 	command := &cobra.Command{
 		Use:   "status [PORTAL...]",
 		Short: "Show agencies, portals, platforms, services and links, and the first reason why one is not ready",
@@ -352,11 +353,12 @@ func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 			if err := summary.keepPortals(args); err != nil {
 				return err
 			}
-			summary.lookAtOperator(cmd.Context(), reader, namespace, time.Now())
+			summary.lookAtOperator(cmd.Context(), reader, at, namespace, time.Now())
 			return summary.write(streams, output)
 		},
 	}
 	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "show every agency")
+	at.addNamespace(command)
 	addOutput(command, &output, "a table")
 	flags.AddFlags(command.Flags())
 	addStatusCompletion(command, flags)

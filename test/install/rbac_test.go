@@ -177,6 +177,11 @@ func TestRolesForPeople(t *testing.T) {
 			}
 		}
 	}
+	// kubectl gov may be told the settings without any other ConfigMap of the operator's namespace.
+	if viewer := shipped["Role/govplatform-settings-viewer"].rules; len(viewer) != 1 || !slices.Equal(viewer[0].Resources, []string{"configmaps"}) ||
+		!slices.Equal(viewer[0].Verbs, []string{"get"}) || !slices.Equal(viewer[0].ResourceNames, []string{"govplatform-config", "govplatform-settings-in-force"}) {
+		t.Errorf("settings-viewer has %+v", viewer)
+	}
 	for name, role := range shipped {
 		if role.aggregates {
 			t.Errorf("%s takes in rights of other roles", name)

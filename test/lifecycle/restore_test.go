@@ -37,7 +37,7 @@ func exportedWith(t *testing.T, env *harness.Env, op *harness.Operator) []byte {
 		harness.Agency("halted", "Z91HALT", func(a *v1alpha1.Agency) { a.Spec.Suspended = true }))
 	env.WaitCondition(t, refused, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRejected)
 	op.WaitQuiet(t, quiet)
-	one, err := cli.ReadExport(t.Context(), env.Admin, time.Unix(1, 0))
+	one, err := cli.ReadExport(t.Context(), env.Admin, cli.ExportOptions{}, time.Unix(1, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func exportedWith(t *testing.T, env *harness.Env, op *harness.Operator) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := cli.ReadExport(t.Context(), platformTeam(t, env), time.Unix(1, 0))
+	again, err := cli.ReadExport(t.Context(), platformTeam(t, env), cli.ExportOptions{}, time.Unix(1, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func exportedWith(t *testing.T, env *harness.Env, op *harness.Operator) []byte {
 // exportedNow returns what somebody exports as a file.
 func exportedNow(t *testing.T, c client.Client) []byte {
 	t.Helper()
-	e, err := cli.ReadExport(t.Context(), c, time.Now())
+	e, err := cli.ReadExport(t.Context(), c, cli.ExportOptions{}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
