@@ -233,9 +233,10 @@ func (r *Reconciler) tearDown(ctx context.Context, p *v1alpha1.AgencyPortal) (ct
 // has it write all the time, another one's suspension would wait for that.
 func (r *Reconciler) closeFirst(ctx context.Context, key client.ObjectKey) error {
 	quick, p, a := gather.Unawaited(r.Client), &v1alpha1.AgencyPortal{}, &v1alpha1.Agency{}
+	// What can't be read is told by the round that follows.
+	read := func(key client.ObjectKey, into client.Object) bool { return quick.Get(ctx, key, into) == nil }
 	name, ok := names.AgencyOf(key.Namespace)
-	if !ok || quick.Get(ctx, client.ObjectKey{Name: name}, a) != nil || !closed(key.Namespace, a, nil) || quick.Get(ctx, key, p) != nil || p.DeletionTimestamp != nil {
-		// What can't be read is told by the round that follows.
+	if !ok || !read(client.ObjectKey{Name: name}, a) || !closed(key.Namespace, a, nil) || !read(key, p) || p.DeletionTimestamp != nil {
 		return nil
 	}
 	owner := names.OwnerOf("AgencyPortal", p)

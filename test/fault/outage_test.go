@@ -67,7 +67,7 @@ func (h *held) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, req.Context().Err()
 	}
 	var res *http.Response
-	err := error(harness.ErrReset)
+	err := harness.ErrReset
 	if !loses {
 		res, err = h.next.RoundTrip(req)
 	}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/internal/names"
@@ -142,9 +143,14 @@ func TestThreat36_NodesMakeNoPeers(t *testing.T) {
 
 	mended := func(harm string, do func(*admissionv1.ValidatingAdmissionPolicy, *admissionv1.ValidatingAdmissionPolicyBinding) error) {
 		t.Helper()
-		vap := stored(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
-		binding := stored(t, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
-		if err := do(vap.DeepCopy(), binding.DeepCopy()); err != nil {
+		var vap *admissionv1.ValidatingAdmissionPolicy
+		var binding *admissionv1.ValidatingAdmissionPolicyBinding
+		// The API server writes the policy's status when it has checked its types.
+		if err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+			vap = stored(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
+			binding = stored(t, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
+			return do(vap.DeepCopy(), binding.DeepCopy())
+		}); err != nil {
 			t.Fatal(err)
 		}
 		harness.Eventually(t, func() error {
