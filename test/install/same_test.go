@@ -1,11 +1,17 @@
 package install
 
 import (
+	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/settings"
 )
 
 // TestKustomizeAndHelmInstallTheSame compares both object by object. Whatever may differ is named in normalise.
@@ -92,4 +98,39 @@ func TestChartValues(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestChartTakesEverySetting: whatever the operator reads can be set by the value config. The schema of the values refused
+// authorityAgency and identifierPrefix, which the README has people set, so every authority was mic.
+func TestChartTakesEverySetting(t *testing.T) {
+	s := settings.Default()
+	s.AuthorityAgency, s.IdentifierPrefix, s.ClusterRanges = "moh", "VN/OTHER", []string{"10.1.0.0/16"}
+	s.AcceptedImpact = &v1alpha1.AcceptedImpact{Portals: 1, Links: 2}
+	var value map[string]any
+	data, err := yaml.Marshal(s)
+	if err == nil {
+		err = yaml.Unmarshal(data, &value)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := reflect.TypeFor[settings.Settings]().NumField(); len(value) != n {
+		t.Fatalf("%d of %d settings are tried: give each a value here", len(value), n)
+	}
+	if data, err = yaml.Marshal(map[string]any{"config": value}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range ofKind(helm(t, namespace, "--values", file), "ConfigMap") {
+		text, _, _ := unstructured.NestedString(o.Object, "data", "config.yaml")
+		got, err := settings.Parse([]byte(text))
+		if err != nil || !got.Same(s) || got.AcceptedImpact == nil || *got.AcceptedImpact != *s.AcceptedImpact {
+			t.Errorf("the chart writes %s (%v)", text, err)
+		}
+		return
+	}
+	t.Error("the chart has no ConfigMap")
 }
