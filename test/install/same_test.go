@@ -124,13 +124,13 @@ func TestChartTakesEverySetting(t *testing.T) {
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range ofKind(helm(t, namespace, "--values", file), "ConfigMap") {
-		text, _, _ := unstructured.NestedString(o.Object, "data", "config.yaml")
-		got, err := settings.Parse([]byte(text))
-		if err != nil || !got.Same(s) || got.AcceptedImpact == nil || *got.AcceptedImpact != *s.AcceptedImpact {
-			t.Errorf("the chart writes %s (%v)", text, err)
-		}
-		return
+	maps := ofKind(helm(t, namespace, "--values", file), "ConfigMap")
+	if len(maps) != 1 {
+		t.Fatalf("the chart has %d ConfigMaps, want that of the settings", len(maps))
 	}
-	t.Error("the chart has no ConfigMap")
+	text, _, _ := unstructured.NestedString(maps[0].Object, "data", "config.yaml")
+	got, err := settings.Parse([]byte(text))
+	if err != nil || !got.Same(s) || got.AcceptedImpact == nil || *got.AcceptedImpact != *s.AcceptedImpact {
+		t.Errorf("the chart writes %s (%v)", text, err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -138,8 +139,12 @@ type opinion struct {
 	closed   string
 }
 
+// side is what the decisions of one side come to. The API server stamps them to the
+// second, and an approval that is not newer than a rejection of any scope counts for
+// nothing: of two in the same second nobody can tell which was the last word.
 func (s *state) side(l *v1alpha1.DataSharingLink, agency, hash string) opinion {
 	var out opinion
+	var approved, rejected metav1.Time
 	for _, a := range s.approvals {
 		ref := a.Spec.LinkRef
 		if a.Namespace != names.Namespace(agency) || string(ref.Namespace) != l.Namespace || string(ref.Name) != l.Name {
@@ -148,9 +153,12 @@ func (s *state) side(l *v1alpha1.DataSharingLink, agency, hash string) opinion {
 		switch {
 		case a.Spec.Decision == v1alpha1.DecisionSuspend, a.Spec.Decision == v1alpha1.DecisionReject && a.Spec.SpecHash == hash:
 			out.closed = a.Name
-		case a.Spec.Decision == v1alpha1.DecisionApprove && a.Spec.SpecHash == hash:
-			out.approved = true
+		case a.Spec.Decision == v1alpha1.DecisionReject && rejected.Before(&a.CreationTimestamp):
+			rejected = a.CreationTimestamp
+		case a.Spec.Decision == v1alpha1.DecisionApprove && a.Spec.SpecHash == hash && approved.Before(&a.CreationTimestamp):
+			approved = a.CreationTimestamp
 		}
 	}
+	out.approved = rejected.Before(&approved)
 	return out
 }
