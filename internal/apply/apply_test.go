@@ -469,9 +469,10 @@ func TestWithdraw(t *testing.T) {
 	}
 }
 
-// TestWithdrawOnlyNeverWidens: a round that only withdraws narrows a policy, and leaves
-// one as it is that would open to more.
-// Fails when what is there is always made as it should be.
+// TestWithdrawOnlyNeverWidens: a round that only withdraws takes from a policy what it
+// should not open, and gives it nothing: no peer, no rule, no other pods.
+// Fails when what is there is always made as it should be, and when a policy that would
+// get a peer keeps one that it should lose.
 func TestWithdrawOnlyNeverWidens(t *testing.T) {
 	policy := func(name string, peers ...string) *networkingv1.NetworkPolicy {
 		p := &networkingv1.NetworkPolicy{TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
@@ -488,8 +489,36 @@ func TestWithdrawOnlyNeverWidens(t *testing.T) {
 	if err != nil || res.Complete() {
 		t.Errorf("complete %v, %v", res.Complete(), err)
 	}
-	if diff := cmp.Diff([]string{"update NetworkPolicy fewer"}, f.writes); diff != "" {
+	if diff := cmp.Diff([]string{"update NetworkPolicy fewer", "update NetworkPolicy other"}, f.writes); diff != "" {
 		t.Errorf("writes differ (-want +got):\n%s", diff)
+	}
+	egress := func(name string) (out []string) {
+		var p networkingv1.NetworkPolicy
+		if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "agency-finance", Name: name}, &p); err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range p.Spec.Egress {
+			if len(rule.To) == 0 {
+				out = append(out, "all")
+			}
+			for _, to := range rule.To {
+				out = append(out, to.IPBlock.CIDR)
+			}
+		}
+		return out
+	}
+	for name, want := range map[string][]string{"fewer": {"192.0.2.2/32"}, "more": {"192.0.2.1/32"}, "other": nil} {
+		if diff := cmp.Diff(want, egress(name)); diff != "" {
+			t.Errorf("%s is open (-want +got):\n%s", name, diff)
+		}
+	}
+	// A whole round that only withdraws does the same.
+	f = newFaulty(t, policy("mixed", "192.0.2.1/32", "192.0.2.3/32"))
+	if _, err := f.Apply(WithdrawOnly(t.Context()), owner, nil, []desired.Object{policy("mixed", "192.0.2.1/32", "192.0.2.2/32")}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"192.0.2.1/32"}, egress("mixed")); diff != "" {
+		t.Errorf("after a whole round it is open (-want +got):\n%s", diff)
 	}
 }
 

@@ -107,7 +107,9 @@ func (r *round) repair(ctx context.Context, p planned, live desired.Object) (*v1
 	}
 	if r.withdraw && widens(live, want) {
 		r.res.Withheld = append(r.res.Withheld, key(want))
-		return entryOf(want, live), nil
+		if merged, equal, err = merge(narrowed(live, want), live); err != nil || equal {
+			return entryOf(want, live), err
+		}
 	}
 	// A PUT with the resource version that we compared: it repairs everything
 	// that somebody added (an SSA would leave a foreign container in place) and

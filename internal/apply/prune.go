@@ -74,12 +74,49 @@ func (r *round) beyond(live *networkingv1.NetworkPolicy) bool {
 	return !ok || !equality.Semantic.DeepEqual(want.Spec.PodSelector, live.Spec.PodSelector) || !within(peersOf(live), peersOf(want))
 }
 
-// widens reports whether a network policy would open to or from other peers than it
-// does.
+// widens reports whether a network policy would open other pods, or to or from other
+// peers than it does.
 func widens(live, want desired.Object) bool {
 	l, ok1 := live.(*networkingv1.NetworkPolicy)
 	w, ok2 := want.(*networkingv1.NetworkPolicy)
-	return ok1 && ok2 && !within(peersOf(w), peersOf(l))
+	return ok1 && ok2 && child.Opens(w) && (!equality.Semantic.DeepEqual(l.Spec.PodSelector, w.Spec.PodSelector) || !within(peersOf(w), peersOf(l)))
+}
+
+// narrowed is a policy as it should be, but for what it does not open yet.
+func narrowed(live, want desired.Object) desired.Object {
+	l, ok1 := live.(*networkingv1.NetworkPolicy)
+	w, ok2 := want.DeepCopyObject().(*networkingv1.NetworkPolicy)
+	if !ok1 || !ok2 {
+		return want
+	}
+	var open [2][]networkingv1.NetworkPolicyPeer
+	if equality.Semantic.DeepEqual(l.Spec.PodSelector, w.Spec.PodSelector) {
+		open = peersOf(l)
+	}
+	has := func(i int, peer networkingv1.NetworkPolicyPeer) bool {
+		return slices.ContainsFunc(open[i], func(p networkingv1.NetworkPolicyPeer) bool { return equality.Semantic.DeepEqual(p, peer) })
+	}
+	// A rule that has no peers left goes: without any it would be for all of them.
+	closes := func(i int, peers *[]networkingv1.NetworkPolicyPeer) bool {
+		if len(*peers) == 0 {
+			return !has(i, networkingv1.NetworkPolicyPeer{})
+		}
+		*peers = slices.DeleteFunc(*peers, func(p networkingv1.NetworkPolicyPeer) bool { return !has(i, p) })
+		return len(*peers) == 0
+	}
+	ingress, egress := w.Spec.Ingress, w.Spec.Egress
+	w.Spec.Ingress, w.Spec.Egress = nil, nil
+	for _, rule := range ingress {
+		if !closes(0, &rule.From) {
+			w.Spec.Ingress = append(w.Spec.Ingress, rule)
+		}
+	}
+	for _, rule := range egress {
+		if !closes(1, &rule.To) {
+			w.Spec.Egress = append(w.Spec.Egress, rule)
+		}
+	}
+	return w
 }
 
 // peersOf are the peers of a policy's rules, by direction. A rule without peers is

@@ -270,7 +270,7 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 			return in, err
 		}
 	}
-	if p.Status.LastCompliant == nil && in.Deployment != nil {
+	if p.Status.LastCompliant == nil && (in.Deployment != nil || len(p.Status.Inventory) > 0) {
 		if in.NetworkPolicies, err = ownPolicies(ctx, r, p); err != nil {
 			return in, err
 		}

@@ -42,6 +42,8 @@ const (
 	greatFlood = 5
 	// rateWindow is over how long it is measured what an agency asks for.
 	rateWindow = 5 * time.Second
+	// laterLook is the least delay of a look that is no retry of what closes.
+	laterLook = time.Second
 	// buckets bounds how many agencies are remembered by one controller.
 	buckets = 1 << 12
 )
@@ -244,7 +246,7 @@ func (q *Queue) agencyOf(r Request) string {
 // own people. Beyond an agency's share they wait, and behind all others.
 func (q *Queue) AddCaused(agency string, o priorityqueue.AddOpts, requests ...Request) {
 	closing := o.Priority != nil && *o.Priority >= Closing
-	if o.After > 0 && o.Priority != nil && (*o.Priority <= Flood || *o.Priority >= Closing) {
+	if o.Priority != nil && (o.After > 0 && *o.Priority <= Flood || o.After >= laterLook && *o.Priority >= Closing) {
 		// A flood's when it was looked at last, or what closed: a look later is neither.
 		o.Priority = nil
 	}

@@ -77,9 +77,15 @@ func TestLaterIsOrdinary(t *testing.T) {
 		q.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, r)
 		got, at, _ := q.GetWithPriority()
 		q.Done(got)
-		q.AddWithOpts(priorityqueue.AddOpts{After: time.Millisecond, Priority: &at}, r)
+		q.AddWithOpts(priorityqueue.AddOpts{After: laterLook, Priority: &at}, r)
 		if _, at, _ = q.GetWithPriority(); at != 0 {
 			t.Errorf("after %d the next look has priority %d", priority, at)
+		}
+		// A race that was lost is run again soon, and closes as before.
+		soon := Closing
+		q.AddWithOpts(priorityqueue.AddOpts{After: laterLook / 5, Priority: &soon}, requestIn("agency-a", "again"))
+		if _, at, _ = q.GetWithPriority(); at != Closing {
+			t.Errorf("after a lost race what closes has priority %d", at)
 		}
 		q.ShutDown()
 	}
