@@ -13,6 +13,9 @@ hack/scripts/modules.sh | while read -r dir; do
   (
     cd "$dir"
     packages=$(go list ./... | grep -v -e '/test/fault$' -e '/test/install$' -e '/test/lifecycle$' -e '/test/gitops$' -e '/test/waiting$')
+    # The longest begin first, so that none of them runs alone in the end.
+    longest='/test/(integration|threats|schema|process)$'
+    packages=$(grep -E "$longest" <<<"$packages"; grep -vE "$longest" <<<"$packages")
     # A package's tests wait for a fifth of their time, so one package more than there are cores runs at once.
     # shellcheck disable=SC2086 # one word per package
     go test -p $(($(nproc) + 1)) -timeout 30m $packages </dev/null
