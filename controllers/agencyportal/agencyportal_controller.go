@@ -73,7 +73,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Gone:   r.gone,
 		// Only a portal that uses platforms has rules in other namespaces.
 		Finalizer:      names.FlowFinalizer,
-		NeedsFinalizer: func(p *v1alpha1.AgencyPortal) bool { return len(gather.PlatformNames(p)) > 0 },
+		NeedsFinalizer: func(p *v1alpha1.AgencyPortal) bool { return len(desired.PlatformNames(p)) > 0 },
 	}
 	concurrency := r.Concurrency
 	if concurrency == 0 {
@@ -240,14 +240,11 @@ func (r *Reconciler) closeFirst(ctx context.Context, key client.ObjectKey) error
 		return nil
 	}
 	owner := names.OwnerOf("AgencyPortal", p)
-	var list networkingv1.NetworkPolicyList
-	if err := quick.List(ctx, &list, client.MatchingFields{names.IndexOwner: owner.Key()}, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("list what is open: %w", err)
+	own, err := gather.NetworkPoliciesOf(ctx, quick, owner)
+	if err != nil || !slices.ContainsFunc(own, func(n networkingv1.NetworkPolicy) bool { return desired.Opens(&n) }) {
+		return err //nolint:wrapcheck // wrapped there
 	}
-	if !slices.ContainsFunc(list.Items, func(n networkingv1.NetworkPolicy) bool { return desired.Opens(&n) }) {
-		return nil
-	}
-	_, err := r.Applier.Close(ctx, owner, p.Status.Inventory, nil)
+	_, err = r.Applier.Close(ctx, owner, p.Status.Inventory, nil)
 	return err //nolint:wrapcheck // it names the child
 }
 

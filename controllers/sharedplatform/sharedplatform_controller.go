@@ -103,7 +103,7 @@ func platformsReferenced(_ context.Context, o client.Object) []ctrl.Request {
 		return nil
 	}
 	var out []ctrl.Request
-	for _, name := range gather.PlatformNames(p) {
+	for _, name := range desired.PlatformNames(p) {
 		out = append(out, ctrl.Request{NamespacedName: client.ObjectKey{Name: name}})
 	}
 	return out
@@ -113,7 +113,7 @@ func platformsReferenced(_ context.Context, o client.Object) []ctrl.Request {
 // too, and it is replaced when the portal's status is written, which may be long
 // after the spec changed.
 func references(p *v1alpha1.AgencyPortal) string {
-	return string(p.UID) + " " + strings.Join(gather.PlatformNames(p), " ")
+	return string(p.UID) + " " + strings.Join(desired.PlatformNames(p), " ")
 }
 
 func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {

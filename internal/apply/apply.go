@@ -165,14 +165,10 @@ func (a *Applier) Teardown(ctx context.Context, owner names.Owner, inventory []v
 // nothing else: for when what the owner should have is not known, and what it may
 // not have is.
 func (a *Applier) Close(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, wanted []desired.Object) (Result, error) {
-	r := a.begin(ctx, owner, inventory, wanted)
-	r.closes = true
-	r.find(ctx)
-	r.closeOpenings(ctx)
-	return r.finish()
+	return a.Withdraw(ctx, owner, inventory, nil, wanted)
 }
 
-// Withdraw is Close of what has one of some names.
+// Withdraw is Close of what has one of some names; nil for all.
 func (a *Applier) Withdraw(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, about []string, wanted []desired.Object) (Result, error) {
 	r := a.begin(ctx, owner, inventory, wanted)
 	r.closes, r.about = true, about

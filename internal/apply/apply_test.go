@@ -412,6 +412,12 @@ func TestWithdrawOnly(t *testing.T) {
 	}
 }
 
+// ownPolicy is a network policy of the owner.
+func ownPolicy(name string, spec networkingv1.NetworkPolicySpec) *networkingv1.NetworkPolicy {
+	return &networkingv1.NetworkPolicy{TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "agency-finance", Name: name, UID: types.UID("uid-" + name), Labels: owner.Labels()}, Spec: spec}
+}
+
 // TestClose closes what is not wanted and what a wanted policy opens to others than it
 // should, writes nothing, and leaves all the rest as it is.
 // Fails when a wanted name is enough.
@@ -421,9 +427,7 @@ func TestClose(t *testing.T) {
 		return []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"p": name}}}}
 	}
 	policy := func(name string, from ...networkingv1.NetworkPolicyPeer) *networkingv1.NetworkPolicy {
-		return &networkingv1.NetworkPolicy{TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
-			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-finance", Name: name, UID: types.UID("uid-" + name), Labels: owner.Labels()},
-			Spec:       networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{From: from}}}}
+		return ownPolicy(name, networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{From: from}}})
 	}
 	live := []client.Object{policy("same", peer("a")...), policy("fewer", peer("a")...), policy("other", peer("b")...), policy("all"),
 		policy("pods", peer("a")...)}
@@ -450,10 +454,8 @@ func TestClose(t *testing.T) {
 // Fails when what has another name closes.
 func TestWithdraw(t *testing.T) {
 	from := func(name, peer string) *networkingv1.NetworkPolicy {
-		return &networkingv1.NetworkPolicy{TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
-			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-finance", Name: name, UID: types.UID("uid-" + name), Labels: owner.Labels()},
-			Spec: networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{
-				From: []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"p": peer}}}}}}}}
+		return ownPolicy(name, networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{
+			From: []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"p": peer}}}}}}})
 	}
 	f := newFaulty(t, from("base", "a"), from("given", "a"), from("moved", "a"), from("withdrawn", "a"))
 	res, err := f.Withdraw(t.Context(), owner, nil, []string{"given", "moved", "withdrawn", "never"}, []desired.Object{from("given", "a"), from("moved", "b")})
@@ -475,9 +477,7 @@ func TestWithdraw(t *testing.T) {
 // get a peer keeps one that it should lose.
 func TestWithdrawOnlyNeverWidens(t *testing.T) {
 	policy := func(name string, peers ...string) *networkingv1.NetworkPolicy {
-		p := &networkingv1.NetworkPolicy{TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
-			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-finance", Name: name, UID: types.UID("uid-" + name), Labels: owner.Labels()},
-			Spec:       networkingv1.NetworkPolicySpec{Egress: []networkingv1.NetworkPolicyEgressRule{{}}}}
+		p := ownPolicy(name, networkingv1.NetworkPolicySpec{Egress: []networkingv1.NetworkPolicyEgressRule{{}}})
 		for _, peer := range peers {
 			p.Spec.Egress[0].To = append(p.Spec.Egress[0].To, networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: peer}})
 		}

@@ -71,15 +71,20 @@ func (r *round) beyond(live *networkingv1.NetworkPolicy) bool {
 		return true
 	}
 	want, ok := r.planned[i].object.(*networkingv1.NetworkPolicy)
-	return !ok || !equality.Semantic.DeepEqual(want.Spec.PodSelector, live.Spec.PodSelector) || !within(peersOf(live), peersOf(want))
+	return !ok || opensMore(live, want)
 }
 
-// widens reports whether a network policy would open other pods, or to or from other
-// peers than it does.
+// opensMore reports whether one policy opens what another does not: other pods, or to
+// or from other peers.
+func opensMore(p, than *networkingv1.NetworkPolicy) bool {
+	return child.Opens(p) && (!equality.Semantic.DeepEqual(p.Spec.PodSelector, than.Spec.PodSelector) || !within(peersOf(p), peersOf(than)))
+}
+
+// widens reports whether a network policy would open more than it does.
 func widens(live, want desired.Object) bool {
 	l, ok1 := live.(*networkingv1.NetworkPolicy)
 	w, ok2 := want.(*networkingv1.NetworkPolicy)
-	return ok1 && ok2 && child.Opens(w) && (!equality.Semantic.DeepEqual(l.Spec.PodSelector, w.Spec.PodSelector) || !within(peersOf(w), peersOf(l)))
+	return ok1 && ok2 && opensMore(w, l)
 }
 
 // narrowed is a policy as it should be, but for what it does not open yet.
@@ -93,15 +98,12 @@ func narrowed(live, want desired.Object) desired.Object {
 	if equality.Semantic.DeepEqual(l.Spec.PodSelector, w.Spec.PodSelector) {
 		open = peersOf(l)
 	}
-	has := func(i int, peer networkingv1.NetworkPolicyPeer) bool {
-		return slices.ContainsFunc(open[i], func(p networkingv1.NetworkPolicyPeer) bool { return equality.Semantic.DeepEqual(p, peer) })
-	}
 	// A rule that has no peers left goes: without any it would be for all of them.
 	closes := func(i int, peers *[]networkingv1.NetworkPolicyPeer) bool {
 		if len(*peers) == 0 {
-			return !has(i, networkingv1.NetworkPolicyPeer{})
+			return !has(open[i], networkingv1.NetworkPolicyPeer{})
 		}
-		*peers = slices.DeleteFunc(*peers, func(p networkingv1.NetworkPolicyPeer) bool { return !has(i, p) })
+		*peers = slices.DeleteFunc(*peers, func(p networkingv1.NetworkPolicyPeer) bool { return !has(open[i], p) })
 		return len(*peers) == 0
 	}
 	ingress, egress := w.Spec.Ingress, w.Spec.Egress
@@ -140,12 +142,16 @@ func peersOf(p *networkingv1.NetworkPolicy) (out [2][]networkingv1.NetworkPolicy
 func within(some, all [2][]networkingv1.NetworkPolicyPeer) bool {
 	for i := range some {
 		for _, peer := range some[i] {
-			if !slices.ContainsFunc(all[i], func(p networkingv1.NetworkPolicyPeer) bool { return equality.Semantic.DeepEqual(p, peer) }) {
+			if !has(all[i], peer) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+func has(peers []networkingv1.NetworkPolicyPeer, peer networkingv1.NetworkPolicyPeer) bool {
+	return slices.ContainsFunc(peers, func(p networkingv1.NetworkPolicyPeer) bool { return equality.Semantic.DeepEqual(p, peer) })
 }
 
 // prune removes what is no longer desired. After a failure, or while something

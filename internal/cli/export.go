@@ -339,7 +339,7 @@ where only those may read it, and write it, who may restore. kubectl gov restore
 		},
 	}
 	command.Flags().StringVarP(&file, "filename", "f", "", "file to write; standard output without it")
-	command.Flags().StringVar(&options.Namespace, "operator-namespace", operatorNamespace, "namespace of the operator")
+	operatorNamespaceFlag(command, &options.Namespace)
 	command.Flags().BoolVar(&options.WithoutSettings, "without-settings", false, "go on where the cluster has no settings")
 	flags.AddFlags(command.Flags())
 	return command

@@ -38,12 +38,13 @@ type installation struct {
 	settings string
 }
 
-func (i *installation) addNamespace(command *cobra.Command) {
-	command.Flags().StringVar(&i.namespace, "operator-namespace", operatorNamespace, "namespace of the operator")
+// operatorNamespaceFlag adds the flag that names the operator's namespace.
+func operatorNamespaceFlag(command *cobra.Command, namespace *string) {
+	command.Flags().StringVar(namespace, "operator-namespace", operatorNamespace, "namespace of the operator")
 }
 
 func (i *installation) addFlags(command *cobra.Command) {
-	i.addNamespace(command)
+	operatorNamespaceFlag(command, &i.namespace)
 	command.Flags().StringVar(&i.settings, "settings", "", "the operator's settings; those of the cluster without it")
 }
 

@@ -210,7 +210,7 @@ func (c *platformState) linksBetween(ctx context.Context, from, to client.Object
 		if e == nil || names.Namespace(string(e.Agency)) != to.Namespace || string(e.Name) != to.Name {
 			continue
 		}
-		if slices.Contains(gather.PlatformNames(c.portal(from)), p.Name) {
+		if slices.Contains(desired.PlatformNames(c.portal(from)), p.Name) {
 			out = append(out, fmt.Sprintf("%s references SharedPlatform %s in spec.platformRefs", from, p.Name))
 		} else if len(p.Spec.Agencies) == 0 && p.Spec.Type != v1alpha1.PlatformDataSharing {
 			// What carries links is not referenced: the way over it is a link.

@@ -162,7 +162,7 @@ func (r *restorer) settings(ctx context.Context) {
 	err := r.client.Get(ctx, key, &live)
 	switch {
 	case apierrors.IsNotFound(err):
-		r.done("ConfigMap", key.String(), "created", "the operator reads it when it starts", r.write(func() error { return errors.Join(r.client.Create(ctx, want), r.recordSettings(ctx)) }))
+		r.done("ConfigMap", key.String(), "created", "the operator reads it when it starts", r.write(func() error { return errors.Join(r.client.Create(ctx, want), r.recordSettings(ctx, key.Namespace)) }))
 	case err != nil:
 		r.done("ConfigMap", key.String(), "failed", "", err)
 	case live.Data[operatorSettings] == r.export.Settings:
@@ -170,14 +170,14 @@ func (r *restorer) settings(ctx context.Context) {
 	default:
 		r.conflict("ConfigMap", key.String(), "the settings differ", func() error {
 			live.Data = want.Data
-			return errors.Join(r.client.Update(ctx, &live), r.recordSettings(ctx))
+			return errors.Join(r.client.Update(ctx, &live), r.recordSettings(ctx, key.Namespace))
 		})
 	}
 }
 
 // recordSettings makes the operator take the restored settings for those in force,
 // under which what is restored ran.
-func (r *restorer) recordSettings(ctx context.Context) error {
+func (r *restorer) recordSettings(ctx context.Context, namespace string) error {
 	restored, err := settings.Parse([]byte(r.export.Settings))
 	if err != nil {
 		return fmt.Errorf("the settings of the file: %w", err)
@@ -186,7 +186,7 @@ func (r *restorer) recordSettings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	record := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: cmp.Or(r.options.Namespace, operatorNamespace), Name: settings.RecordName}}
+	record := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: settings.RecordName}}
 	_, err = controllerutil.CreateOrUpdate(ctx, r.client, record, func() error { record.Data = data; return nil })
 	return err
 }

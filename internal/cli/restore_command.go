@@ -57,7 +57,7 @@ It needs break-glass access (the group system:masters), a running operator, and 
 	}
 	command.Flags().BoolVar(&options.DryRun, "dry-run", false, "show what would be done and write nothing")
 	command.Flags().StringVar(&options.OnConflict, "on-conflict", ConflictStop, "what to do with an object that the cluster has otherwise: stop, keep or overwrite")
-	command.Flags().StringVar(&options.Namespace, "operator-namespace", operatorNamespace, "namespace of the operator")
+	operatorNamespaceFlag(command, &options.Namespace)
 	command.Flags().DurationVar(&options.Wait, "wait", 2*time.Minute, "how long to wait for the operator to make the agencies' namespaces")
 	flags.AddFlags(command.Flags())
 	return command

@@ -358,7 +358,7 @@ func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 		},
 	}
 	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "show every agency")
-	at.addNamespace(command)
+	operatorNamespaceFlag(command, &at.namespace)
 	addOutput(command, &output, "a table")
 	flags.AddFlags(command.Flags())
 	addStatusCompletion(command, flags)

@@ -262,7 +262,7 @@ likes. docs/lifecycle.md says how to remove those, and the data.`,
 			return nil
 		},
 	}
-	command.Flags().StringVar(&namespace, "operator-namespace", operatorNamespace, "namespace of the operator")
+	operatorNamespaceFlag(command, &namespace)
 	command.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	command.Flags().BoolVar(&dryRun, "dry-run", false, "show what goes and what stays, and remove nothing")
 	command.Flags().BoolVar(&keepData, "keep-data", true, "keep the API, all objects, namespaces and guards; nothing else can be asked for")

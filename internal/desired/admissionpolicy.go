@@ -43,15 +43,19 @@ func admissionPolicy(s scope, name string, spec *v1alpha1.SecurityPolicySpec) (*
 			Validations: validations,
 		},
 	}
-	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
+	return vap, denyBinding(vap)
+}
+
+// denyBinding puts an admission policy in force everywhere that it matches.
+func denyBinding(p *admissionv1.ValidatingAdmissionPolicy) *admissionv1.ValidatingAdmissionPolicyBinding {
+	return &admissionv1.ValidatingAdmissionPolicyBinding{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "admissionregistration.k8s.io/v1", Kind: "ValidatingAdmissionPolicyBinding"},
-		ObjectMeta: *m.DeepCopy(),
+		ObjectMeta: *p.ObjectMeta.DeepCopy(),
 		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-			PolicyName:        vap.Name,
+			PolicyName:        p.Name,
 			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
 		},
 	}
-	return vap, binding
 }
 
 // podConstraints selects the pods of selected portals by labels that only the

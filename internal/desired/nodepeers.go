@@ -65,15 +65,7 @@ func NodePeers(s settings.Settings, home *corev1.Namespace) []Object {
 			}},
 		},
 	}
-	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "admissionregistration.k8s.io/v1", Kind: "ValidatingAdmissionPolicyBinding"},
-		ObjectMeta: *m.DeepCopy(),
-		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-			PolicyName:        vap.Name,
-			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
-		},
-	}
-	return []Object{vap, binding}
+	return []Object{vap, denyBinding(vap)}
 }
 
 // NoStaticPods reports whether the policy of NodePeers is for every pod of the namespace

@@ -168,22 +168,32 @@ func platformFlows(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec) (ob
 	return objects, blocked
 }
 
+// PlatformNames are the platforms that a portal, or the spec that keeps running
+// in its place, references, each once.
+func PlatformNames(p *v1alpha1.AgencyPortal) []string {
+	refs := p.Spec.PlatformRefs
+	if last := p.Status.LastCompliant; last != nil {
+		refs = slices.Concat(refs, last.PlatformRefs)
+	}
+	var out []string
+	for _, ref := range refs {
+		if !slices.Contains(out, string(ref.Name)) {
+			out = append(out, string(ref.Name))
+		}
+	}
+	return out
+}
+
 // ways are the names of the policies of all platforms that a portal's newest spec, or
 // the one that runs in its place, references, and what of them is given to it: what
 // runs loses a way by the word of others also while nothing else of it is changed.
 // Where it is not recorded what runs, all that there is counts: nobody would hear of
 // the withdrawal of a way that the newest spec does not name.
 func ways(s scope, in PortalInput) (all []string, given []Object) {
-	spec := v1alpha1.AgencyPortalSpec{PlatformRefs: slices.Clone(in.Portal.Spec.PlatformRefs)}
-	if last := in.Portal.Status.LastCompliant; last != nil {
-		for _, ref := range last.PlatformRefs {
-			if !slices.Contains(spec.PlatformRefs, ref) {
-				spec.PlatformRefs = append(spec.PlatformRefs, ref)
-			}
-		}
-	}
-	for _, ref := range spec.PlatformRefs {
-		id := names.Platform(s.namespace, s.portal, string(ref.Name))
+	var spec v1alpha1.AgencyPortalSpec
+	for _, name := range PlatformNames(in.Portal) {
+		spec.PlatformRefs = append(spec.PlatformRefs, v1alpha1.PlatformReference{Name: v1alpha1.ObjectName(name)})
+		id := names.Platform(s.namespace, s.portal, name)
 		all = append(all, names.Child(id, "egress"), names.Child(id, "ingress"))
 	}
 	own := []string{PortalGuard(in.Portal).Name, names.Child(s.portal, "base")}

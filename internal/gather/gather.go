@@ -271,27 +271,27 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 		}
 	}
 	if p.Status.LastCompliant == nil && (in.Deployment != nil || len(p.Status.Inventory) > 0) {
-		if in.NetworkPolicies, err = ownPolicies(ctx, r, p); err != nil {
+		own, err := NetworkPoliciesOf(ctx, r, names.OwnerOf("AgencyPortal", p))
+		if err != nil {
 			return in, err
 		}
+		for i := range own {
+			in.NetworkPolicies = append(in.NetworkPolicies, own[i].Name)
+		}
+		slices.Sort(in.NetworkPolicies)
 	}
 	in.ForeignPods, err = foreignPods(ctx, r, p)
 	return in, err
 }
 
-// ownPolicies names a portal's network policies in all namespaces, sorted.
-func ownPolicies(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) ([]string, error) {
+// NetworkPoliciesOf are the network policies that the operator wrote for an owner, in
+// whatever namespace. They are the cache's own copies.
+func NetworkPoliciesOf(ctx context.Context, r client.Reader, owner names.Owner) ([]networkingv1.NetworkPolicy, error) {
 	var list networkingv1.NetworkPolicyList
-	own := client.MatchingLabels{names.LabelOwnerKind: "AgencyPortal", names.LabelOwnerNamespace: p.Namespace, names.LabelOwnerName: p.Name}
-	if err := r.List(ctx, &list, own, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list the portal's network policies: %w", err)
+	if err := r.List(ctx, &list, client.MatchingFields{names.IndexOwner: owner.Key()}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list network policies of %s: %w", owner.Key(), err)
 	}
-	var out []string
-	for i := range list.Items {
-		out = append(out, list.Items[i].Name)
-	}
-	slices.Sort(out)
-	return out, nil
+	return list.Items, nil
 }
 
 // linkPolicies names the network policies of links that open a portal's pods, sorted.

@@ -82,7 +82,7 @@ func RegisterIndexes(ctx context.Context, indexer client.FieldIndexer, s setting
 			level, _ := policy.SecurityLevel(spec, s.SecurityLevels)
 			return LevelKey(level)
 		})),
-		portal(IndexPortalPlatform, PlatformNames),
+		portal(IndexPortalPlatform, desired.PlatformNames),
 		registerSharing(ctx, indexer),
 		registerOwners(ctx, indexer),
 		portal(IndexPortalExposure, eachSpec(func(spec *v1alpha1.AgencyPortalSpec) string { return string(spec.Exposure) })),

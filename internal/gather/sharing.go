@@ -213,25 +213,9 @@ func referenced(ctx context.Context, r client.Reader, p *v1alpha1.SharedPlatform
 	return ref, err
 }
 
-// PlatformNames are the platforms that a portal, or the spec that keeps running
-// in its place, references, each once.
-func PlatformNames(p *v1alpha1.AgencyPortal) []string {
-	refs := p.Spec.PlatformRefs
-	if last := p.Status.LastCompliant; last != nil {
-		refs = slices.Concat(refs, last.PlatformRefs)
-	}
-	var out []string
-	for _, ref := range refs {
-		if !slices.Contains(out, string(ref.Name)) {
-			out = append(out, string(ref.Name))
-		}
-	}
-	return out
-}
-
-// platforms reads the platforms that a portal references; see PlatformNames.
+// platforms reads the platforms that a portal references; see desired.PlatformNames.
 func platforms(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (map[string]desired.ReferencedPlatform, error) {
-	wanted := PlatformNames(p)
+	wanted := desired.PlatformNames(p)
 	if len(wanted) == 0 {
 		return nil, nil
 	}
@@ -390,16 +374,11 @@ func missing(ctx context.Context, r client.Reader, objects []desired.Object) (bo
 func siblingLabels(ctx context.Context, r client.Reader, in *desired.LinkInput) error {
 	svc := in.Service
 	portals := map[v1alpha1.ObjectName]bool{svc.Spec.PortalRef.Name: true}
+	var bad []*unreadable.Error
 	for _, by := range []client.MatchingFields{{IndexServicePortal: string(svc.Spec.PortalRef.Name)}, {IndexServiceDataset: string(svc.Spec.Dataset)}} {
 		var list v1alpha1.DataServiceList
-		var bad []*unreadable.Error
 		if err := r.List(ctx, &list, client.InNamespace(svc.Namespace), by, unreadable.Collect(&bad), client.UnsafeDisableDeepCopy); err != nil {
 			return fmt.Errorf("list services of the same data: %w", err)
-		}
-		if slices.ContainsFunc(bad, func(e *unreadable.Error) bool {
-			return e.Key.Namespace == svc.Namespace && e.Key.Name != svc.Name && e.MayShareData(string(svc.Spec.PortalRef.Name), string(svc.Spec.Dataset))
-		}) {
-			in.LabelsUnread = true
 		}
 		for i := range list.Items {
 			s := &list.Items[i]
@@ -422,6 +401,10 @@ func siblingLabels(ctx context.Context, r client.Reader, in *desired.LinkInput) 
 			in.SiblingLabels = append(in.SiblingLabels, labels...)
 		}
 	}
+	// What can't be read is told whatever is asked for.
+	in.LabelsUnread = in.LabelsUnread || slices.ContainsFunc(bad, func(e *unreadable.Error) bool {
+		return e.Key.Namespace == svc.Namespace && e.Key.Name != svc.Name && e.MayShareData(string(svc.Spec.PortalRef.Name), string(svc.Spec.Dataset))
+	})
 	slices.Sort(in.SiblingLabels)
 	in.SiblingLabels = slices.Compact(in.SiblingLabels)
 	return nil

@@ -2,8 +2,12 @@ package process
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -48,4 +52,21 @@ func approve(t *testing.T, agency string, l *v1alpha1.DataSharingLink) *v1alpha1
 	a := harness.Approval(agency, l, v1alpha1.DecisionApprove)
 	env.Create(t, a)
 	return a
+}
+
+// wantEvent waits for an Event about the operator's own objects whose note has a part.
+func wantEvent(t *testing.T, reason, part string) {
+	t.Helper()
+	harness.Eventually(t, func() error {
+		var all eventsv1.EventList
+		if err := env.Admin.List(t.Context(), &all, client.InNamespace(harness.OperatorNamespace)); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(all.Items, func(e eventsv1.Event) bool {
+			return e.Reason == reason && strings.Contains(e.Note, part)
+		}) {
+			return fmt.Errorf("no Event %s says %q", reason, part)
+		}
+		return nil
+	})
 }

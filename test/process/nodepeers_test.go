@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
-	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -50,18 +48,7 @@ func TestNodePeersFollowTheSettings(t *testing.T) {
 	env.Create(t, foreign)
 	before := foreign.DeepCopy()
 	env.Operator(t, harness.OperatorOptions{})
-	harness.Eventually(t, func() error {
-		var all eventsv1.EventList
-		if err := env.Admin.List(t.Context(), &all, client.InNamespace(harness.OperatorNamespace)); err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(all.Items, func(e eventsv1.Event) bool {
-			return e.Reason == "Conflict" && strings.Contains(e.Note, "ValidatingAdmissionPolicy "+names.NodePeersPolicy+" exists")
-		}) {
-			return errors.New("no Event says what is in the way")
-		}
-		return nil
-	})
+	wantEvent(t, "Conflict", "ValidatingAdmissionPolicy "+names.NodePeersPolicy+" exists")
 	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(foreign), foreign); err != nil || foreign.UID != before.UID || foreign.Generation != before.Generation || !maps.Equal(foreign.Labels, before.Labels) {
 		t.Errorf("somebody else's policy was touched: %+v, %v", foreign.ObjectMeta, err)
 	}

@@ -1,16 +1,12 @@
 package process
 
 import (
-	"errors"
 	"fmt"
 	"maps"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,18 +37,7 @@ func TestSettingsStopNothingBySlip(t *testing.T) {
 		wantHeld(t, op, true)
 		wantLevel(t, portals, 1, "True")
 	}
-	harness.Eventually(t, func() error {
-		var all eventsv1.EventList
-		if err := env.Admin.List(t.Context(), &all, client.InNamespace(harness.OperatorNamespace)); err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(all.Items, func(e eventsv1.Event) bool {
-			return e.Reason == "SettingsHeld" && strings.Contains(e.Note, "3 running portals and 0 open links (slip/p0 by securityLevels")
-		}) {
-			return errors.New("no Event says that the settings are held")
-		}
-		return nil
-	})
+	wantEvent(t, "SettingsHeld", "3 running portals and 0 open links (slip/p0 by securityLevels")
 
 	op = restarted(t, op, settings.Default())
 	wantHeld(t, op, false)
