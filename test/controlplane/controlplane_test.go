@@ -126,6 +126,7 @@ func TestWholeCluster(t *testing.T) {
 	t.Run("version", func(t *testing.T) { testVersion(t, c) })
 	t.Run("deployment becomes ready", func(t *testing.T) { testDeployment(t, c) })
 	t.Run("user without a role is refused", func(t *testing.T) { testUser(t, c) })
+	t.Run("admission policies are in force", func(t *testing.T) { testAdmission(t, c) })
 	t.Run("service account", func(t *testing.T) { testServiceAccount(t, c) })
 	t.Run("nothing listens beyond loopback", func(t *testing.T) { testLoopback(t, c) })
 	t.Run("kube-apiserver restarts", func(t *testing.T) { testOutage(t, c) })

@@ -48,7 +48,8 @@ type Env struct {
 	authority client.Client
 }
 
-// Start starts a control plane and installs CRDs, RBAC and admission policies.
+// Start starts a control plane and installs CRDs, RBAC and admission policies,
+// which are in force when it returns.
 func Start(ctx context.Context, o controlplane.Options) (*Env, error) {
 	o.Prepare = definitions
 	e, err := Bare(ctx, o)
@@ -56,6 +57,9 @@ func Start(ctx context.Context, o controlplane.Options) (*Env, error) {
 		return nil, err
 	}
 	_, err = e.install(ctx, "config/default")
+	if err == nil {
+		err = e.ControlPlane.WaitAdmission(ctx)
+	}
 	if err == nil && o.ControllerManager {
 		err = e.counted(ctx)
 	}

@@ -42,6 +42,9 @@ func startReleased(t *testing.T) *harness.Env {
 	}
 	t.Cleanup(func() { _ = env.ControlPlane.Stop() })
 	applyAll(t, env, parse(t, read(t, "manifests.yaml")))
+	if err := env.ControlPlane.WaitAdmission(ctx); err != nil {
+		t.Fatal(err)
+	}
 	restore(t, env, read(t, "objects.yaml"))
 	return env
 }

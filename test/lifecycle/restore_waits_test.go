@@ -359,13 +359,6 @@ func byKindName(t *testing.T, env *harness.Env, data []byte) []string {
 			refused = append(refused, what)
 		}
 	}
-	// A new cluster takes a moment until it asks the admission policies.
-	harness.Eventually(t, func() error {
-		if err := tool.Create(t.Context(), namespaceOf(e.Namespaces[0]), client.DryRunAll); !apierrors.IsForbidden(err) {
-			return fmt.Errorf("a namespace is admitted to a tool: %w", err)
-		}
-		return nil
-	})
 	for _, n := range e.Namespaces {
 		note("Namespace", tool.Create(t.Context(), namespaceOf(n)))
 	}
