@@ -5,7 +5,9 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -37,6 +39,7 @@ var owner = names.Owner{Kind: "AgencyPortal", Namespace: "agency-finance", Name:
 // faulty records writes and lets chosen ones fail.
 type faulty struct {
 	Applier
+	mu     sync.Mutex
 	writes []string
 	fail   string
 }
@@ -52,6 +55,8 @@ func newFaulty(t *testing.T, existing ...client.Object) *faulty {
 			return err
 		}
 		w := verb + " " + gvk.Kind + " " + o.GetName()
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		if f.fail == w {
 			return errInjected
 		}
@@ -81,6 +86,9 @@ func newFaulty(t *testing.T, existing ...client.Object) *faulty {
 			if options.Preconditions == nil || options.Preconditions.UID == nil || *options.Preconditions.UID != o.GetUID() {
 				t.Errorf("delete of %s without its UID as precondition", o.GetName())
 			}
+			if err := unchanged(ctx, c, o, options.Preconditions); err != nil {
+				return err
+			}
 			if err := write("delete", o); err != nil {
 				return err
 			}
@@ -89,6 +97,19 @@ func newFaulty(t *testing.T, existing ...client.Object) *faulty {
 	}).Build()
 	f.Client, f.Live = c, c
 	return f
+}
+
+// unchanged fails as the API server does when a precondition of a deletion does not hold:
+// the fake client knows none.
+func unchanged(ctx context.Context, c client.Client, o client.Object, p *metav1.Preconditions) error {
+	live := o.DeepCopyObject().(client.Object)
+	if err := c.Get(ctx, client.ObjectKeyFromObject(o), live); err != nil {
+		return err
+	}
+	if p == nil || p.UID != nil && *p.UID != live.GetUID() || p.ResourceVersion != nil && *p.ResourceVersion != live.GetResourceVersion() {
+		return apierrors.NewConflict(schema.GroupResource{}, o.GetName(), errors.New("precondition failed"))
+	}
+	return nil
 }
 
 // mapper knows the kinds that are emitted, at the versions that are written.
@@ -446,6 +467,67 @@ func TestClose(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"HorizontalPodAutoscaler tax-filing-old", "NetworkPolicy fewer", "NetworkPolicy same"}, inventoryNames(res.Inventory)); diff != "" {
 		t.Errorf("inventory differs (-want +got):\n%s", diff)
+	}
+}
+
+// TestCloseAtOnce: nothing is read from the API server that the cache shows as it is,
+// and no closing waits for another. Each request waits its turn at a loaded API server.
+// Fails when they are deleted one after the other, and when they are read before.
+func TestCloseAtOnce(t *testing.T) {
+	open := networkingv1.NetworkPolicySpec{Egress: []networkingv1.NetworkPolicyEgressRule{{}}}
+	f := newFaulty(t, ownPolicy("a", open), ownPolicy("b", open), ownPolicy("c", open))
+	var arrived sync.WaitGroup
+	arrived.Add(3)
+	f.Client = interceptor.NewClient(f.Client.(client.WithWatch), interceptor.Funcs{Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+		arrived.Done()
+		all := make(chan struct{})
+		go func() { arrived.Wait(); close(all) }()
+		select {
+		case <-all:
+		case <-time.After(10 * time.Second):
+			t.Error("a deletion waits for another")
+		}
+		return c.Delete(ctx, o, opts...)
+	}})
+	f.Live = interceptor.NewClient(f.Live.(client.WithWatch), interceptor.Funcs{Get: func(_ context.Context, _ client.WithWatch, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+		t.Errorf("%s is read before it is closed", key.Name)
+		return errInjected
+	}})
+	res, err := f.Close(t.Context(), owner, nil, nil)
+	if err != nil || len(f.writes) != 3 || len(res.Inventory) > 0 {
+		t.Errorf("writes %v, inventory %v, error %v", f.writes, inventoryNames(res.Inventory), err)
+	}
+}
+
+// TestCloseByALateCache: what the cache shows is removed in that version only. One that
+// changed since is looked at: it goes if it still is the owner's, and whatever has its
+// name by now stays.
+// Fails when a deletion has no version among its preconditions, and when a refused one is the end.
+func TestCloseByALateCache(t *testing.T) {
+	open := networkingv1.NetworkPolicySpec{Egress: []networkingv1.NetworkPolicyEgressRule{{}}}
+	changed, foreign, stripped := ownPolicy("changed", open), ownPolicy("foreign", open), ownPolicy("stripped", open)
+	shut := ownPolicy("shut", networkingv1.NetworkPolicySpec{})
+	late := &networkingv1.NetworkPolicyList{}
+	for _, p := range []*networkingv1.NetworkPolicy{changed, foreign, stripped, shut} {
+		c := p.DeepCopy()
+		c.ResourceVersion = "1"
+		late.Items = append(late.Items, *c)
+	}
+	foreign.UID, foreign.Labels = "uid-foreign", nil
+	stripped.Labels = nil
+	shut.Spec = open
+	f := newFaulty(t, changed, foreign, stripped, shut)
+	f.Client = interceptor.NewClient(f.Client.(client.WithWatch), interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+		if policies, ok := list.(*networkingv1.NetworkPolicyList); ok {
+			late.DeepCopyInto(policies)
+			return nil
+		}
+		return c.List(ctx, list, opts...)
+	}})
+	res, err := f.Close(t.Context(), owner, nil, nil)
+	slices.Sort(f.writes)
+	if diff := cmp.Diff([]string{"delete NetworkPolicy changed", "delete NetworkPolicy shut"}, f.writes); diff != "" || err != nil || len(res.Inventory) > 0 {
+		t.Errorf("writes differ (-want +got):\n%s\ninventory %v, error %v", diff, inventoryNames(res.Inventory), err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -43,23 +44,79 @@ type staleEntry struct {
 
 // closeOpenings removes openings that are no longer desired before anything
 // else happens, so that no revision is looser than both the old and the new
-// state. They are read from the API server itself: the cache may be late, and
-// closing does not wait for it.
+// state. All of them go at once: each request waits its turn at a loaded API
+// server.
 func (r *round) closeOpenings(ctx context.Context) {
+	var due []v1alpha1.InventoryEntry
 	for _, e := range inventoryOf(r.keep) {
 		if e.Kind != "NetworkPolicy" || r.wanted[entryKey(e)] && !r.closes || r.about != nil && !slices.Contains(r.about, e.Name) {
 			continue
 		}
-		var p networkingv1.NetworkPolicy
-		err := r.Live.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.Name}, &p)
-		switch {
-		case apierrors.IsNotFound(err):
-			delete(r.keep, entryKey(e))
-		case err != nil:
-			r.fail("read before removal", e.Kind, e.Namespace, e.Name, err)
-		case child.Opens(&p) && r.beyond(&p):
-			r.removeLive(ctx, e, &p)
+		due = append(due, e)
+	}
+	outcomes := make([]removal, len(due))
+	var all sync.WaitGroup
+	for i, e := range due {
+		all.Go(func() { outcomes[i] = r.closeOpening(ctx, e) })
+	}
+	all.Wait()
+	for i, e := range due {
+		r.note(e, outcomes[i])
+	}
+}
+
+// closeOpening removes one opening. What the cache shows is removed as it is
+// there and in no other version; where that is not the present one, or the cache
+// has none, the API server itself is asked: the cache may be late, and closing
+// does not wait for it.
+func (r *round) closeOpening(ctx context.Context, e v1alpha1.InventoryEntry) removal {
+	if p := r.seen[entryKey(e)]; p != nil && p.DeletionTimestamp == nil && len(p.Finalizers) == 0 {
+		if !child.Opens(p) || !r.beyond(p) {
+			// A late cache may not show that somebody opened it.
+			return r.closeLive(ctx, e)
 		}
+		version := p.ResourceVersion
+		precondition := uidPrecondition(p)
+		precondition.ResourceVersion = &version
+		if err := r.deleteIf(ctx, p, precondition); err == nil {
+			return removal{gone: true}
+		}
+	}
+	return r.closeLive(ctx, e)
+}
+
+// closeLive is closeOpening by what the API server has.
+func (r *round) closeLive(ctx context.Context, e v1alpha1.InventoryEntry) removal {
+	var p networkingv1.NetworkPolicy
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.Name}, &p)
+	switch {
+	case apierrors.IsNotFound(err):
+		return removal{gone: true}
+	case err != nil:
+		return removal{doing: "read before removal", err: err}
+	case child.Opens(&p) && r.beyond(&p):
+		return r.removeLive(ctx, e, &p)
+	default:
+		return removal{}
+	}
+}
+
+// removal is what came of removing one object.
+type removal struct {
+	// gone is set when the inventory need not name it any more.
+	gone bool
+	// doing is what failed, by err.
+	doing string
+	err   error
+}
+
+// note takes what came of a removal into the round.
+func (r *round) note(e v1alpha1.InventoryEntry, what removal) {
+	if what.gone {
+		delete(r.keep, entryKey(e))
+	}
+	if what.err != nil {
+		r.fail(what.doing, e.Kind, e.Namespace, e.Name, what.err)
 	}
 }
 
@@ -175,34 +232,36 @@ func (r *round) remove(ctx context.Context, e staleEntry) {
 	err := r.Live.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.Name}, live)
 	switch {
 	case apierrors.IsNotFound(err):
-		delete(r.keep, entryKey(e.InventoryEntry))
+		r.note(e.InventoryEntry, removal{gone: true})
 	case err != nil:
-		r.fail("read before removal", e.Kind, e.Namespace, e.Name, err)
+		r.note(e.InventoryEntry, removal{doing: "read before removal", err: err})
 	default:
-		r.removeLive(ctx, e.InventoryEntry, live)
+		r.note(e.InventoryEntry, r.removeLive(ctx, e.InventoryEntry, live))
 	}
 }
 
-func (r *round) removeLive(ctx context.Context, e v1alpha1.InventoryEntry, live client.Object) {
+// removeLive removes an object as the API server has it, if it still is the
+// owner's, and changes nothing of the round.
+func (r *round) removeLive(ctx context.Context, e v1alpha1.InventoryEntry, live client.Object) removal {
 	if live.GetUID() != e.UID || !r.owner.Owns(live) {
-		delete(r.keep, entryKey(e))
-		return
+		return removal{gone: true}
 	}
 	if live.GetDeletionTimestamp() == nil {
 		if err := r.delete(ctx, live); err != nil {
-			r.fail("remove", e.Kind, e.Namespace, e.Name, err)
-			return
+			return removal{doing: "remove", err: err}
 		}
 	}
-	if len(live.GetFinalizers()) == 0 {
-		delete(r.keep, entryKey(e))
-	}
+	return removal{gone: len(live.GetFinalizers()) == 0}
 }
 
 // delete removes exactly the object that was looked at. It bypasses the
 // read-your-writes bookkeeping of metadata objects, which would need a second
 // cache of the same kind.
 func (a *Applier) delete(ctx context.Context, o client.Object) error {
-	err := a.Client.Delete(ctx, o, uidPrecondition(o), client.PropagationPolicy(metav1.DeletePropagationBackground), client.DisableReadYourWritesConsistency)
+	return a.deleteIf(ctx, o, uidPrecondition(o))
+}
+
+func (a *Applier) deleteIf(ctx context.Context, o client.Object, p client.Preconditions) error {
+	err := a.Client.Delete(ctx, o, p, client.PropagationPolicy(metav1.DeletePropagationBackground), client.DisableReadYourWritesConsistency)
 	return client.IgnoreNotFound(err)
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	networkingv1 "k8s.io/api/networking/v1"
+
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/desired"
@@ -22,7 +24,9 @@ type round struct {
 	// is found to have besides.
 	recorded []v1alpha1.InventoryEntry
 	// keep is the inventory as it becomes.
-	keep    map[string]v1alpha1.InventoryEntry
+	keep map[string]v1alpha1.InventoryEntry
+	// seen are the owner's network policies as the cache has them.
+	seen    map[string]*networkingv1.NetworkPolicy
 	wanted  map[string]bool
 	planned []planned
 	// withdraw is set when nothing new may be made any more that opens or runs.
@@ -50,7 +54,7 @@ type planned struct {
 // begin plans a round. An object of a kind that is not in the table is refused,
 // and nothing new is made beside it: its place in the order is not known.
 func (a *Applier) begin(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []desired.Object) *round {
-	r := &round{Applier: a, owner: owner, recorded: inventory, keep: keepOf(inventory), wanted: keysOf(objects), withdraw: withdrawOnly(ctx)}
+	r := &round{Applier: a, owner: owner, recorded: inventory, keep: keepOf(inventory), seen: map[string]*networkingv1.NetworkPolicy{}, wanted: keysOf(objects), withdraw: withdrawOnly(ctx)}
 	for _, o := range objects {
 		row, err := child.Of(o.GetObjectKind().GroupVersionKind().GroupKind())
 		if err != nil {
@@ -99,6 +103,9 @@ func (r *round) find(ctx context.Context) {
 			}
 			e := v1alpha1.InventoryEntry{Group: row.GVK.Group, Kind: row.GVK.Kind, Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID()}
 			r.keep[entryKey(e)] = e
+			if p, ok := o.(*networkingv1.NetworkPolicy); ok {
+				r.seen[entryKey(e)] = p
+			}
 		}
 	}
 	r.recorded = inventoryOf(r.keep)

@@ -304,8 +304,8 @@ func (c *ControlPlane) StartAPIServer(ctx context.Context) error {
 	}
 }
 
-// RestartEtcd kills etcd, leaves it away for a while and starts it again with its data, as after a crash.
-func (c *ControlPlane) RestartEtcd(ctx context.Context, away time.Duration) error {
+// RestartEtcd kills etcd, calls meanwhile, and starts etcd again with its data, as after a crash.
+func (c *ControlPlane) RestartEtcd(ctx context.Context, meanwhile func()) error {
 	c.mu.Lock()
 	if c.stopped {
 		c.mu.Unlock()
@@ -313,11 +313,7 @@ func (c *ControlPlane) RestartEtcd(ctx context.Context, away time.Duration) erro
 	}
 	c.etcd.kill()
 	c.mu.Unlock()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(away):
-	}
+	meanwhile()
 	return c.startEtcdAgain(ctx)
 }
 
