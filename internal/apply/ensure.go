@@ -98,7 +98,7 @@ func (r *round) repair(ctx context.Context, p planned, live desired.Object) (*v1
 	if live.GetDeletionTimestamp() != nil {
 		return r.replaceTerminating(ctx, p, live)
 	}
-	merged, equal, err := merge(want, live)
+	merged, equal, err := merge(p.row, want, live)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (r *round) repair(ctx context.Context, p planned, live desired.Object) (*v1
 	}
 	if r.withdraw && widens(live, want) {
 		r.res.Withheld = append(r.res.Withheld, key(want))
-		if merged, equal, err = merge(narrowed(live, want), live); err != nil || equal {
+		if merged, equal, err = merge(p.row, narrowed(live, want), live); err != nil || equal {
 			return entryOf(want, live), err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -47,12 +48,21 @@ func emittedAs[T desired.Object]() T {
 	panic("the kind is not emitted")
 }
 
+func rowOf(t *testing.T, o desired.Object) child.Row {
+	t.Helper()
+	row, ok := child.For(o)
+	if !ok {
+		t.Fatalf("%T has no row", o)
+	}
+	return row
+}
+
 func TestMergeEqual(t *testing.T) {
 	for _, want := range emitted() {
 		live := want.DeepCopyObject().(desired.Object)
 		live.SetResourceVersion("4711")
 		live.SetUID("uid-live")
-		if _, equal, err := merge(want, live); err != nil || !equal {
+		if _, equal, err := merge(rowOf(t, want), want, live); err != nil || !equal {
 			t.Errorf("%s: equal = %v, error %v", key(want), equal, err)
 		}
 	}
@@ -66,7 +76,7 @@ func TestMergeMetadata(t *testing.T) {
 			foreign.GetLabels()["team.example.gov.vn/name"] = "mof"
 			foreign.SetAnnotations(mergeKeys(foreign.GetAnnotations(), map[string]string{"note": "ours"}))
 			foreign.SetFinalizers(append(foreign.GetFinalizers(), "example.gov.vn/theirs"))
-			if _, equal, err := merge(want, foreign); err != nil || !equal {
+			if _, equal, err := merge(rowOf(t, want), want, foreign); err != nil || !equal {
 				t.Errorf("other people's metadata is drift: equal = %v, error %v", equal, err)
 			}
 
@@ -77,7 +87,7 @@ func TestMergeMetadata(t *testing.T) {
 			live.GetLabels()["pod-security.kubernetes.io/exempt"] = "true"
 			live.SetFinalizers([]string{"example.gov.vn/theirs"})
 			live.SetOwnerReferences([]metav1.OwnerReference{{Kind: "Namespace", Name: "evil", UID: "uid-evil"}})
-			merged, equal, err := merge(want, live)
+			merged, equal, err := merge(rowOf(t, want), want, live)
 			if err != nil || equal {
 				t.Fatalf("changed metadata of ours: equal = %v, error %v", equal, err)
 			}
@@ -191,7 +201,7 @@ func TestMergeSpec(t *testing.T) {
 			if tt.kept != nil {
 				tt.kept(expected)
 			}
-			merged, equal, err := merge(tt.want, live)
+			merged, equal, err := merge(rowOf(t, tt.want), tt.want, live)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -211,10 +221,4 @@ func addresses(o desired.Object) {
 	spec := &o.(*corev1.Service).Spec
 	spec.ClusterIP, spec.ClusterIPs = "10.0.0.7", []string{"10.0.0.7"}
 	spec.IPFamilies, spec.IPFamilyPolicy = []corev1.IPFamily{corev1.IPv4Protocol}, &family
-}
-
-func TestMergeUnknownKind(t *testing.T) {
-	if _, _, err := merge(&corev1.Secret{}, &corev1.Secret{}); err == nil {
-		t.Error("a kind that the engine does not know is merged")
-	}
 }

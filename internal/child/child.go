@@ -6,6 +6,7 @@ package child
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -58,6 +59,9 @@ type Row struct {
 	// Grants is true when its being there lets something run or somebody act, so
 	// that its removal only ever closes. It goes even when other writes fail.
 	Grants bool
+	// Merge takes into a copy of what is there all that the operator writes besides the
+	// metadata. What the API server or another controller owns by design stays.
+	Merge func(want, merged Object) error
 	// Fixed names the fields that differ and that the API server lets nobody
 	// change; nil for a kind without such fields.
 	Fixed func(want, live Object) []string
@@ -85,6 +89,16 @@ func Of(kind schema.GroupKind) (Row, error) {
 		}
 	}
 	return Row{}, fmt.Errorf("kind %s is not in the table of what the operator emits", kind)
+}
+
+// For returns the row of an object, which need not say its kind; ok is false for
+// an object that the operator does not emit.
+func For(o Object) (row Row, ok bool) {
+	i := slices.IndexFunc(rows, func(r Row) bool { return reflect.TypeOf(r.New()) == reflect.TypeOf(o) })
+	if i < 0 {
+		return Row{}, false
+	}
+	return rows[i], true
 }
 
 // Rows returns all rows in the order of removal.

@@ -93,6 +93,16 @@ func TestRows(t *testing.T) {
 		if len(r.Owners) == 0 {
 			t.Errorf("%s has no owner", r.GVK.Kind)
 		}
+		if row, ok := For(r.New()); !ok || row.GVK != r.GVK {
+			t.Errorf("%s: the row of its object is %s", r.GVK.Kind, row.GVK)
+		}
+		if r.Merge == nil {
+			t.Errorf("%s: nothing says what is taken over from what is there", r.GVK.Kind)
+		} else if err := r.Merge(r.New(), r.New()); err != nil {
+			t.Errorf("%s: %v", r.GVK.Kind, err)
+		} else if r.Merge(&corev1.Secret{}, r.New()) == nil || r.Merge(r.New(), &corev1.Secret{}) == nil {
+			t.Errorf("%s merges what is of another type", r.GVK.Kind)
+		}
 	}
 	rank := func(kind string) int { return slices.IndexFunc(rows, func(r Row) bool { return r.GVK.Kind == kind }) }
 	for _, pair := range [][2]string{{"HorizontalPodAutoscaler", "Deployment"}, {"Deployment", "NetworkPolicy"}, {"ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"}, {"NetworkPolicy", "Namespace"}} {
@@ -102,6 +112,9 @@ func TestRows(t *testing.T) {
 	}
 	if _, err := Of(schema.GroupKind{Kind: "Secret"}); err == nil || !strings.Contains(err.Error(), "Secret") {
 		t.Errorf("a kind that nobody emits has a row: %v", err)
+	}
+	if _, ok := For(&corev1.Secret{}); ok {
+		t.Error("an object that nobody emits has a row")
 	}
 	if Opens(&corev1.Namespace{}) || reflect.TypeOf(rows[0].New()) == reflect.TypeOf(rows[1].New()) {
 		t.Error("kinds are mixed up")
