@@ -146,8 +146,8 @@ func (k *peersKeeper) round(ctx context.Context) time.Duration {
 		log.Error(err, "Could not keep nodes from making gateways, monitoring and name servers; tried again", "pause", peersPause.String())
 		return peersPause
 	}
-	if len(res.Changed) > 0 {
-		log.Info("Wrote the admission policy for nodes", "kinds", res.Changed)
+	if len(res.Changes) > 0 {
+		log.Info("Wrote the admission policy for nodes", "changes", res.Changes)
 	}
 	k.tell(res.Message())
 	return res.RetryAfter()

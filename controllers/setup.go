@@ -150,22 +150,22 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: live, Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s, Namespace: mgr.namespace, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up agency controller: %w", err)
 	}
-	if err := (&securitypolicy.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
+	if err := (&securitypolicy.Reconciler{Client: mgr.GetClient(), Events: recorder, Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up security policy controller: %w", err)
 	}
-	if err := (&agencyportal.Reconciler{Client: mgr.GetClient(), Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
+	if err := (&agencyportal.Reconciler{Client: mgr.GetClient(), Events: recorder, Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up portal controller: %w", err)
 	}
-	if err := (&dataservice.Reconciler{Client: mgr.GetClient(), Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
+	if err := (&dataservice.Reconciler{Client: mgr.GetClient(), Events: recorder, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up data service controller: %w", err)
 	}
-	if err := (&sharedplatform.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {
+	if err := (&sharedplatform.Reconciler{Client: mgr.GetClient(), Events: recorder, Settings: s}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up shared platform controller: %w", err)
 	}
 	if err := (&datasharinglink.Reconciler{Client: mgr.GetClient(), Live: live, Applier: applier, Settings: s, Now: now, Events: recorder, ClockJumps: clock.jumps}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up link controller: %w", err)
 	}
-	if err := (&datasharingapproval.Reconciler{Client: mgr.GetClient(), Settings: s}).SetupWithManager(mgr); err != nil {
+	if err := (&datasharingapproval.Reconciler{Client: mgr.GetClient(), Events: recorder, Settings: s}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up approval controller: %w", err)
 	}
 	// +kubebuilder:scaffold:builder

@@ -73,8 +73,11 @@ func run(ctx context.Context) error {
 	if err := controllers.SetupAll(ctx, mgr, s, time.Now); err != nil {
 		return err
 	}
-	if err := ctrlmetrics.Registry.Register(metrics.Collector{Reader: mgr.GetClient(), Running: mgr.RunningControllers, Unreadable: mgr.Unreadable, SchemaSkew: mgr.SchemaSkew, SettingsHeld: mgr.SettingsHeld}); err != nil {
-		return fmt.Errorf("register metrics: %w", err)
+	collector := metrics.Collector{Reader: mgr.GetClient(), Running: mgr.RunningControllers, Unreadable: mgr.Unreadable, SchemaSkew: mgr.SchemaSkew, SettingsHeld: mgr.SettingsHeld}
+	for _, c := range append(metrics.Counters(), collector) {
+		if err := ctrlmetrics.Registry.Register(c); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
 	}
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("run: %w", err)

@@ -24,6 +24,7 @@ import (
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/queue"
@@ -44,6 +45,8 @@ type Reconciler struct {
 	Now func() time.Time
 	// beginnings are the portals that begin to run as one-stop systems.
 	beginnings beginnings
+	// Events takes what happens to portals; nil for none.
+	Events events.Recorder
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=agencies;securitypolicies,verbs=get;list;watch
@@ -74,6 +77,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		// Only a portal that uses platforms has rules in other namespaces.
 		Finalizer:      names.FlowFinalizer,
 		NeedsFinalizer: func(p *v1alpha1.AgencyPortal) bool { return len(desired.PlatformNames(p)) > 0 },
+		Events:         r.Events,
 	}
 	concurrency := r.Concurrency
 	if concurrency == 0 {

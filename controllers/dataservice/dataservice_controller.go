@@ -14,6 +14,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
@@ -30,6 +31,8 @@ type Reconciler struct {
 	Settings settings.Settings
 	// Now is the clock.
 	Now func() time.Time
+	// Events takes what happens to data services; nil for none.
+	Events events.Recorder
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=dataservices;datasharinglinks;agencies;agencyportals;securitypolicies;sharedplatforms,verbs=get;list;watch
@@ -41,6 +44,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Client: r.Client,
 		New:    func() *v1alpha1.DataService { return &v1alpha1.DataService{} },
 		Run:    r.run,
+		Events: r.Events,
 	}
 	guard := unreadable.Guard{Client: r.Client, Kind: "DataService", Next: loop,
 		Meanwhile: "Links to it are closed.",

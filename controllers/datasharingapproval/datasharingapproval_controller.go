@@ -15,6 +15,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
@@ -27,6 +28,8 @@ import (
 type Reconciler struct {
 	Client   client.Client
 	Settings settings.Settings
+	// Events takes what happens to approvals; nil for none.
+	Events events.Recorder
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=datasharingapprovals;datasharinglinks,verbs=get;list;watch
@@ -38,6 +41,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Client: r.Client,
 		New:    func() *v1alpha1.DataSharingApproval { return &v1alpha1.DataSharingApproval{} },
 		Run:    r.run,
+		Events: r.Events,
 	}
 	guard := unreadable.Guard{Client: r.Client, Kind: "DataSharingApproval", Next: loop,
 		Meanwhile: "It counts as a suspension of its link, or of every link that its side decides about if it does not say which.",

@@ -19,6 +19,7 @@ import (
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/queue"
@@ -35,6 +36,8 @@ type Reconciler struct {
 	Settings settings.Settings
 	// Now is the clock.
 	Now func() time.Time
+	// Events takes what happens to policies; nil for none.
+	Events events.Recorder
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=securitypolicies,verbs=get;list;watch
@@ -50,6 +53,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		New:    func() *v1alpha1.SecurityPolicy { return &v1alpha1.SecurityPolicy{} },
 		Run:    r.run,
 		Gone:   r.gone,
+		Events: r.Events,
 	}
 	byOwner := watches.ByOwnerLabel("SecurityPolicy")
 	guard := unreadable.Guard{Client: r.Client, Kind: "SecurityPolicy", Next: loop,

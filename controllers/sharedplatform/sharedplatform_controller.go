@@ -14,6 +14,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/queue"
@@ -27,6 +28,8 @@ import (
 type Reconciler struct {
 	Client   client.Client
 	Settings settings.Settings
+	// Events takes what happens to shared platforms; nil for none.
+	Events events.Recorder
 }
 
 // +kubebuilder:rbac:groups=platform.gov.vn,resources=sharedplatforms;agencies;agencyportals;securitypolicies,verbs=get;list;watch
@@ -38,6 +41,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Client: r.Client,
 		New:    func() *v1alpha1.SharedPlatform { return &v1alpha1.SharedPlatform{} },
 		Run:    r.run,
+		Events: r.Events,
 	}
 	guard := unreadable.Guard{Client: r.Client, Kind: "SharedPlatform", Next: loop,
 		Meanwhile: "Portals that reference it stay as they are; links over it take another platform, or close.",

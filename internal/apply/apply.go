@@ -48,8 +48,8 @@ type Result struct {
 	Inventory []v1alpha1.InventoryEntry
 	// Conflicts are the foreign objects in the way, sorted.
 	Conflicts []Conflict
-	// Changed are the kinds that were written.
-	Changed []string
+	// Changes are what was written and removed.
+	Changes []Change
 	// Terminating are objects that go away before they can be made again.
 	Terminating []string
 	// Withheld are objects that are not made in this round, because something
@@ -78,6 +78,11 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Complete reports whether everything desired is in place.
 func (r Result) Complete() bool {
 	return len(r.Conflicts) == 0 && len(r.Terminating) == 0 && len(r.Withheld) == 0
+}
+
+// Wrote reports whether a child of a kind was written.
+func (r Result) Wrote(kind string) bool {
+	return slices.ContainsFunc(r.Changes, func(c Change) bool { return c.GVK.Kind == kind && c.Did != Removed })
 }
 
 // How often a name that is taken is looked at again. Foreign objects are outside

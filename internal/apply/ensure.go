@@ -46,6 +46,11 @@ func (r *round) ours(want, live desired.Object) bool {
 	return r.owner.Owns(live) || inInventory(r.recorded, want, live)
 }
 
+// had reports whether the owner's status says that there was such an object.
+func (r *round) had(want desired.Object) bool {
+	return slices.ContainsFunc(r.recorded, func(e v1alpha1.InventoryEntry) bool { return entryKey(e) == key(want) })
+}
+
 func (r *round) create(ctx context.Context, p planned) (*v1alpha1.InventoryEntry, error) {
 	if !r.mayCreate(p) {
 		return nil, nil
@@ -55,7 +60,11 @@ func (r *round) create(ctx context.Context, p planned) (*v1alpha1.InventoryEntry
 	err := r.Client.Create(ctx, created, client.FieldOwner(names.FieldOwner))
 	switch {
 	case err == nil:
-		r.res.Changed = append(r.res.Changed, kindOf(want))
+		deed := Created
+		if r.had(want) {
+			deed = Restored
+		}
+		r.did(ctx, deed, p.row.GVK, want, "")
 		return entryOf(want, created), nil
 	case !apierrors.IsAlreadyExists(err):
 		if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
@@ -116,7 +125,7 @@ func (r *round) repair(ctx context.Context, p planned, live desired.Object) (*v1
 	// fails instead of overwriting what we have not seen.
 	err = r.Client.Update(ctx, merged, client.FieldOwner(names.FieldOwner))
 	if err == nil {
-		r.res.Changed = append(r.res.Changed, kindOf(want))
+		r.did(ctx, Changed, p.row.GVK, want, live.GetResourceVersion())
 		return entryOf(want, merged), nil
 	}
 	if apierrors.IsInvalid(err) {
@@ -149,7 +158,7 @@ func (r *round) replace(ctx context.Context, p planned, live desired.Object, ref
 	created := p.object.DeepCopyObject().(desired.Object)
 	switch err := r.Client.Create(ctx, created, client.FieldOwner(names.FieldOwner)); {
 	case err == nil:
-		r.res.Changed = append(r.res.Changed, kindOf(p.object))
+		r.did(ctx, Changed, p.row.GVK, p.object, live.GetResourceVersion())
 		return entryOf(p.object, created), nil
 	case apierrors.IsAlreadyExists(err):
 		r.res.Terminating = append(r.res.Terminating, key(p.object))

@@ -46,13 +46,18 @@ func mergeKeys(want, live map[string]string) map[string]string {
 	out := maps.Clone(live)
 	maps.DeleteFunc(out, func(k, _ string) bool {
 		_, wanted := want[k]
-		return !wanted && (strings.HasPrefix(k, names.Domain) || strings.HasPrefix(k, "pod-security.kubernetes.io/"))
+		return !wanted && ourKey(k)
 	})
 	if out == nil && len(want) > 0 {
 		out = map[string]string{}
 	}
 	maps.Copy(out, want)
 	return out
+}
+
+// ourKey reports whether a label or an annotation is the operator's alone.
+func ourKey(key string) bool {
+	return strings.HasPrefix(key, names.Domain) || strings.HasPrefix(key, "pod-security.kubernetes.io/")
 }
 
 // empty returns a zero object of the same type with its kind set.

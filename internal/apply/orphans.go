@@ -47,7 +47,10 @@ func (a *Applier) RemoveOrphans(ctx context.Context, kind string, key client.Obj
 		}
 		if err := a.delete(ctx, o); err != nil {
 			errs = append(errs, fmt.Errorf("remove orphaned %T %s: %w", o, o.GetName(), err))
+			continue
 		}
+		row, _ := child.For(o)
+		record(ctx, Change{Did: Removed, GVK: row.GVK, Namespace: o.GetNamespace(), Name: o.GetName()})
 	}
 	return errors.Join(errs...)
 }

@@ -61,7 +61,7 @@ func (r *round) closeOpenings(ctx context.Context) {
 	}
 	all.Wait()
 	for i, e := range due {
-		r.note(e, outcomes[i])
+		r.note(ctx, e, outcomes[i])
 	}
 }
 
@@ -79,7 +79,7 @@ func (r *round) closeOpening(ctx context.Context, e v1alpha1.InventoryEntry) rem
 		precondition := uidPrecondition(p)
 		precondition.ResourceVersion = &version
 		if err := r.deleteIf(ctx, p, precondition); err == nil {
-			return removal{gone: true}
+			return removal{deleted: true, gone: true}
 		}
 	}
 	return r.closeLive(ctx, e)
@@ -103,6 +103,8 @@ func (r *round) closeLive(ctx context.Context, e v1alpha1.InventoryEntry) remova
 
 // removal is what came of removing one object.
 type removal struct {
+	// deleted is set when this round asked for it to go.
+	deleted bool
 	// gone is set when the inventory need not name it any more.
 	gone bool
 	// doing is what failed, by err.
@@ -111,7 +113,11 @@ type removal struct {
 }
 
 // note takes what came of a removal into the round.
-func (r *round) note(e v1alpha1.InventoryEntry, what removal) {
+func (r *round) note(ctx context.Context, e v1alpha1.InventoryEntry, what removal) {
+	if what.deleted {
+		row, _ := child.Of(schema.GroupKind{Group: e.Group, Kind: e.Kind})
+		r.did(ctx, Removed, row.GVK, &metav1.ObjectMeta{Namespace: e.Namespace, Name: e.Name}, "")
+	}
 	if what.gone {
 		delete(r.keep, entryKey(e))
 	}
@@ -232,11 +238,11 @@ func (r *round) remove(ctx context.Context, e staleEntry) {
 	err := r.Live.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.Name}, live)
 	switch {
 	case apierrors.IsNotFound(err):
-		r.note(e.InventoryEntry, removal{gone: true})
+		r.note(ctx, e.InventoryEntry, removal{gone: true})
 	case err != nil:
-		r.note(e.InventoryEntry, removal{doing: "read before removal", err: err})
+		r.note(ctx, e.InventoryEntry, removal{doing: "read before removal", err: err})
 	default:
-		r.note(e.InventoryEntry, r.removeLive(ctx, e.InventoryEntry, live))
+		r.note(ctx, e.InventoryEntry, r.removeLive(ctx, e.InventoryEntry, live))
 	}
 }
 
@@ -246,12 +252,13 @@ func (r *round) removeLive(ctx context.Context, e v1alpha1.InventoryEntry, live 
 	if live.GetUID() != e.UID || !r.owner.Owns(live) {
 		return removal{gone: true}
 	}
-	if live.GetDeletionTimestamp() == nil {
+	due := live.GetDeletionTimestamp() == nil
+	if due {
 		if err := r.delete(ctx, live); err != nil {
 			return removal{doing: "remove", err: err}
 		}
 	}
-	return removal{gone: len(live.GetFinalizers()) == 0}
+	return removal{deleted: due, gone: len(live.GetFinalizers()) == 0}
 }
 
 // delete removes exactly the object that was looked at. It bypasses the

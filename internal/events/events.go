@@ -7,16 +7,18 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -35,6 +37,9 @@ type Event struct {
 	// About is the object that the event is shown for; nil for the one that was
 	// reconciled.
 	About client.Object
+	// Resolve finds out what else there is to tell, and returns what is recorded; may be
+	// nil. It is called when the event is written, so it may ask the API server.
+	Resolve func(context.Context) Event
 }
 
 // Recorder takes events. It never blocks and never fails.
@@ -58,6 +63,14 @@ const (
 	maxNote = 1024
 	// drain is how long a stopping operator goes on writing what waits.
 	drain = 2 * time.Second
+	// Each object may have a burst of events, and then one in every so often, and more
+	// of those that somebody should look at: nobody's flood of changes becomes a flood
+	// of events, nor pushes others' out.
+	burst        = 25
+	warningBurst = 200
+	interval     = 10 * time.Second
+	// objects is how many of them are remembered for that.
+	objects = 4096
 )
 
 // Writer is a Recorder that creates Events, one after the other. Unlike the
@@ -66,8 +79,17 @@ const (
 type Writer struct {
 	client client.Client
 	scheme *runtime.Scheme
-	queue  chan *eventsv1.Event
+	queue  chan happening
 	origin string
+	mu     sync.Mutex
+	rates  *lru.Cache
+}
+
+// happening is an event that waits to be written.
+type happening struct {
+	Event
+	regarding corev1.ObjectReference
+	at        metav1.MicroTime
 }
 
 // NewWriter returns a Writer; a manager has to run it.
@@ -76,7 +98,7 @@ func NewWriter(c client.Client) *Writer {
 	if err != nil || host == "" {
 		host = "operator"
 	}
-	return &Writer{client: c, scheme: c.Scheme(), queue: make(chan *eventsv1.Event, waiting), origin: clip(host, 128)}
+	return &Writer{client: c, scheme: c.Scheme(), queue: make(chan happening, waiting), origin: clip(host, 128), rates: lru.New(objects)}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: only who
@@ -104,7 +126,11 @@ func (w *Writer) Start(ctx context.Context) error {
 	}
 }
 
-func (w *Writer) write(ctx context.Context, e *eventsv1.Event) {
+func (w *Writer) write(ctx context.Context, h happening) {
+	if h.Resolve != nil {
+		h.Event = h.Resolve(ctx)
+	}
+	e := w.build(h)
 	err := w.client.Create(ctx, e)
 	// The namespace may be going, and the same happening may have been recorded by a replica before this one.
 	if err != nil && !apierrors.IsAlreadyExists(err) && !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err) && ctx.Err() == nil {
@@ -117,40 +143,62 @@ func (w *Writer) Record(regarding client.Object, e Event) {
 	if e.About != nil {
 		regarding = e.About
 	}
-	event, err := w.build(regarding, e)
+	gvk, err := apiutil.GVKForObject(regarding, w.scheme)
 	if err != nil {
 		return
 	}
+	h := happening{Event: e, at: metav1.NowMicro(), regarding: corev1.ObjectReference{
+		APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Namespace: regarding.GetNamespace(), Name: regarding.GetName(),
+		UID: regarding.GetUID(), ResourceVersion: regarding.GetResourceVersion(),
+	}}
+	if !w.allowed(h) {
+		return
+	}
 	select {
-	case w.queue <- event:
+	case w.queue <- h:
 	default:
 	}
 }
 
-func (w *Writer) build(o client.Object, e Event) (*eventsv1.Event, error) {
-	gvk, err := apiutil.GVKForObject(o, w.scheme)
-	if err != nil {
-		return nil, fmt.Errorf("find the kind: %w", err)
+// allowed reports whether an object may have another event by now.
+func (w *Writer) allowed(h happening) bool {
+	type key struct {
+		about   corev1.ObjectReference
+		warning bool
 	}
-	namespace := o.GetNamespace()
+	k, most := key{h.regarding, h.Warning}, burst
+	k.about.ResourceVersion = ""
+	if h.Warning {
+		most = warningBurst
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	limit, ok := w.rates.Get(k)
+	if !ok {
+		limit = rate.NewLimiter(rate.Every(interval), most)
+		w.rates.Add(k, limit)
+	}
+	return limit.(*rate.Limiter).Allow()
+}
+
+func (w *Writer) build(h happening) *eventsv1.Event {
+	o := h.regarding
+	namespace := o.Namespace
 	if namespace == "" {
 		namespace = metav1.NamespaceDefault
 	}
 	kind := corev1.EventTypeNormal
-	if e.Warning {
+	if h.Warning {
 		kind = corev1.EventTypeWarning
 	}
 	// The name follows from what happened, so the same happening is recorded once.
-	id := sha256.Sum256([]byte(strings.Join([]string{string(o.GetUID()), o.GetResourceVersion(), e.Reason, e.Action, e.Note}, "\x00")))
+	id := sha256.Sum256([]byte(strings.Join([]string{string(o.UID), o.ResourceVersion, h.Reason, h.Action, h.Note}, "\x00")))
 	return &eventsv1.Event{
-		ObjectMeta:          metav1.ObjectMeta{Namespace: namespace, Name: clip(o.GetName(), 200) + "." + hex.EncodeToString(id[:8])},
-		EventTime:           metav1.NowMicro(),
+		ObjectMeta:          metav1.ObjectMeta{Namespace: namespace, Name: clip(o.Name, 200) + "." + hex.EncodeToString(id[:8])},
+		EventTime:           h.at,
 		ReportingController: controller, ReportingInstance: w.origin,
-		Action: e.Action, Reason: e.Reason, Type: kind, Note: clip(e.Note, maxNote),
-		Regarding: corev1.ObjectReference{
-			APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion(),
-		},
-	}, nil
+		Action: h.Action, Reason: h.Reason, Type: kind, Note: clip(h.Note, maxNote), Regarding: o,
+	}
 }
 
 func clip(s string, n int) string {

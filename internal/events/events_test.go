@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
@@ -62,5 +64,64 @@ func TestWriter(t *testing.T) {
 	case <-done:
 	case <-time.After(10 * time.Second):
 		t.Fatal("a full queue blocks")
+	}
+}
+
+// TestNobodyFloodsOthers: an object that changes all the time has its burst of events,
+// and takes no room from others; what somebody should look at is told all the same.
+// Fails without a rate, and with one for all objects together.
+func TestNobodyFloodsOthers(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	w := NewWriter(fake.NewClientBuilder().WithScheme(scheme).Build())
+	link := func(name string) *v1alpha1.DataSharingLink {
+		return &v1alpha1.DataSharingLink{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-a", Name: name, UID: types.UID("uid-" + name)}}
+	}
+	for i := range 2 * waiting {
+		busy := link("busy")
+		busy.ResourceVersion = strconv.Itoa(i)
+		w.Record(busy, Event{Reason: "Changed", Action: "Change", Note: "x"})
+	}
+	if n := len(w.queue); n > 2*burst {
+		t.Errorf("one object has %d events", n)
+	}
+	before := len(w.queue)
+	w.Record(link("quiet"), Event{Reason: "Changed", Action: "Change", Note: "x"})
+	w.Record(link("busy"), Event{Warning: true, Reason: "Repaired", Action: "Repair", Note: "x"})
+	if got := len(w.queue) - before; got != 2 {
+		t.Errorf("%d of two events of others, and that somebody should look at, are told", got)
+	}
+	for range waiting {
+		w.Record(link("busy"), Event{Warning: true, Reason: "Repaired", Action: "Repair", Note: "x"})
+	}
+	if n := len(w.queue); n > 2*burst+2*warningBurst {
+		t.Errorf("an object that somebody should look at has %d events", n)
+	}
+}
+
+// TestResolve: what is found out when an event is written is what is recorded.
+func TestResolve(t *testing.T) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).Build()
+	w := NewWriter(c)
+	w.Record(&v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "a", UID: "v"}}, Event{Reason: "Changed", Action: "Change", Note: "x",
+		Resolve: func(context.Context) Event {
+			return Event{Warning: true, Reason: "Repaired", Action: "Repair", Note: "by y"}
+		}})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var list eventsv1.EventList
+	if err := c.List(t.Context(), &list); err != nil || len(list.Items) != 1 || list.Items[0].Note != "by y" || list.Items[0].Type != "Warning" {
+		t.Errorf("recorded %v %v", list.Items, err)
 	}
 }

@@ -68,6 +68,7 @@ var ErrFinalized = errors.New("finalized")
 // finalizer or the status, never keeps the round from closing: without its
 // finalizer it only withdraws, and a status that fails comes after.
 func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	ctx, done := apply.Recording(ctx)
 	var firstErr error
 	if l.First != nil {
 		firstErr = l.First(ctx, req.NamespacedName)
@@ -75,6 +76,7 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 	obj := l.New()
 	if err := l.Client.Get(ctx, req.NamespacedName, obj); err != nil {
 		if apierrors.IsNotFound(err) && l.Gone != nil {
+			defer func() { l.tellChanges(ctx, nil, done.Changes()) }()
 			return l.Gone(ctx, req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -89,6 +91,7 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 	}
 	before := obj.DeepCopyObject().(T)
 	result, runErr := l.Run(ctx, obj)
+	l.tellChanges(ctx, before, done.Changes())
 	if errors.Is(runErr, ErrFinalized) {
 		return ctrl.Result{}, nil
 	}
@@ -113,10 +116,14 @@ func (l Loop[T]) addFinalizer(ctx context.Context, obj T) (T, error) {
 }
 
 func (l Loop[T]) announce(before, after T) {
-	if l.Events == nil || l.Announce == nil {
+	if l.Events == nil {
 		return
 	}
-	for _, e := range l.Announce(before, after) {
+	told := conditionEvents(before.GetStatusBase().Conditions, after.GetStatusBase().Conditions)
+	if l.Announce != nil {
+		told = append(l.Announce(before, after), told...)
+	}
+	for _, e := range told {
 		l.Events.Record(after, e)
 	}
 }

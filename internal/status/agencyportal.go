@@ -208,7 +208,7 @@ func suspended(in desired.PortalInput) bool { return in.Agency != nil && in.Agen
 // observed tells whether the Deployment's status speaks of what was written.
 func observed(in desired.PortalInput, res apply.Result) bool {
 	d := in.Deployment
-	return d != nil && !slices.Contains(res.Changed, "Deployment") && d.Status.ObservedGeneration == d.Generation
+	return d != nil && !res.Wrote("Deployment") && d.Status.ObservedGeneration == d.Generation
 }
 
 func stopped(in desired.PortalInput, res apply.Result) bool {
