@@ -89,7 +89,7 @@ func Run(in Input) Report {
 	a.addresses()
 	a.policies()
 	a.pods()
-	a.report.Open = a.expected.flows(a.report.Open)
+	a.report.Open = a.expected.flows(a.shut)
 	slices.SortFunc(a.report.Differences, func(x, y Difference) int {
 		return cmp.Or(strings.Compare(x.Kind, y.Kind), strings.Compare(x.Message, y.Message))
 	})
@@ -98,9 +98,11 @@ func Run(in Input) Report {
 }
 
 type auditor struct {
-	in        Input
-	report    Report
-	expected  expectation
+	in       Input
+	report   Report
+	expected expectation
+	// shut are the edges among the expected that are not open.
+	shut      map[edge]bool
 	written   map[types.NamespacedName]*networkingv1.NetworkPolicy
 	owners    map[names.Owner]bool
 	groups    []reach.Group
@@ -113,7 +115,7 @@ type auditor struct {
 }
 
 func newAuditor(in Input) *auditor {
-	a := &auditor{in: in, expected: expectation{}, written: map[types.NamespacedName]*networkingv1.NetworkPolicy{}, owners: map[names.Owner]bool{}, named: map[string]bool{}, supposed: map[types.NamespacedName]bool{}}
+	a := &auditor{in: in, expected: expectation{}, shut: map[edge]bool{}, written: map[types.NamespacedName]*networkingv1.NetworkPolicy{}, owners: map[names.Owner]bool{}, named: map[string]bool{}, supposed: map[types.NamespacedName]bool{}}
 	a.report.Differences = []Difference{}
 	for _, i := range in.Agencies {
 		a.owners[names.OwnerOf("Agency", i.Agency)] = true

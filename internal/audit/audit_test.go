@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,6 +123,12 @@ func TestProof(t *testing.T) {
 				}
 				if !found {
 					t.Errorf("no %s with %q in %v", want[0], want[1], r.Differences)
+				}
+			}
+			// What is shut is not among what is open.
+			for _, f := range r.Open {
+				if shut := fmt.Sprintf("%s does not reach %s on %s,", f.From, f.To, f.Port); slices.ContainsFunc(r.Differences, func(d Difference) bool { return strings.HasPrefix(d.Message, shut) }) {
+					t.Errorf("%s is shut and listed as open", f.To)
 				}
 			}
 		})

@@ -20,6 +20,14 @@ type edge struct {
 	port     reach.Port
 }
 
+// target is the portal or the block that an edge leads to.
+func (e edge) target() string {
+	if e.block.IsValid() {
+		return e.block.String()
+	}
+	return e.to.String()
+}
+
 // expectation maps what should be open to why.
 type expectation map[edge][]string
 
@@ -37,18 +45,15 @@ func (e expectation) add(f desired.OpenFlow, because string) {
 	}
 }
 
-// flows lists the expectation, without those that are in the list of missing ones.
-func (e expectation) flows(missing []Flow) []Flow {
+// flows lists the expectation, without the edges that are shut.
+func (e expectation) flows(shut map[edge]bool) []Flow {
 	out := []Flow{}
 	for k, because := range e {
+		if shut[k] {
+			continue
+		}
 		slices.Sort(because)
-		f := Flow{From: k.from.String(), To: k.to.String(), Port: k.port.String(), Because: slices.Compact(because)}
-		if k.block.IsValid() {
-			f.To = k.block.String()
-		}
-		if !slices.ContainsFunc(missing, func(m Flow) bool { return m.From == f.From && m.To == f.To && m.Port == f.Port }) {
-			out = append(out, f)
-		}
+		out = append(out, Flow{From: k.from.String(), To: k.target(), Port: k.port.String(), Because: slices.Compact(because)})
 	}
 	slices.SortFunc(out, func(a, b Flow) int {
 		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.To, b.To), strings.Compare(a.Port, b.Port))

@@ -55,13 +55,9 @@ func (a *auditor) surplus(k edge, cell reach.Cell) {
 }
 
 func (a *auditor) missing(k edge, because []string) {
-	to := k.to.String()
-	if k.block.IsValid() {
-		to = k.block.String()
-	}
 	slices.Sort(because)
-	a.report.Open = append(a.report.Open, Flow{From: k.from.String(), To: to, Port: k.port.String()})
-	a.differ(KindShut, "%s does not reach %s on %s, which is approved or declared: %s", k.from, to, k.port, strings.Join(slices.Compact(because), ", "))
+	a.shut[k] = true
+	a.differ(KindShut, "%s does not reach %s on %s, which is approved or declared: %s", k.from, k.target(), k.port, strings.Join(slices.Compact(because), ", "))
 }
 
 func deciding(v reach.Verdict) string {
