@@ -42,7 +42,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		New:    func() *v1alpha1.DataService { return &v1alpha1.DataService{} },
 		Run:    r.run,
 	}
-	guard := unreadable.Guard{Client: r.Client, Kind: "DataService", Next: loop,
+	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindDataService, Next: loop,
 		Meanwhile: "Links to it are closed.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).
