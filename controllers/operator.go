@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -16,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
-	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/lease"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/unreadable"
@@ -78,27 +80,19 @@ func (c ownCache) GetCache() cache.Cache { return c.Cache }
 // prepare asks for all informers, so that a replica that waits for the lease
 // has its caches filled, and adds the checks of what runs.
 func (o *Operator) prepare(ctx context.Context) error {
-	kinds := platformKinds()
-	for child := range o.children {
-		kinds = append(kinds, child)
+	watched := slices.Collect(maps.Keys(o.children))
+	for _, d := range kinds.All() {
+		watched = append(watched, d.New())
 	}
-	for _, kind := range kinds {
-		if _, err := o.GetCache().GetInformer(ctx, kind, cache.BlockUntilSynced(false)); err != nil {
-			return fmt.Errorf("watch %s: %w", kindOf(kind), err)
+	for _, object := range watched {
+		if _, err := o.GetCache().GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("watch %s: %w", kindOf(object), err)
 		}
 	}
 	for name, i := range o.definitions.watched {
 		o.informers.add("CustomResourceDefinition "+name, i.HasSynced)
 	}
 	return errors.Join(o.addReadyChecks(), o.AddHealthzCheck("controllers", o.healthy))
-}
-
-// platformKinds returns an empty object of every kind of the platform.
-func platformKinds() []client.Object {
-	return []client.Object{
-		&v1alpha1.Agency{}, &v1alpha1.AgencyPortal{}, &v1alpha1.SecurityPolicy{}, &v1alpha1.SharedPlatform{},
-		&v1alpha1.DataService{}, &v1alpha1.DataSharingLink{}, &v1alpha1.DataSharingApproval{},
-	}
 }
 
 // addReadyChecks adds one check per cache and controller, since the answer of

@@ -34,6 +34,7 @@ import (
 	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -147,29 +148,40 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	if err := mgr.keepPeers(ctx, s, applier, recorder); err != nil {
 		return err
 	}
-	if err := (&agency.Reconciler{Client: mgr.GetClient(), Live: live, Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s, Namespace: mgr.namespace, Now: now, Events: recorder}).SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("set up agency controller: %w", err)
+	c := mgr.GetClient()
+	err = setUp(mgr, map[string]controller{
+		v1alpha1.KindAgency:              &agency.Reconciler{Client: c, Live: live, Foreign: foreign, Canaries: canaries, Applier: applier, Settings: s, Namespace: mgr.namespace, Now: now, Events: recorder},
+		v1alpha1.KindSecurityPolicy:      &securitypolicy.Reconciler{Client: c, Events: recorder, Applier: applier, Settings: s, Now: now},
+		v1alpha1.KindSharedPlatform:      &sharedplatform.Reconciler{Client: c, Events: recorder, Settings: s},
+		v1alpha1.KindAgencyPortal:        &agencyportal.Reconciler{Client: c, Events: recorder, Applier: applier, Settings: s, Now: now},
+		v1alpha1.KindDataService:         &dataservice.Reconciler{Client: c, Events: recorder, Settings: s, Now: now},
+		v1alpha1.KindDataSharingLink:     &datasharinglink.Reconciler{Client: c, Live: live, Applier: applier, Settings: s, Now: now, Events: recorder, ClockJumps: clock.jumps},
+		v1alpha1.KindDataSharingApproval: &datasharingapproval.Reconciler{Client: c, Events: recorder, Settings: s},
+		// +kubebuilder:scaffold:builder
+	})
+	if err != nil {
+		return err
 	}
-	if err := (&securitypolicy.Reconciler{Client: mgr.GetClient(), Events: recorder, Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("set up security policy controller: %w", err)
-	}
-	if err := (&agencyportal.Reconciler{Client: mgr.GetClient(), Events: recorder, Applier: applier, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("set up portal controller: %w", err)
-	}
-	if err := (&dataservice.Reconciler{Client: mgr.GetClient(), Events: recorder, Settings: s, Now: now}).SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("set up data service controller: %w", err)
-	}
-	if err := (&sharedplatform.Reconciler{Client: mgr.GetClient(), Events: recorder, Settings: s}).SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("set up shared platform controller: %w", err)
-	}
-	if err := (&datasharinglink.Reconciler{Client: mgr.GetClient(), Live: live, Applier: applier, Settings: s, Now: now, Events: recorder, ClockJumps: clock.jumps}).SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("set up link controller: %w", err)
-	}
-	if err := (&datasharingapproval.Reconciler{Client: mgr.GetClient(), Events: recorder, Settings: s}).SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("set up approval controller: %w", err)
-	}
-	// +kubebuilder:scaffold:builder
 	return mgr.prepare(ctx)
+}
+
+// controller of one kind.
+type controller interface {
+	SetupWithManager(mgr ctrl.Manager) error
+}
+
+// setUp registers the controllers, by kind: every kind has one.
+func setUp(mgr ctrl.Manager, controllers map[string]controller) error {
+	for _, d := range kinds.All() {
+		c, ok := controllers[d.Kind]
+		if !ok {
+			return fmt.Errorf("kind %s has no controller", d.Kind)
+		}
+		if err := c.SetupWithManager(mgr); err != nil {
+			return fmt.Errorf("set up the controller of %s: %w", d.Kind, err)
+		}
+	}
+	return nil
 }
 
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create

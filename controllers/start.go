@@ -13,7 +13,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -59,11 +59,11 @@ func (o *Operator) checkStart(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	var kinds []schema.GroupVersionKind
-	for _, kind := range platformKinds() {
-		kinds = append(kinds, v1alpha1.GroupVersion.WithKind(kindOf(kind)))
+	var wanted []schema.GroupVersionKind
+	for _, d := range kinds.All() {
+		wanted = append(wanted, d.GVK())
 	}
-	if err := o.discover(ctx, o.GetRESTMapper(), kinds); err != nil {
+	if err := o.discover(ctx, o.GetRESTMapper(), wanted); err != nil {
 		return err
 	}
 	ctrl.Log.WithName("govplatform").Info("Checked the rights, the definitions and the identity", "took", time.Since(begin).String())

@@ -2,12 +2,14 @@ package controllers
 
 import (
 	"maps"
+	"reflect"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/lru"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -26,7 +28,7 @@ type labelKey struct {
 // of what a portal would cost is said more than once. Objects in a cache are
 // never changed, and whoever reads one gets a copy, so parts may be shared.
 func transform() func(any) (any, error) {
-	seen := lru.New(labelSets)
+	seen, byAgencies := lru.New(labelSets), writtenByAgencies()
 	return func(in any) (any, error) {
 		o, err := meta.Accessor(in)
 		if err != nil {
@@ -35,7 +37,7 @@ func transform() func(any) (any, error) {
 		if o.GetManagedFields() != nil {
 			o.SetManagedFields(nil)
 		}
-		if byAgencies(in) {
+		if byAgencies[reflect.TypeOf(in)] {
 			o.SetAnnotations(nil)
 			o.SetLabels(nil)
 			o.SetOwnerReferences(nil)
@@ -56,14 +58,14 @@ func transform() func(any) (any, error) {
 	}
 }
 
-// byAgencies reports whether agencies write objects of this kind. What they put
-// into the metadata decides nothing, but it may be 576 KiB: the caches do without
-// it, and every write of the operator to these kinds is a patch, which leaves
-// alone what it does not name.
-func byAgencies(o any) bool {
-	switch o.(type) {
-	case *v1alpha1.AgencyPortal, *v1alpha1.DataService, *v1alpha1.DataSharingLink, *v1alpha1.DataSharingApproval:
-		return true
+// writtenByAgencies returns the Go types of the kinds that agencies write. What
+// they put into the metadata decides nothing, but it may be 576 KiB: the caches do
+// without it, and every write of the operator to these kinds is a patch, which
+// leaves alone what it does not name.
+func writtenByAgencies() map[reflect.Type]bool {
+	out := map[reflect.Type]bool{}
+	for _, d := range kinds.Namespaced() {
+		out[reflect.TypeOf(d.New())] = true
 	}
-	return false
+	return out
 }

@@ -94,7 +94,7 @@ func TestTransformKeepsTheLastCompliantSpec(t *testing.T) {
 
 // TestTransformDropsWhatAgenciesAdd: metadata that decides nothing takes no
 // memory, and what the operator writes and reads stays.
-// Fails when transform does not ask byAgencies.
+// Fails when transform does not ask writtenByAgencies.
 func TestTransformDropsWhatAgenciesAdd(t *testing.T) {
 	padded := metav1.ObjectMeta{
 		Name: "a", Namespace: "agency-a", UID: "1", ResourceVersion: "2", Finalizers: []string{names.FlowFinalizer},

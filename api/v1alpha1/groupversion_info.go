@@ -17,6 +17,17 @@ import (
 // GroupVersion is the API group and version of every kind in this package.
 var GroupVersion = schema.GroupVersion{Group: "platform.gov.vn", Version: "v1alpha1"}
 
+// The kinds of this package. internal/kinds has one row for each.
+const (
+	KindAgency              = "Agency"
+	KindSecurityPolicy      = "SecurityPolicy"
+	KindSharedPlatform      = "SharedPlatform"
+	KindAgencyPortal        = "AgencyPortal"
+	KindDataService         = "DataService"
+	KindDataSharingLink     = "DataSharingLink"
+	KindDataSharingApproval = "DataSharingApproval"
+)
+
 // AddToScheme registers the kinds of this package with a scheme.
 func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(GroupVersion,

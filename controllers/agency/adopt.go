@@ -29,12 +29,12 @@ func (r *Reconciler) adopt(ctx context.Context, a *v1alpha1.Agency) error {
 		}
 		return fmt.Errorf("read namespace: %w", err)
 	}
-	if names.OwnerOf("Agency", a).Owns(&ns) || desired.Adoptable(a, &ns) != "" {
+	if names.OwnerOf(v1alpha1.KindAgency, a).Owns(&ns) || desired.Adoptable(a, &ns) != "" {
 		return nil
 	}
 	previous, _ := names.MarkedOwner(&ns)
 	for _, list := range []client.ObjectList{&networkingv1.NetworkPolicyList{}, &corev1.ResourceQuotaList{}, &corev1.LimitRangeList{}, &rbacv1.RoleBindingList{}} {
-		err := r.Live.List(ctx, list, client.InNamespace(ns.Name), client.MatchingLabels{names.LabelOwnerKind: "Agency", names.LabelOwnerName: a.Name, names.LabelOwnerUID: string(previous.UID)})
+		err := r.Live.List(ctx, list, client.InNamespace(ns.Name), client.MatchingLabels{names.LabelOwnerKind: v1alpha1.KindAgency, names.LabelOwnerName: a.Name, names.LabelOwnerUID: string(previous.UID)})
 		if err != nil {
 			return fmt.Errorf("list what the earlier agency had: %w", err)
 		}

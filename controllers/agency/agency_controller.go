@@ -76,8 +76,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Events:    r.Events,
 		Announce:  announce,
 	}
-	byOwner := watches.ByOwnerLabel("Agency")
-	guard := unreadable.Guard{Client: r.Client, Kind: "Agency", Next: loop,
+	byOwner := watches.ByOwnerLabel(v1alpha1.KindAgency)
+	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindAgency, Next: loop,
 		Meanwhile: "What exists of it stays as it is, its links are closed, and nothing is started for it; its suspension counts.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).
@@ -109,7 +109,7 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if ns := in.Namespace; ns != nil && ns.DeletionTimestamp != nil && names.OwnerOf("Agency", a).Owns(ns) {
+	if ns := in.Namespace; ns != nil && ns.DeletionTimestamp != nil && names.OwnerOf(v1alpha1.KindAgency, a).Owns(ns) {
 		return r.endNamespace(ctx, in, ns)
 	}
 	var refused *desired.Blocker
@@ -140,7 +140,7 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 	}
 	var res apply.Result
 	if len(out.Objects) > 0 {
-		res, err = r.Applier.Apply(ctx, names.OwnerOf("Agency", a), a.Status.Inventory, out.Objects)
+		res, err = r.Applier.Apply(ctx, names.OwnerOf(v1alpha1.KindAgency, a), a.Status.Inventory, out.Objects)
 	}
 	status.Agency(in, out, res, err)
 	if refused != nil {

@@ -14,20 +14,22 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
 // content is a kind whose objects keep an agency.
 type content struct {
-	kind, plural string
-	count        func(*v1alpha1.AgencyContents) *int32
+	kinds.Descriptor
+	count func(*v1alpha1.AgencyContents) *int32
 }
 
+// contents has every kind that stands in agencies' namespaces.
 var contents = []content{
-	{"AgencyPortal", "agencyportals", func(c *v1alpha1.AgencyContents) *int32 { return &c.Portals }},
-	{"DataService", "dataservices", func(c *v1alpha1.AgencyContents) *int32 { return &c.DataServices }},
-	{"DataSharingLink", "datasharinglinks", func(c *v1alpha1.AgencyContents) *int32 { return &c.Links }},
-	{"DataSharingApproval", "datasharingapprovals", func(c *v1alpha1.AgencyContents) *int32 { return &c.Approvals }},
+	{kinds.AgencyPortal, func(c *v1alpha1.AgencyContents) *int32 { return &c.Portals }},
+	{kinds.DataService, func(c *v1alpha1.AgencyContents) *int32 { return &c.DataServices }},
+	{kinds.DataSharingLink, func(c *v1alpha1.AgencyContents) *int32 { return &c.Links }},
+	{kinds.DataSharingApproval, func(c *v1alpha1.AgencyContents) *int32 { return &c.Approvals }},
 }
 
 // departure reads from the API server itself, and from no cache, what decides
@@ -40,7 +42,7 @@ func (r *Reconciler) departure(ctx context.Context, a *v1alpha1.Agency) (desired
 		return in, fmt.Errorf("read the agency: %w", err)
 	}
 	if live.UID != a.UID {
-		return in, fmt.Errorf("read the agency: %w", apierrors.NewConflict(schema.GroupResource{Resource: "agencies"}, a.Name, fmt.Errorf("it is another one by now")))
+		return in, fmt.Errorf("read the agency: %w", apierrors.NewConflict(schema.GroupResource{Resource: kinds.Agency.Plural}, a.Name, fmt.Errorf("it is another one by now")))
 	}
 	in.Agency, in.Authority = &live, live.Name == r.Settings.AuthorityAgency
 	var err error
@@ -54,7 +56,7 @@ func (r *Reconciler) departure(ctx context.Context, a *v1alpha1.Agency) (desired
 		}
 		*c.count(&in.Contents) = n
 	}
-	if why := r.definition(ctx, "agencies", &live); why != "" {
+	if why := r.definition(ctx, kinds.Agency.Plural, &live); why != "" {
 		in.Unknown = append(in.Unknown, why)
 	}
 	if n, why := r.earlierVetoes(ctx, &live); why != "" {
@@ -71,7 +73,7 @@ func (r *Reconciler) departure(ctx context.Context, a *v1alpha1.Agency) (desired
 // record of its link.
 func (r *Reconciler) earlierVetoes(ctx context.Context, a *v1alpha1.Agency) (n int32, why string) {
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DataSharingApprovalList"))
+	list.SetGroupVersionKind(kinds.DataSharingApproval.ListGVK())
 	if err := r.Live.List(ctx, list, client.InNamespace(names.Namespace(a.Name))); err != nil {
 		return 0, fmt.Sprintf("the API server does not list datasharingapprovals (%s)", reasonOf(err))
 	}
@@ -108,7 +110,7 @@ func vetoOf(u *unstructured.Unstructured) *v1alpha1.DataSharingApproval {
 // that can be read.
 func (r *Reconciler) children(ctx context.Context, name string) (n int32, err error) {
 	agencies := &unstructured.UnstructuredList{}
-	agencies.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgencyList"))
+	agencies.SetGroupVersionKind(kinds.Agency.ListGVK())
 	if err := r.Live.List(ctx, agencies); err != nil {
 		return 0, fmt.Errorf("list agencies: %w", err)
 	}
@@ -124,12 +126,12 @@ func (r *Reconciler) children(ctx context.Context, name string) (n int32, err er
 // countOf counts the objects of a kind in an agency's namespace; why is not
 // empty when that can't be known.
 func (r *Reconciler) countOf(ctx context.Context, c content, a *v1alpha1.Agency) (n int32, why string) {
-	if why := r.definition(ctx, c.plural, a); why != "" {
+	if why := r.definition(ctx, c.Plural, a); why != "" {
 		return 0, why
 	}
-	list := metadataList(c.kind)
+	list := metadataList(c.Descriptor)
 	if err := r.Live.List(ctx, list, client.InNamespace(names.Namespace(a.Name))); err != nil {
-		return 0, fmt.Sprintf("the API server does not list %s (%s)", c.plural, reasonOf(err))
+		return 0, fmt.Sprintf("the API server does not list %s (%s)", c.Plural, reasonOf(err))
 	}
 	return int32(min(len(list.Items), 1<<30)), "" //nolint:gosec // bounded
 }
@@ -166,8 +168,8 @@ func reasonOf(err error) string {
 	return "no answer"
 }
 
-func metadataList(kind string) *metav1.PartialObjectMetadataList {
+func metadataList(d kinds.Descriptor) *metav1.PartialObjectMetadataList {
 	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
+	list.SetGroupVersionKind(d.ListGVK())
 	return list
 }

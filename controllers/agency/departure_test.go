@@ -3,6 +3,7 @@ package agency
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 )
 
 // served answers with one definition, made at a time and perhaps being deleted.
@@ -129,4 +131,26 @@ func (d decided) List(_ context.Context, into client.ObjectList, _ ...client.Lis
 func (d decided) Get(_ context.Context, _ client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	*into.(*v1alpha1.DataSharingLink) = *d.link
 	return d.err
+}
+
+// TestContents: every kind that stands in agencies' namespaces keeps an agency, and
+// is counted in a field of its own. Fails with one of contents taken out, by which
+// an agency went with all objects of that kind.
+func TestContents(t *testing.T) {
+	var have []string
+	var counted v1alpha1.AgencyContents
+	for i, c := range contents {
+		have = append(have, c.Kind)
+		*c.count(&counted) += int32(i + 1) //nolint:gosec // few
+	}
+	var want []string
+	for _, d := range kinds.Namespaced() {
+		want = append(want, d.Kind)
+	}
+	if !slices.Equal(have, want) {
+		t.Errorf("an agency is kept by %v, want %v", have, want)
+	}
+	if counted != (v1alpha1.AgencyContents{Portals: 1, DataServices: 2, Links: 3, Approvals: 4}) {
+		t.Errorf("counted as %+v", counted)
+	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/status"
@@ -35,7 +36,7 @@ func (r *Reconciler) offboard(ctx context.Context, in desired.AgencyInput, d des
 	}
 	begun := desired.Offboards(a)
 	if d.Contents.Portals > 0 {
-		held, err := r.held(ctx, d.Namespace.Name, "AgencyPortal")
+		held, err := r.held(ctx, d.Namespace.Name, kinds.AgencyPortal)
 		if err != nil {
 			status.LookupFailed(a.GetStatusBase(), a.Generation)
 			return ctrl.Result{}, err
@@ -79,11 +80,7 @@ func (r *Reconciler) endNamespace(ctx context.Context, in desired.AgencyInput, n
 		status.LookupFailed(in.Agency.GetStatusBase(), in.Agency.Generation)
 		return ctrl.Result{}, err
 	}
-	kinds := make([]string, len(contents))
-	for i, c := range contents {
-		kinds[i] = c.kind
-	}
-	held, err := r.held(ctx, ns.Name, kinds...)
+	held, err := r.held(ctx, ns.Name, kinds.Namespaced()...)
 	if err != nil {
 		status.LookupFailed(in.Agency.GetStatusBase(), in.Agency.Generation)
 		return ctrl.Result{}, err
@@ -98,7 +95,7 @@ func (r *Reconciler) endNamespace(ctx context.Context, in desired.AgencyInput, n
 // deletePortals asks for the end of every portal in a namespace, as the API
 // server has them.
 func (r *Reconciler) deletePortals(ctx context.Context, namespace string) error {
-	portals := metadataList("AgencyPortal")
+	portals := metadataList(kinds.AgencyPortal)
 	if err := r.Live.List(ctx, portals, client.InNamespace(namespace)); err != nil {
 		return fmt.Errorf("list portals: %w", err)
 	}
@@ -118,10 +115,10 @@ func (r *Reconciler) deletePortals(ctx context.Context, namespace string) error 
 
 // held lists the objects of some of the platform's kinds in a namespace that are
 // being deleted and wait for a finalizer which the operator knows nothing of.
-func (r *Reconciler) held(ctx context.Context, namespace string, kinds ...string) ([]status.Held, error) {
+func (r *Reconciler) held(ctx context.Context, namespace string, of ...kinds.Descriptor) ([]status.Held, error) {
 	var out []status.Held
-	for _, kind := range kinds {
-		list := metadataList(kind)
+	for _, d := range of {
+		list := metadataList(d)
 		if err := r.Live.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return nil, fmt.Errorf("list what is held: %w", err)
 		}
@@ -129,7 +126,7 @@ func (r *Reconciler) held(ctx context.Context, namespace string, kinds ...string
 			o := &list.Items[i]
 			foreign := slices.DeleteFunc(slices.Clone(o.Finalizers), names.OurFinalizer)
 			if o.DeletionTimestamp != nil && len(foreign) > 0 {
-				out = append(out, status.Held{Kind: kind, Name: o.Name, Finalizers: foreign})
+				out = append(out, status.Held{Kind: d.Kind, Name: o.Name, Finalizers: foreign})
 			}
 		}
 	}
@@ -185,7 +182,7 @@ func (r *Reconciler) ownNamespace(ctx context.Context, a *v1alpha1.Agency) (*cor
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("read namespace: %w", err)
-	case !names.OwnerOf("Agency", a).Owns(&ns):
+	case !names.OwnerOf(v1alpha1.KindAgency, a).Owns(&ns):
 		return nil, nil
 	}
 	return &ns, nil

@@ -83,10 +83,10 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if concurrency == 0 {
 		concurrency = 8
 	}
-	byOwner := watches.ByOwnerLabel("AgencyPortal")
+	byOwner := watches.ByOwnerLabel(v1alpha1.KindAgencyPortal)
 	reported := builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.ReportChanged()))
 	guard := unreadable.Guard{
-		Client: r.Client, Kind: "AgencyPortal", Next: loop,
+		Client: r.Client, Kind: v1alpha1.KindAgencyPortal, Next: loop,
 		Close: r.closeUnreadable, Again: unreadableRetry, Gone: r.goneUnreadable, Finalizer: names.FlowFinalizer,
 		Meanwhile: "What runs stays as it is; its links are closed, and so is all that it opens once its agency is suspended.",
 	}
@@ -145,7 +145,7 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		}
 		return ctrl.Result{}, errors.Join(clearErr, r.closeBut(ctx, p, out.Objects), fmt.Errorf("gather: %w", in.Unread))
 	}
-	owner := names.OwnerOf("AgencyPortal", p)
+	owner := names.OwnerOf(v1alpha1.KindAgencyPortal, p)
 	var res apply.Result
 	if out.Hold {
 		res, err = r.hold(ctx, owner, in, out)
@@ -181,7 +181,7 @@ func (r *Reconciler) withdraw(ctx context.Context, in desired.PortalInput, out d
 	if len(out.Ways) == 0 {
 		return apply.Result{Inventory: inventory}, nil
 	}
-	owner := names.OwnerOf("AgencyPortal", in.Portal)
+	owner := names.OwnerOf(v1alpha1.KindAgencyPortal, in.Portal)
 	res, err := r.Applier.Ensure(apply.WithdrawOnly(ctx), owner, inventory, out.Given)
 	shut, closeErr := r.Applier.Withdraw(ctx, owner, res.Inventory, out.Ways, out.Given)
 	shut.Failures = slices.Concat(res.Failures, shut.Failures)
@@ -200,7 +200,7 @@ func (r *Reconciler) closeOnly(ctx context.Context, p *v1alpha1.AgencyPortal, a 
 
 // closeBut closes what a portal opens beyond some objects, and changes nothing else.
 func (r *Reconciler) closeBut(ctx context.Context, p *v1alpha1.AgencyPortal, wanted []desired.Object) error {
-	res, err := r.Applier.Close(ctx, names.OwnerOf("AgencyPortal", p), p.Status.Inventory, wanted)
+	res, err := r.Applier.Close(ctx, names.OwnerOf(v1alpha1.KindAgencyPortal, p), p.Status.Inventory, wanted)
 	p.Status.Inventory = res.Inventory
 	status.ClosedByWhatIsKnown(p.GetStatusBase(), p.Generation)
 	return err //nolint:wrapcheck // it names the child
@@ -213,14 +213,14 @@ func closed(namespace string, a *v1alpha1.Agency, unread error) bool {
 		return a.Spec.Suspended || desired.Offboards(a)
 	}
 	e := unreadable.As(unread)
-	return e != nil && e.Kind == "Agency" && names.Namespace(e.Key.Name) == namespace && e.Suspended
+	return e != nil && e.Kind == v1alpha1.KindAgency && names.Namespace(e.Key.Name) == namespace && e.Suspended
 }
 
 // tearDown removes what a portal has while it is being deleted, and needs
 // nothing for it but the portal itself: its guard waits for the pods.
 func (r *Reconciler) tearDown(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
 	guard := desired.PortalGuard(p)
-	inventory, err := r.Applier.Teardown(ctx, names.OwnerOf("AgencyPortal", p), p.Status.Inventory, []desired.Object{guard})
+	inventory, err := r.Applier.Teardown(ctx, names.OwnerOf(v1alpha1.KindAgencyPortal, p), p.Status.Inventory, []desired.Object{guard})
 	status.AgencyPortalDeleting(p, inventory)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("tear down: %w", err)
@@ -243,7 +243,7 @@ func (r *Reconciler) closeFirst(ctx context.Context, key client.ObjectKey) error
 	if !ok || !read(client.ObjectKey{Name: name}, a) || !closed(key.Namespace, a, nil) || !read(key, p) || p.DeletionTimestamp != nil {
 		return nil
 	}
-	owner := names.OwnerOf("AgencyPortal", p)
+	owner := names.OwnerOf(v1alpha1.KindAgencyPortal, p)
 	own, err := gather.NetworkPoliciesOf(ctx, quick, owner)
 	if err != nil || !slices.ContainsFunc(own, func(n networkingv1.NetworkPolicy) bool { return desired.Opens(&n) }) {
 		return err //nolint:wrapcheck // wrapped there

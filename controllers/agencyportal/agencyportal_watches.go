@@ -49,7 +49,7 @@ func (r *Reconciler) portalsInZones(ctx context.Context, o client.Object) []ctrl
 // wait for it.
 func (r *Reconciler) portalsOfGuard(ctx context.Context, o client.Object) []ctrl.Request {
 	l := o.GetLabels()
-	if l[names.LabelOwnerKind] != "Agency" {
+	if l[names.LabelOwnerKind] != v1alpha1.KindAgency {
 		return nil
 	}
 	return r.list(ctx, client.InNamespace(names.Namespace(l[names.LabelOwnerName])))

@@ -27,7 +27,7 @@ const guardRetry = time.Second
 // gone clears up behind a portal that no longer exists.
 func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Result, error) {
 	r.beginnings.giveBack(key)
-	if err := r.Applier.RemoveOrphans(ctx, "AgencyPortal", key, ""); err != nil {
+	if err := r.Applier.RemoveOrphans(ctx, v1alpha1.KindAgencyPortal, key, ""); err != nil {
 		return ctrl.Result{}, err
 	}
 	held, err := r.releaseGuards(ctx, key, "")
@@ -41,7 +41,7 @@ func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Resul
 // while a guard of the earlier one waits for what the caches do not show.
 func (r *Reconciler) clear(ctx context.Context, p *v1alpha1.AgencyPortal) (held bool, err error) {
 	key := client.ObjectKeyFromObject(p)
-	if err := r.Applier.RemoveOrphans(ctx, "AgencyPortal", key, p.UID); err != nil {
+	if err := r.Applier.RemoveOrphans(ctx, v1alpha1.KindAgencyPortal, key, p.UID); err != nil {
 		return false, err
 	}
 	return r.releaseGuards(ctx, key, p.UID)

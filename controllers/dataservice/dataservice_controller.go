@@ -46,7 +46,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Run:    r.run,
 		Events: r.Events,
 	}
-	guard := unreadable.Guard{Client: r.Client, Kind: "DataService", Next: loop,
+	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindDataService, Next: loop,
 		Meanwhile: "Links to it are closed.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).

@@ -43,7 +43,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Run:    r.run,
 		Events: r.Events,
 	}
-	guard := unreadable.Guard{Client: r.Client, Kind: "DataSharingApproval", Next: loop,
+	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindDataSharingApproval, Next: loop,
 		Meanwhile: "It counts as a suspension of its link, or of every link that its side decides about if it does not say which.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).

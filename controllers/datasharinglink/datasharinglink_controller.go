@@ -90,7 +90,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	gate := builder.WithPredicates(watches.PortalGate())
 	decision := builder.WithPredicates(predicate.Or(watches.SpecChanged(), watches.Changed(desired.RecordedVeto)))
-	guard := unreadable.Guard{Client: r.Client, Kind: "DataSharingLink", Next: loop,
+	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindDataSharingLink, Next: loop,
 		Close: r.closeUnreadable, Gone: r.closeUnreadable, Finalizer: names.FlowFinalizer,
 		Meanwhile: "The link is closed.",
 	}
@@ -99,9 +99,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WithOptions(queue.Of(mgr).Options("datasharinglink", concurrency)).
 		For(&v1alpha1.DataSharingLink{}).
 		Watches(&v1alpha1.DataSharingLink{}, watches.Self(), builder.WithPredicates(watches.Closing())).
-		Watches(&networkingv1.NetworkPolicy{}, watches.ByOwnerLabel("DataSharingLink")).
-		Watches(&rbacv1.RoleBinding{}, watches.ByOwnerLabel("DataSharingLink")).
-		Watches(&rbacv1.Role{}, watches.ByOwnerLabel("DataSharingLink")).
+		Watches(&networkingv1.NetworkPolicy{}, watches.ByOwnerLabel(v1alpha1.KindDataSharingLink)).
+		Watches(&rbacv1.RoleBinding{}, watches.ByOwnerLabel(v1alpha1.KindDataSharingLink)).
+		Watches(&rbacv1.Role{}, watches.ByOwnerLabel(v1alpha1.KindDataSharingLink)).
 		Watches(&v1alpha1.DataSharingApproval{}, watches.Map(linkOfApproval), decision).
 		Watches(&v1alpha1.DataService{}, watches.Map(r.linksOfService), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionDatasetOwned))).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.linksOfPortal), gate).
@@ -116,7 +116,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl.Result, error) {
-	owner := names.OwnerOf("DataSharingLink", l)
+	owner := names.OwnerOf(v1alpha1.KindDataSharingLink, l)
 	now := r.Now()
 	if l.DeletionTimestamp != nil {
 		inventory, err := r.Applier.Teardown(ctx, owner, l.Status.Inventory, nil)
@@ -196,7 +196,7 @@ func (r *Reconciler) closeOnly(ctx context.Context, owner names.Owner, in desire
 
 // gone closes what a link left open whose finalizer somebody took off.
 func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Result, error) {
-	return ctrl.Result{}, r.Applier.RemoveOrphans(ctx, "DataSharingLink", key, "")
+	return ctrl.Result{}, r.Applier.RemoveOrphans(ctx, v1alpha1.KindDataSharingLink, key, "")
 }
 
 // closeUnreadable withdraws the policies of a link that cannot be read.

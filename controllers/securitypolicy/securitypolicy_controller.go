@@ -55,8 +55,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Gone:   r.gone,
 		Events: r.Events,
 	}
-	byOwner := watches.ByOwnerLabel("SecurityPolicy")
-	guard := unreadable.Guard{Client: r.Client, Kind: "SecurityPolicy", Next: loop,
+	byOwner := watches.ByOwnerLabel(v1alpha1.KindSecurityPolicy)
+	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindSecurityPolicy, Next: loop,
 		Meanwhile: "Portals that it selects stay as they are, and nothing new is started or opened for them; what is withdrawn or suspended is closed.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).
@@ -87,7 +87,7 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.
 	}
 	// Held by somebody's finalizer a policy stands, and is repaired, until it is gone.
 	out := desired.SecurityPolicy(in)
-	owner := names.OwnerOf("SecurityPolicy", p)
+	owner := names.OwnerOf(v1alpha1.KindSecurityPolicy, p)
 	// What an earlier policy of the same name left behind enforces what nobody can change.
 	orphansErr := r.Applier.RemoveOrphans(ctx, owner.Kind, client.ObjectKeyFromObject(p), p.UID)
 	res, err := r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
@@ -106,5 +106,5 @@ func retryAfter(res apply.Result, out desired.PolicyOutput, now time.Time) time.
 
 // gone removes what a policy left behind whose dependents the deletion orphaned.
 func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Result, error) {
-	return ctrl.Result{}, r.Applier.RemoveOrphans(ctx, "SecurityPolicy", key, "")
+	return ctrl.Result{}, r.Applier.RemoveOrphans(ctx, v1alpha1.KindSecurityPolicy, key, "")
 }

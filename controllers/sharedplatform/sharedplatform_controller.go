@@ -43,7 +43,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Run:    r.run,
 		Events: r.Events,
 	}
-	guard := unreadable.Guard{Client: r.Client, Kind: "SharedPlatform", Next: loop,
+	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindSharedPlatform, Next: loop,
 		Meanwhile: "Portals that reference it stay as they are; links over it take another platform, or close.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).

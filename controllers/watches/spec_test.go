@@ -10,6 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
 // TestNotStatus: a change of what is wanted is an event, whether the kind has a
@@ -39,5 +41,29 @@ func TestNotStatus(t *testing.T) {
 				t.Errorf("passes: %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestSpecChanged: what decides about others is an event, and what decides nothing
+// is none. Fails when labels or annotations are compared, and without any of the
+// three comparisons.
+func TestSpecChanged(t *testing.T) {
+	now := metav1.Now()
+	for name, tt := range map[string]struct {
+		change func(*v1alpha1.Agency)
+		want   bool
+	}{
+		"spec":           {func(a *v1alpha1.Agency) { a.Generation++ }, true},
+		"deletion":       {func(a *v1alpha1.Agency) { a.DeletionTimestamp = &now }, true},
+		"another object": {func(a *v1alpha1.Agency) { a.UID = "another" }, true},
+		"labels":         {func(a *v1alpha1.Agency) { a.Labels = map[string]string{"a": "b"} }, false},
+		"annotations":    {func(a *v1alpha1.Agency) { a.Annotations = map[string]string{"a": "b"} }, false},
+		"status":         {func(a *v1alpha1.Agency) { a.Status.Portals++ }, false},
+	} {
+		before, after := &v1alpha1.Agency{}, &v1alpha1.Agency{}
+		tt.change(after)
+		if got := SpecChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != tt.want {
+			t.Errorf("%s: passes: %t, want %t", name, got, tt.want)
+		}
 	}
 }

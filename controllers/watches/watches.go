@@ -61,8 +61,10 @@ func ByOwnerLabel(kind string) handler.EventHandler {
 	}}
 }
 
-// SpecChanged passes what can change a decision: spec, labels, annotations,
-// deletion. Status writes, mostly our own, do not pass.
+// SpecChanged passes what can change a decision about others: the spec, the
+// deletion, and another object of the same name. Labels and annotations of the
+// platform's objects decide nothing, and the caches hold them only in part; status
+// writes are mostly our own. Neither passes.
 func SpecChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||

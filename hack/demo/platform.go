@@ -25,6 +25,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/cli"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/controlplane"
 	"github.com/govplatform/govplatform/test/sample"
@@ -308,7 +309,11 @@ func (p *platform) watch(ctx context.Context) (client.Reader, <-chan struct{}, e
 	}
 	// It ends with the context; until then it has nothing to return.
 	go func() { _ = c.Start(ctx) }()
-	for _, o := range []client.Object{&v1alpha1.Agency{}, &v1alpha1.AgencyPortal{}, &v1alpha1.SecurityPolicy{}, &v1alpha1.SharedPlatform{}, &v1alpha1.DataService{}, &v1alpha1.DataSharingLink{}, &appsv1.Deployment{}} {
+	watched := []client.Object{&appsv1.Deployment{}}
+	for _, d := range kinds.All() {
+		watched = append(watched, d.New())
+	}
+	for _, o := range watched {
 		informer, err := c.GetInformer(ctx, o)
 		if err != nil {
 			return nil, nil, fmt.Errorf("watch %T: %w", o, err)

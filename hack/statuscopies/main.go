@@ -18,17 +18,19 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
 // copies are the parts of statuses that copy or follow from what people wrote.
 // test/schema TestStatusTakesWhatSpecsHold names a rule that is in none of them.
 var copies = map[string][]string{
-	"Agency":          {"rights", "pendingRights", "catalogue"},
-	"AgencyPortal":    {"lastCompliant", "platformConsents", "securityLevel", "ports"},
-	"DataService":     {"claim"},
-	"DataSharingLink": {"scope", "decisions"},
-	"SecurityPolicy":  {"inForce", "usedAcceptance"},
-	"SharedPlatform":  {"consents"},
+	v1alpha1.KindAgency:          {"rights", "pendingRights", "catalogue"},
+	v1alpha1.KindAgencyPortal:    {"lastCompliant", "platformConsents", "securityLevel", "ports"},
+	v1alpha1.KindDataService:     {"claim"},
+	v1alpha1.KindDataSharingLink: {"scope", "decisions"},
+	v1alpha1.KindSecurityPolicy:  {"inForce", "usedAcceptance"},
+	v1alpha1.KindSharedPlatform:  {"consents"},
 }
 
 func main() {

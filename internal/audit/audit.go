@@ -13,6 +13,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/reach"
@@ -118,12 +119,12 @@ func newAuditor(in Input) *auditor {
 	a := &auditor{in: in, expected: expectation{}, shut: map[edge]bool{}, written: map[types.NamespacedName]*networkingv1.NetworkPolicy{}, owners: map[names.Owner]bool{}, named: map[string]bool{}, supposed: map[types.NamespacedName]bool{}}
 	a.report.Differences = []Difference{}
 	for _, i := range in.Agencies {
-		a.owners[names.OwnerOf("Agency", i.Agency)] = true
+		a.owners[names.OwnerOf(v1alpha1.KindAgency, i.Agency)] = true
 		a.write(desired.Agency(i).Objects)
 	}
 	for _, i := range in.Portals {
 		out := desired.AgencyPortal(i)
-		a.owners[names.OwnerOf("AgencyPortal", i.Portal)] = true
+		a.owners[names.OwnerOf(v1alpha1.KindAgencyPortal, i.Portal)] = true
 		a.write(out.Objects)
 		a.nameServers(i, out)
 		for _, f := range desired.PlatformFlows(i, out) {
@@ -132,7 +133,7 @@ func newAuditor(in Input) *auditor {
 	}
 	for _, i := range in.Links {
 		out := desired.DataSharingLink(i)
-		a.owners[names.OwnerOf("DataSharingLink", i.Link)] = true
+		a.owners[names.OwnerOf(v1alpha1.KindDataSharingLink, i.Link)] = true
 		a.write(out.Objects)
 		for _, f := range desired.LinkFlows(i, out) {
 			a.expected.add(f, "link "+i.Link.Namespace+"/"+i.Link.Name)

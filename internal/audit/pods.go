@@ -32,7 +32,7 @@ func (a *auditor) makers() makers {
 		m.deployments[a.in.Deployments[i].UID] = &a.in.Deployments[i]
 	}
 	for _, i := range a.in.Portals {
-		m.portals[names.OwnerOf("AgencyPortal", i.Portal)] = i.Portal
+		m.portals[names.OwnerOf(v1alpha1.KindAgencyPortal, i.Portal)] = i.Portal
 	}
 	return m
 }

@@ -9,14 +9,16 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
 // The kinds that emit children.
 const (
-	Agency          = "Agency"
-	AgencyPortal    = "AgencyPortal"
-	SecurityPolicy  = "SecurityPolicy"
-	DataSharingLink = "DataSharingLink"
+	Agency          = v1alpha1.KindAgency
+	AgencyPortal    = v1alpha1.KindAgencyPortal
+	SecurityPolicy  = v1alpha1.KindSecurityPolicy
+	DataSharingLink = v1alpha1.KindDataSharingLink
 	// Settings are no kind of the API: the operator's file.
 	Settings = "Settings"
 )

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -33,9 +34,9 @@ func Catalogue(ctx context.Context, reader client.Reader, agency string) ([]Cata
 	err := reader.List(ctx, &agencies)
 	switch {
 	case apierrors.IsForbidden(err):
-		return nil, fmt.Errorf("you may not read agencies, which have the catalogue: %s", readHelps["Agency"].forbidden)
+		return nil, fmt.Errorf("you may not read agencies, which have the catalogue: %s", readHelps[v1alpha1.KindAgency].forbidden)
 	case meta.IsNoMatchError(err):
-		return nil, errNotInstalled("agencies")
+		return nil, errNotInstalled(kinds.Agency.Plural)
 	case err != nil:
 		return nil, fmt.Errorf("list agencies: %w", err)
 	}

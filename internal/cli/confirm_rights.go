@@ -33,7 +33,7 @@ type Confirmation struct {
 func PrepareConfirmation(ctx context.Context, c client.Client, name string) (Confirmation, error) {
 	var a v1alpha1.Agency
 	if err := c.Get(ctx, client.ObjectKey{Name: name}, &a); err != nil {
-		return Confirmation{}, explainRead(err, "Agency", name)
+		return Confirmation{}, explainRead(err, v1alpha1.KindAgency, name)
 	}
 	p := a.Status.PendingRights
 	switch {

@@ -23,6 +23,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -81,7 +82,7 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	}
 	var link v1alpha1.DataSharingLink
 	if err := c.Get(ctx, d.Link, &link); err != nil {
-		return Prepared{}, explainRead(err, "DataSharingLink", d.Link.String())
+		return Prepared{}, explainRead(err, v1alpha1.KindDataSharingLink, d.Link.String())
 	}
 	scope, err := readScope(ctx, c, d, &link)
 	if err != nil {
@@ -160,12 +161,12 @@ type readHelp struct {
 // readHelps by kind. Links are read by those whom they concern, agencies by
 // everybody (docs/decisions/0609-who-reads-what.md).
 var readHelps = map[string]readHelp{
-	"Agency": {
-		resource: "agencies", absent: "kubectl gov status -A lists them",
+	v1alpha1.KindAgency: {
+		resource: kinds.Agency.Plural, absent: "kubectl gov status -A lists them",
 		forbidden: "ask the platform team for the ClusterRole govplatform-catalogue-viewer",
 	},
-	"DataSharingLink": {
-		resource: "datasharinglinks", absent: "name the consumer's namespace with -n agency-<consumer>",
+	v1alpha1.KindDataSharingLink: {
+		resource: kinds.DataSharingLink.Plural, absent: "name the consumer's namespace with -n agency-<consumer>",
 		forbidden: "who administers or views the consumer's, the provider's or the authority's agency may, from a moment after the request on, and so may the ClusterRoles govplatform-authority and govplatform-platform-team; ask the consumer whether the name is right",
 	},
 }
@@ -235,12 +236,12 @@ func (s *ScopeShown) check(ctx context.Context, c client.Client, d Decision, lin
 	return nil
 }
 
-// sharingOnly leaves out what no scope rests on.
+// sharingOnly leaves out what no scope rests on: all but the kinds that a link may
+// rest on.
 type sharingOnly struct{ client.Reader }
 
 func (r sharingOnly) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
-	switch list.(type) {
-	case *v1alpha1.AgencyList, *v1alpha1.AgencyPortalList, *v1alpha1.SecurityPolicyList, *v1alpha1.SharedPlatformList, *v1alpha1.DataServiceList:
+	if kinds.Listed(list, kinds.Before(kinds.DataSharingLink)) {
 		return r.Reader.List(ctx, list, options...)
 	}
 	return nil
@@ -260,7 +261,7 @@ func approvalNamespace(ctx context.Context, c client.Client, d Decision, link *v
 	}
 	for _, ns := range []string{provider, authority} {
 		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: ns, Verb: "create", Group: v1alpha1.GroupVersion.Group, Resource: "datasharingapprovals",
+			Namespace: ns, Verb: "create", Group: v1alpha1.GroupVersion.Group, Resource: kinds.DataSharingApproval.Plural,
 		}}}
 		if err := c.Create(ctx, review); err != nil {
 			return "", fmt.Errorf("ask the API server what you may do: %w", err)

@@ -38,7 +38,7 @@ type DecisionRow struct {
 func Decisions(ctx context.Context, reader client.Reader, link client.ObjectKey) ([]DecisionRow, error) {
 	var l v1alpha1.DataSharingLink
 	if err := reader.Get(ctx, link, &l); err != nil {
-		return nil, explainRead(err, "DataSharingLink", link.String())
+		return nil, explainRead(err, v1alpha1.KindDataSharingLink, link.String())
 	}
 	rows := []DecisionRow{}
 	for i, d := range l.Status.Decisions {

@@ -26,7 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 	texts "github.com/govplatform/govplatform/internal/text"
@@ -38,10 +38,13 @@ const (
 	exportKind    = "PlatformExport"
 )
 
-// exportKinds are the kinds of an export in the order in which they are read and
-// written. Decisions are read last, so that none is missed that closes while the
-// rest is read.
-var exportKinds = []string{"SecurityPolicy", "Agency", "SharedPlatform", "AgencyPortal", "DataService", "DataSharingLink", "DataSharingApproval"}
+// exported returns the kinds of an export in the order in which they are read and
+// written: the table's, but standards first, as in every file so far. Decisions are
+// read last, so that none is missed that closes while the rest is read.
+func exported() []kinds.Descriptor {
+	others := slices.DeleteFunc(kinds.All(), func(d kinds.Descriptor) bool { return d.Kind == kinds.SecurityPolicy.Kind })
+	return append([]kinds.Descriptor{kinds.SecurityPolicy}, others...)
+}
 
 // Export is everything that the platform's objects say at one time.
 type Export struct {
@@ -102,8 +105,8 @@ func ReadExport(ctx context.Context, c client.Reader, o ExportOptions, now time.
 		e.Namespaces = append(e.Namespaces, ExportedNamespace{Name: n.Name, UID: string(n.UID), Agency: n.Labels[names.LabelAgency], AgencyUID: n.Labels[names.LabelOwnerUID]})
 	}
 	slices.SortFunc(e.Namespaces, func(a, b ExportedNamespace) int { return strings.Compare(a.Name, b.Name) })
-	for _, kind := range exportKinds {
-		objects, err := listKind(ctx, c, kind)
+	for _, d := range exported() {
+		objects, err := listKind(ctx, c, d)
 		if err != nil {
 			return nil, err
 		}
@@ -156,23 +159,23 @@ func explainSettings(err error, home string) error {
 }
 
 // listKind returns all objects of a kind of the platform, by namespace and name.
-func listKind(ctx context.Context, c client.Reader, kind string) ([]unstructured.Unstructured, error) {
+func listKind(ctx context.Context, c client.Reader, d kinds.Descriptor) ([]unstructured.Unstructured, error) {
 	var list unstructured.UnstructuredList
-	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
+	list.SetGroupVersionKind(d.ListGVK())
 	err := c.List(ctx, &list)
 	switch {
 	case meta.IsNoMatchError(err):
-		return nil, errNotInstalled(kind)
+		return nil, errNotInstalled(d.Kind)
 	case apierrors.IsForbidden(err):
-		return nil, fmt.Errorf("you may not list every %s, and an export that leaves something out is none: a cluster administrator gives the right with kubectl create clusterrolebinding NAME --clusterrole=govplatform-platform-team --user=<you>, or with the ClusterRole govplatform-authority", kind)
+		return nil, fmt.Errorf("you may not list every %s, and an export that leaves something out is none: a cluster administrator gives the right with kubectl create clusterrolebinding NAME --clusterrole=govplatform-platform-team --user=<you>, or with the ClusterRole govplatform-authority", d.Kind)
 	case err != nil:
-		return nil, fmt.Errorf("list %s: %w", kind, err)
+		return nil, fmt.Errorf("list %s: %w", d.Kind, err)
 	}
 	slices.SortFunc(list.Items, func(a, b unstructured.Unstructured) int {
 		return strings.Compare(a.GetNamespace()+"/"+a.GetName(), b.GetNamespace()+"/"+b.GetName())
 	})
 	for i := range list.Items {
-		list.Items[i].SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+		list.Items[i].SetGroupVersionKind(d.GVK())
 	}
 	return list.Items, nil
 }
@@ -278,7 +281,8 @@ func ParseExport(data []byte) (*Export, error) {
 	}
 	for _, o := range e.Objects {
 		u := unstructured.Unstructured{Object: o}
-		if gvk := u.GroupVersionKind(); gvk.GroupVersion() != v1alpha1.GroupVersion || !slices.Contains(exportKinds, gvk.Kind) || u.GetName() == "" {
+		gvk := u.GroupVersionKind()
+		if d, err := kinds.Of(gvk.Kind); err != nil || d.GVK() != gvk || u.GetName() == "" {
 			return nil, fmt.Errorf("objects: %s %q is no object of the platform that this version knows: use the kubectl gov that is as new as the file", gvk.Kind, u.GetName())
 		}
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -79,10 +79,10 @@ func TestPlanOpensNothing(t *testing.T) {
 	if len(p.approvals) != 1 || approveCommand(&p.approvals[0]) != "kubectl gov approve l -n agency-a --as-agency b" {
 		t.Errorf("approvals that wait: %+v", p.approvals)
 	}
-	var kinds, reasons []string
+	var order, reasons []string
 	for _, phase := range p.phases {
 		for _, u := range phase.items {
-			kinds = append(kinds, u.GetKind())
+			order = append(order, u.GetKind())
 			if spec, _ := u.Object["spec"].(map[string]any); u.GetKind() == "DataSharingApproval" && spec["decision"] != "Suspend" {
 				t.Errorf("%s comes back as %v", u.GetName(), spec["decision"])
 			} else if u.GetKind() == "DataSharingApproval" {
@@ -91,7 +91,7 @@ func TestPlanOpensNothing(t *testing.T) {
 			}
 		}
 	}
-	if got := strings.Join(kinds, " "); got != "DataSharingApproval DataSharingApproval DataSharingLink" {
+	if got := strings.Join(order, " "); got != "DataSharingApproval DataSharingApproval DataSharingLink" {
 		t.Errorf("order: %s", got)
 	}
 	if r := []rune(reasons[1]); len(r) != 1000 {
@@ -103,15 +103,9 @@ func TestPlanOpensNothing(t *testing.T) {
 // or comes back in no step of a restore.
 func TestEveryKindIsExported(t *testing.T) {
 	e := &Export{}
-	for kind := range Scheme().KnownTypes(v1alpha1.GroupVersion) {
-		if !Scheme().Recognizes(v1alpha1.GroupVersion.WithKind(kind + "List")) {
-			continue
-		}
-		if !slices.Contains(exportKinds, kind) {
-			t.Errorf("%s is not in exportKinds", kind)
-		}
-		o := map[string]any{"apiVersion": v1alpha1.GroupVersion.String(), "kind": kind, "metadata": map[string]any{"name": "x"}}
-		if kind == "DataSharingApproval" {
+	for _, d := range kinds.All() {
+		o := map[string]any{"apiVersion": v1alpha1.GroupVersion.String(), "kind": d.Kind, "metadata": map[string]any{"name": "x"}}
+		if d.Kind == v1alpha1.KindDataSharingApproval {
 			o["spec"] = map[string]any{"decision": "Suspend"}
 		}
 		e.Objects = append(e.Objects, o)
@@ -124,8 +118,8 @@ func TestEveryKindIsExported(t *testing.T) {
 	for _, phase := range p.phases {
 		n += len(phase.items)
 	}
-	if n != len(e.Objects) || n != len(exportKinds) {
-		t.Errorf("%d of %d kinds come back, %d are exported", n, len(e.Objects), len(exportKinds))
+	if n != len(e.Objects) || n != len(exported()) {
+		t.Errorf("%d of %d kinds come back, %d are exported", n, len(e.Objects), len(exported()))
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
 	texts "github.com/govplatform/govplatform/internal/text"
@@ -89,9 +90,7 @@ func (c *platformState) applied(p v1alpha1.SecurityPolicy) v1alpha1.SecurityPoli
 type platformOnly struct{ client.Reader }
 
 func (r platformOnly) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
-	switch list.(type) {
-	case *v1alpha1.AgencyList, *v1alpha1.AgencyPortalList, *v1alpha1.SecurityPolicyList, *v1alpha1.SharedPlatformList,
-		*v1alpha1.DataServiceList, *v1alpha1.DataSharingLinkList, *v1alpha1.DataSharingApprovalList:
+	if kinds.Listed(list, kinds.All()) {
 		return r.Reader.List(ctx, list, options...)
 	}
 	return nil
@@ -109,10 +108,14 @@ func loadPolicies(ctx context.Context, in io.Reader, paths []string) ([]v1alpha1
 	}
 	var out []v1alpha1.SecurityPolicy
 	for _, d := range docs {
-		if d.object.GetKind() != "SecurityPolicy" {
+		row, err := d.row()
+		if err != nil {
+			return nil, err
+		}
+		if row.Kind != v1alpha1.KindSecurityPolicy {
 			continue
 		}
-		if problems := schemas["SecurityPolicy"].admit(ctx, d.object); len(problems) > 0 {
+		if problems := schemas[v1alpha1.KindSecurityPolicy].admit(ctx, d.object); len(problems) > 0 {
 			return nil, fmt.Errorf("%s: %s: %s", d.source, d.name(), problems[0])
 		}
 		var p v1alpha1.SecurityPolicy
@@ -171,7 +174,7 @@ func PrintImpact(w io.Writer, i StandardImpact, b settings.ImpactBound) {
 
 func printStops(w io.Writer, stops []desired.Stop) {
 	for _, s := range stops {
-		kind := map[string]string{"AgencyPortal": "portal", "DataSharingLink": "link"}[s.Kind]
+		kind := map[string]string{v1alpha1.KindAgencyPortal: "portal", v1alpha1.KindDataSharingLink: "link"}[s.Kind]
 		printFinding(w, kind, s.Agency+"/"+s.Name, s.Control, s.Found, s.Wanted)
 	}
 }

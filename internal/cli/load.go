@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 )
 
 // maxFile bounds what is read from one file; the API server takes no larger object.
@@ -26,6 +27,15 @@ type document struct {
 	// source is the file and the line on which the document begins.
 	source string
 	object *unstructured.Unstructured
+}
+
+// row returns the row of the document's kind.
+func (d document) row() (kinds.Descriptor, error) {
+	row, err := kinds.Of(d.object.GetKind())
+	if err != nil {
+		return row, fmt.Errorf("%s: %w", d.source, err)
+	}
+	return row, nil
 }
 
 // name returns how messages call the document.
@@ -133,27 +143,40 @@ func parse(file string, data []byte) (docs []document, skipped []string, err err
 		if object.Object == nil {
 			continue
 		}
-		if object.GetKind() == "" || object.GetAPIVersion() == "" {
-			return nil, nil, fmt.Errorf("%s: apiVersion or kind is missing: begin with apiVersion: %s and a kind", source, v1alpha1.GroupVersion)
+		objects, err := listed(source, object)
+		if err != nil {
+			return nil, nil, err
 		}
-		if object.GetKind() == "List" && object.GetAPIVersion() == "v1" {
-			items, _, _ := unstructured.NestedSlice(object.Object, "items")
-			for i := range items {
-				item, ok := items[i].(map[string]any)
-				if !ok {
-					return nil, nil, fmt.Errorf("%s: items[%d] is not an object", source, i)
-				}
-				docs = append(docs, document{source: source, object: &unstructured.Unstructured{Object: item}})
+		for _, o := range objects {
+			if o.GetKind() == "" || o.GetAPIVersion() == "" {
+				return nil, nil, fmt.Errorf("%s: apiVersion or kind is missing: begin with apiVersion: %s and a kind", source, v1alpha1.GroupVersion)
 			}
-			continue
+			if o.GroupVersionKind().Group != v1alpha1.GroupVersion.Group {
+				skipped = append(skipped, fmt.Sprintf("%s: %s %s", source, o.GetKind(), o.GetName()))
+				continue
+			}
+			docs = append(docs, document{source: source, object: o})
 		}
-		if object.GroupVersionKind().Group != v1alpha1.GroupVersion.Group {
-			skipped = append(skipped, fmt.Sprintf("%s: %s %s", source, object.GetKind(), object.GetName()))
-			continue
-		}
-		docs = append(docs, document{source: source, object: object})
 	}
 	return docs, skipped, nil
+}
+
+// listed returns the items of a list as kubectl writes it, and any other object by
+// itself.
+func listed(source string, object *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+	if object.GetKind() != "List" || object.GetAPIVersion() != "v1" {
+		return []*unstructured.Unstructured{object}, nil
+	}
+	var out []*unstructured.Unstructured
+	items, _, _ := unstructured.NestedSlice(object.Object, "items")
+	for i := range items {
+		item, ok := items[i].(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("%s: items[%d] is not an object", source, i)
+		}
+		out = append(out, &unstructured.Unstructured{Object: item})
+	}
+	return out, nil
 }
 
 type part struct {

@@ -18,6 +18,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/audit"
 	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/reach"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -69,19 +70,27 @@ type platformState struct {
 	unreadable []string
 }
 
+// namedList is a list and what the API server calls it.
+type namedList struct {
+	kind string
+	list client.ObjectList
+}
+
+// objects are the lists of the platform's kinds, in the order of their table.
+func (c *platformState) objects() []namedList {
+	return []namedList{
+		{kinds.Agency.Plural, &c.agencies}, {kinds.SecurityPolicy.Plural, &c.policies}, {kinds.SharedPlatform.Plural, &c.platforms},
+		{kinds.AgencyPortal.Plural, &c.portals}, {kinds.DataService.Plural, &c.services}, {kinds.DataSharingLink.Plural, &c.links},
+		{kinds.DataSharingApproval.Plural, &c.approvals},
+	}
+}
+
 // readCountry reads with the user's own rights. What he may not read is named.
 func readCountry(ctx context.Context, reader client.Reader, s settings.Settings) (*platformState, error) {
 	c := &platformState{settings: s}
-	lists := []struct {
-		kind string
-		list client.ObjectList
-	}{
-		// What opens comes last, so that what is read as open is held against what
-		// was there before it and not after.
-		{"agencies", &c.agencies}, {"securitypolicies", &c.policies}, {"sharedplatforms", &c.platforms}, {"agencyportals", &c.portals},
-		{"dataservices", &c.services}, {"datasharinglinks", &c.links}, {"datasharingapprovals", &c.approvals},
-		{"namespaces", &c.namespaces}, {"pods", &c.pods}, {"networkpolicies", &c.network},
-	}
+	// What opens comes last, so that what is read as open is held against what was
+	// there before it and not after.
+	lists := append(c.objects(), namedList{"namespaces", &c.namespaces}, namedList{"pods", &c.pods}, namedList{"networkpolicies", &c.network})
 	for _, l := range lists {
 		err := reader.List(ctx, l.list)
 		switch {
@@ -106,8 +115,8 @@ func (c *platformState) index(ctx context.Context) error {
 	if c.store, err = newStore(ctx, c.settings); err != nil {
 		return err
 	}
-	for _, l := range []client.ObjectList{&c.agencies, &c.policies, &c.platforms, &c.portals, &c.services, &c.links, &c.approvals, &c.namespaces, &c.network} {
-		if err := c.store.addList(l); err != nil {
+	for _, l := range append(c.objects(), namedList{"namespaces", &c.namespaces}, namedList{"networkpolicies", &c.network}) {
+		if err := c.store.addList(l.list); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -63,11 +64,11 @@ func (c *platformState) readPart(ctx context.Context, reader client.Reader, kind
 		var l networkingv1.NetworkPolicyList
 		err = reader.List(ctx, &l, in)
 		c.network.Items = append(c.network.Items, l.Items...)
-	case "agencyportals":
+	case kinds.AgencyPortal.Plural:
 		var l v1alpha1.AgencyPortalList
 		err = reader.List(ctx, &l, in)
 		c.portals.Items = append(c.portals.Items, l.Items...)
-	case "datasharinglinks":
+	case kinds.DataSharingLink.Plural:
 		var l v1alpha1.DataSharingLinkList
 		if err = reader.List(ctx, &l, in); apierrors.IsForbidden(err) {
 			err = nil

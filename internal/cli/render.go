@@ -21,6 +21,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -114,56 +115,55 @@ func admitAll(ctx context.Context, docs []document, r *Rendering) (*localSet, er
 	if err != nil {
 		return nil, fmt.Errorf("load the shipped CRDs: %w", err)
 	}
-	kinds := make([]string, 0, len(schemas))
-	for kind := range schemas {
-		kinds = append(kinds, kind)
-	}
-	slices.Sort(kinds)
 	set := &localSet{sources: map[string]string{}}
 	for _, d := range docs {
-		schema, ok := schemas[d.object.GetKind()]
-		if !ok {
-			r.refuse("%s: kind: is %q; use one of %s", d.source, d.object.GetKind(), strings.Join(kinds, ", "))
+		row, err := d.row()
+		if err != nil {
+			r.refuse("%v", err)
 			continue
 		}
-		problems := schema.admit(ctx, d.object)
+		problems := schemas[row.Kind].admit(ctx, d.object)
 		for _, p := range problems {
 			r.refuse("%s: %s: %s", d.source, d.name(), p)
 		}
 		if len(problems) > 0 {
 			continue
 		}
-		if err := set.add(d); err != nil {
+		if err := set.add(d, row.New()); err != nil {
 			r.refuse("%s: %s: %v", d.source, d.name(), err)
 		}
 	}
 	return set, nil
 }
 
-func (s *localSet) add(d document) error {
+// add takes a document in as an object of its kind.
+func (s *localSet) add(d document, o kinds.Object) error {
 	d.object.SetUID(renderedUID)
 	s.sources[d.name()] = d.source
-	convert := func(into any) error {
-		return runtime.DefaultUnstructuredConverter.FromUnstructured(d.object.Object, into)
-	}
-	switch d.object.GetKind() {
-	case "Agency":
-		a := &v1alpha1.Agency{}
-		s.agencies = append(s.agencies, a)
-		return convert(a)
-	case "SecurityPolicy":
-		var p v1alpha1.SecurityPolicy
-		err := convert(&p)
-		// What it would be, once accepted.
-		p.Status.InForce, p.Status.Impact = p.Spec.DeepCopy(), nil
-		s.policies = append(s.policies, p)
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(d.object.Object, o); err != nil {
 		return err
-	case "AgencyPortal":
-		p := &v1alpha1.AgencyPortal{}
-		s.portals = append(s.portals, p)
-		return convert(p)
 	}
-	return s.sharing.add(d.object.GetKind(), convert)
+	switch o := o.(type) {
+	case *v1alpha1.Agency:
+		s.agencies = append(s.agencies, o)
+	case *v1alpha1.SecurityPolicy:
+		// What it would be, once accepted.
+		o.Status.InForce, o.Status.Impact = o.Spec.DeepCopy(), nil
+		s.policies = append(s.policies, *o)
+	case *v1alpha1.AgencyPortal:
+		s.portals = append(s.portals, o)
+	case *v1alpha1.SharedPlatform:
+		s.sharing.platforms = append(s.sharing.platforms, o)
+	case *v1alpha1.DataService:
+		s.sharing.services = append(s.sharing.services, o)
+	case *v1alpha1.DataSharingLink:
+		s.sharing.links = append(s.sharing.links, o)
+	case *v1alpha1.DataSharingApproval:
+		s.sharing.approvals = append(s.sharing.approvals, o)
+	default:
+		return fmt.Errorf("kind: what becomes of a %s is not known offline; leave it out", d.object.GetKind())
+	}
+	return nil
 }
 
 func (s *localSet) where(kind string, o metav1.Object) string {
@@ -217,7 +217,7 @@ func (s *localSet) render(ctx context.Context, input RenderInput, r *Rendering) 
 }
 
 func (s *localSet) renderAgency(config settings.Settings, a *v1alpha1.Agency, r *Rendering) []desired.Object {
-	where := s.where("Agency", a)
+	where := s.where(v1alpha1.KindAgency, a)
 	in := desired.AgencyInput{Settings: config, Agency: a, Counts: true, Administered: true}
 	for _, p := range s.portals {
 		if p.Namespace == names.Namespace(a.Name) {
@@ -250,7 +250,7 @@ func (s *localSet) renderAgency(config settings.Settings, a *v1alpha1.Agency, r 
 }
 
 func (s *localSet) renderPortal(ctx context.Context, c *platformState, p *v1alpha1.AgencyPortal, r *Rendering) ([]desired.Object, error) {
-	where := s.where("AgencyPortal", p)
+	where := s.where(v1alpha1.KindAgencyPortal, p)
 	in, err := s.portalInput(ctx, c, p)
 	if err != nil {
 		return nil, err

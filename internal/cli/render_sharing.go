@@ -26,27 +26,6 @@ type sharingSet struct {
 	approvals []*v1alpha1.DataSharingApproval
 }
 
-func (s *sharingSet) add(kind string, convert func(any) error) error {
-	switch kind {
-	case "SharedPlatform":
-		p := &v1alpha1.SharedPlatform{}
-		s.platforms = append(s.platforms, p)
-		return convert(p)
-	case "DataService":
-		d := &v1alpha1.DataService{}
-		s.services = append(s.services, d)
-		return convert(d)
-	case "DataSharingLink":
-		l := &v1alpha1.DataSharingLink{}
-		s.links = append(s.links, l)
-		return convert(l)
-	default:
-		a := &v1alpha1.DataSharingApproval{}
-		s.approvals = append(s.approvals, a)
-		return convert(a)
-	}
-}
-
 // country holds the files' objects as if the operator had looked at each: a
 // portal that nothing blocks is compliant.
 func (s *localSet) country(ctx context.Context, input RenderInput) (*platformState, error) {
@@ -126,7 +105,7 @@ func (s *localSet) portalInput(ctx context.Context, c *platformState, p *v1alpha
 // people read links, and says what is wrong with platforms, services and links.
 func (s *localSet) renderSharing(ctx context.Context, c *platformState, input RenderInput, r *Rendering) ([]desired.Object, error) {
 	for i, p := range s.sharing.platforms {
-		where := s.where("SharedPlatform", p)
+		where := s.where(v1alpha1.KindSharedPlatform, p)
 		for _, other := range s.sharing.platforms[:i] {
 			if policy.Fingerprint(other.Spec.Capability, other.Spec.Scope) == policy.Fingerprint(p.Spec.Capability, p.Spec.Scope) {
 				r.refuse("%s: spec.capability: SharedPlatform %s has the same capability and scope; keep one, or state what differs", where, other.Name)
@@ -144,7 +123,7 @@ func (s *localSet) renderSharing(ctx context.Context, c *platformState, input Re
 		}
 	}
 	for i, d := range s.sharing.services {
-		where := s.where("DataService", d)
+		where := s.where(v1alpha1.KindDataService, d)
 		for _, other := range s.sharing.services[:i] {
 			if other.Spec.Dataset == d.Spec.Dataset {
 				r.refuse("%s: spec.dataset: %q is also the dataset of DataService %s/%s, and a dataset has one owner nationwide; keep one", where, d.Spec.Dataset, other.Namespace, other.Name)
@@ -170,7 +149,7 @@ func (s *localSet) renderSharing(ctx context.Context, c *platformState, input Re
 }
 
 func (s *localSet) renderLink(ctx context.Context, c *platformState, l *v1alpha1.DataSharingLink, input RenderInput, r *Rendering) ([]desired.Object, error) {
-	where := s.where("DataSharingLink", l)
+	where := s.where(v1alpha1.KindDataSharingLink, l)
 	in, err := gather.DataSharingLink(ctx, c.store, c.settings, input.Now, l)
 	if err != nil {
 		return nil, err

@@ -140,7 +140,7 @@ func (r *restorer) items(ctx context.Context, p phase) {
 			say(r.options.Progress, "  %d of %d\n", n, len(p.items))
 		}
 		switch {
-		case u.GetKind() == "DataSharingApproval":
+		case u.GetKind() == v1alpha1.KindDataSharingApproval:
 			r.decision(ctx, u)
 		case p.newest && r.plan.former[objectKey(u)] != nil:
 			r.newest(ctx, u)
@@ -233,7 +233,7 @@ func (r *restorer) object(ctx context.Context, u *unstructured.Unstructured) {
 	switch {
 	case apierrors.IsNotFound(err):
 		err = nil
-		if kind == "Agency" {
+		if kind == v1alpha1.KindAgency {
 			note, err = r.adopt(ctx, want)
 		}
 		if err == nil {
@@ -338,7 +338,7 @@ func (r *restorer) live(ctx context.Context, u *unstructured.Unstructured) (*uns
 // same reports whether the cluster has what the file says. What the API server
 // would make of the file's spec counts, since a newer definition has more defaults.
 func (r *restorer) same(ctx context.Context, live, want *unstructured.Unstructured) bool {
-	if live.GetKind() == "DataSharingApproval" {
+	if live.GetKind() == v1alpha1.KindDataSharingApproval {
 		var is, should v1alpha1.DataSharingApproval
 		err := errors.Join(convert(live, &is), convert(want, &should))
 		return err == nil && is.Spec.LinkRef == should.Spec.LinkRef && is.Spec.Decision == v1alpha1.DecisionSuspend
@@ -388,10 +388,10 @@ func (r *restorer) waiting(ctx context.Context) ([]v1alpha1.DataSharingApproval,
 			return l.Namespace == a.Namespace && l.Spec.LinkRef == a.Spec.LinkRef && l.Spec.Decision == v1alpha1.DecisionApprove && link.Status.SpecHash != "" && l.Spec.SpecHash == link.Status.SpecHash
 		})
 		if given {
-			r.row("DataSharingApproval", a.Namespace+"/"+a.Name, "unchanged", "approved again")
+			r.row(v1alpha1.KindDataSharingApproval, a.Namespace+"/"+a.Name, "unchanged", "approved again")
 			continue
 		}
-		r.row("DataSharingApproval", a.Namespace+"/"+a.Name, "waits", "to be approved again: was approved by "+a.Spec.Approver)
+		r.row(v1alpha1.KindDataSharingApproval, a.Namespace+"/"+a.Name, "waits", "to be approved again: was approved by "+a.Spec.Approver)
 		out = append(out, *a)
 	}
 	return out, nil

@@ -56,17 +56,17 @@ func (p *restorePlan) claims(u *unstructured.Unstructured) []string {
 	}
 	var out []string
 	switch u.GetKind() {
-	case "Agency":
+	case v1alpha1.KindAgency:
 		out = append(out, "code "+text("code"))
 		for _, zone := range list("domains") {
 			out = append(out, "zone "+zone)
 		}
-	case "SharedPlatform":
+	case v1alpha1.KindSharedPlatform:
 		out = append(out, "capability "+policy.Fingerprint(v1alpha1.Text(text("capability")), v1alpha1.Text(text("scope"))))
 		if text("type") == string(v1alpha1.PlatformDataSharing) {
 			out = append(out, "type "+text("type"))
 		}
-	case "AgencyPortal":
+	case v1alpha1.KindAgencyPortal:
 		for _, host := range list("hostnames") {
 			out = append(out, "host name "+host)
 		}
@@ -76,7 +76,7 @@ func (p *restorePlan) claims(u *unstructured.Unstructured) []string {
 		if p.full[u.GetNamespace()] {
 			out = append(out, "quota of "+u.GetNamespace())
 		}
-	case "DataService":
+	case v1alpha1.KindDataService:
 		out = append(out, "dataset "+text("dataset"))
 	}
 	return out
@@ -110,7 +110,7 @@ func (r *restorer) turn(ctx context.Context, u *unstructured.Unstructured) {
 func (r *restorer) claimed(u, live *unstructured.Unstructured) {
 	for _, claim := range r.plan.claims(u) {
 		c, ok := r.claimants[claim]
-		if ok && u.GetKind() != "DataService" && gather.Precedes(live, c.object) {
+		if ok && u.GetKind() != v1alpha1.KindDataService && gather.Precedes(live, c.object) {
 			r.fail("%s: it is older here than %s, which was the older one and had the %s: delete it, and repeat the command", objectKey(u), objectName(c.object), claim)
 			continue
 		}

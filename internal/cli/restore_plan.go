@@ -68,7 +68,7 @@ func planRestore(e *Export) (*restorePlan, error) {
 	hashes, records := map[string]string{}, map[string][]v1alpha1.LinkDecision{}
 	for _, o := range e.Objects {
 		u := &unstructured.Unstructured{Object: o}
-		if u.GetKind() == "DataSharingLink" {
+		if u.GetKind() == v1alpha1.KindDataSharingLink {
 			hashes[u.GetNamespace()+"/"+u.GetName()], _, _ = unstructured.NestedString(o, "status", "specHash")
 			p.records[u.GetNamespace()+"/"+u.GetName()], _, _ = unstructured.NestedSlice(o, "status", "decisions")
 			var l v1alpha1.DataSharingLink
@@ -77,14 +77,14 @@ func planRestore(e *Export) (*restorePlan, error) {
 			}
 		}
 		// A standard or a decision that is being deleted closes until it is gone.
-		if u.GetDeletionTimestamp() != nil && u.GetKind() != "SecurityPolicy" && u.GetKind() != "DataSharingApproval" {
+		if u.GetDeletionTimestamp() != nil && u.GetKind() != v1alpha1.KindSecurityPolicy && u.GetKind() != v1alpha1.KindDataSharingApproval {
 			p.skipped = append(p.skipped, u)
 			continue
 		}
 		byKind[u.GetKind()] = append(byKind[u.GetKind()], u)
 	}
 	var decisions []*unstructured.Unstructured
-	for _, u := range byKind["DataSharingApproval"] {
+	for _, u := range byKind[v1alpha1.KindDataSharingApproval] {
 		var a v1alpha1.DataSharingApproval
 		if err := convert(u, &a); err != nil {
 			return nil, err
@@ -103,35 +103,35 @@ func planRestore(e *Export) (*restorePlan, error) {
 			p.approvals = append(p.approvals, a)
 		}
 	}
-	for _, kind := range []string{"Agency", "SharedPlatform", "AgencyPortal", "DataService"} {
+	for _, kind := range []string{v1alpha1.KindAgency, v1alpha1.KindSharedPlatform, v1alpha1.KindAgencyPortal, v1alpha1.KindDataService} {
 		sortByAge(byKind[kind])
 	}
-	sortByClaim(byKind["DataService"])
-	if err := p.splitStandards(byKind["SecurityPolicy"]); err != nil {
+	sortByClaim(byKind[v1alpha1.KindDataService])
+	if err := p.splitStandards(byKind[v1alpha1.KindSecurityPolicy]); err != nil {
 		return nil, err
 	}
-	agencies, err := p.onlyRightsInForce(byKind["Agency"])
+	agencies, err := p.onlyRightsInForce(byKind[v1alpha1.KindAgency])
 	if err != nil {
 		return nil, err
 	}
 	p.agencies = slices.DeleteFunc(slices.Clone(agencies), func(u *unstructured.Unstructured) bool {
 		return !slices.ContainsFunc(e.Namespaces, func(n ExportedNamespace) bool { return n.Agency == u.GetName() })
 	})
-	if err := p.withhold(byKind["AgencyPortal"], byKind["SharedPlatform"]); err != nil {
+	if err := p.withhold(byKind[v1alpha1.KindAgencyPortal], byKind[v1alpha1.KindSharedPlatform]); err != nil {
 		return nil, err
 	}
-	p.countPortals(byKind["AgencyPortal"], agencies)
-	newPortals := p.splitPortals(byKind["AgencyPortal"])
+	p.countPortals(byKind[v1alpha1.KindAgencyPortal], agencies)
+	newPortals := p.splitPortals(byKind[v1alpha1.KindAgencyPortal])
 	p.phases = []phase{
 		{title: "standards", closes: true, items: p.standards},
 		{title: "agencies", closes: true, items: agencies},
 		{title: "decisions that close", closes: true, inNamespaces: true, items: decisions},
 		{title: "portals as they ran", closes: len(p.consents) > 0, items: p.ran},
-		{title: "shared platforms", items: byKind["SharedPlatform"]},
+		{title: "shared platforms", items: byKind[v1alpha1.KindSharedPlatform]},
 		{title: "standards as they are asked for", closes: true, newest: true, items: p.newStandards},
 		{title: "portals as they are asked for", newest: true, items: newPortals},
-		{title: "data services", items: byKind["DataService"]},
-		{title: "links", items: byKind["DataSharingLink"]},
+		{title: "data services", items: byKind[v1alpha1.KindDataService]},
+		{title: "links", items: byKind[v1alpha1.KindDataSharingLink]},
 	}
 	return p, nil
 }
@@ -170,7 +170,7 @@ func closing(cluster string, a *v1alpha1.DataSharingApproval) *v1alpha1.DataShar
 	}
 	annotations[AnnotationRestoredFrom] = from
 	out := &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name, Labels: a.Labels, Annotations: annotations}}
-	out.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DataSharingApproval"))
+	out.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(v1alpha1.KindDataSharingApproval))
 	out.Spec = v1alpha1.DataSharingApprovalSpec{
 		LinkRef: a.Spec.LinkRef, Decision: v1alpha1.DecisionSuspend,
 		Reason: v1alpha1.Text(strings.TrimSpace(string(reason))), Approver: "",
@@ -212,7 +212,7 @@ func fresh(u *unstructured.Unstructured) *unstructured.Unstructured {
 	if spec, ok := u.Object["spec"].(map[string]any); ok {
 		out.Object["spec"] = (&unstructured.Unstructured{Object: spec}).DeepCopy().Object
 	}
-	if u.GetKind() == "Agency" {
+	if u.GetKind() == v1alpha1.KindAgency {
 		// It names a namespace of the old cluster.
 		unstructured.RemoveNestedField(out.Object, "spec", "adoptNamespace")
 	}

@@ -31,18 +31,18 @@ func (r *restorer) status(ctx context.Context, u *unstructured.Unstructured) err
 		}
 		before := live.DeepCopy()
 		switch u.GetKind() {
-		case "DataService":
+		case v1alpha1.KindDataService:
 			keepClaim(live, u)
-		case "SecurityPolicy":
+		case v1alpha1.KindSecurityPolicy:
 			keepAbsent(live, u, "usedAcceptance")
 			keepAbsent(live, u, "recentStops")
-		case "AgencyPortal":
+		case v1alpha1.KindAgencyPortal:
 			// The operator holds it against the standards before anything runs by it.
 			keepAbsent(live, u, "lastCompliant")
 			r.keepConsents(live, u)
-		case "DataSharingLink":
+		case v1alpha1.KindDataSharingLink:
 			r.keepRecord(live)
-		case "DataSharingApproval":
+		case v1alpha1.KindDataSharingApproval:
 			keepSide(live, u)
 		}
 		if reflect.DeepEqual(before.Object, live.Object) {

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -143,18 +144,18 @@ func ReadSummary(ctx context.Context, reader client.Reader, namespace string) (S
 		list    client.ObjectList
 		options []client.ListOption
 	}{
-		{"agencies", &agencies, nil},
-		{"agencyportals", &portals, []client.ListOption{client.InNamespace(namespace)}},
-		{"securitypolicies", &policies, nil},
-		{"sharedplatforms", &platforms, nil},
-		{"dataservices", &services, []client.ListOption{client.InNamespace(namespace)}},
-		{"datasharinglinks", &links, nil},
+		{kinds.Agency.Plural, &agencies, nil},
+		{kinds.AgencyPortal.Plural, &portals, []client.ListOption{client.InNamespace(namespace)}},
+		{kinds.SecurityPolicy.Plural, &policies, nil},
+		{kinds.SharedPlatform.Plural, &platforms, nil},
+		{kinds.DataService.Plural, &services, []client.ListOption{client.InNamespace(namespace)}},
+		{kinds.DataSharingLink.Plural, &links, nil},
 	}
 	for _, r := range reads {
 		err := reader.List(ctx, r.list, r.options...)
 		switch {
 		case apierrors.IsForbidden(err):
-			if r.kind == "datasharinglinks" && namespace != "" {
+			if r.kind == kinds.DataSharingLink.Plural && namespace != "" {
 				if links.Items, err = linksOf(ctx, reader, namespace, services.Items); err == nil {
 					continue
 				}
@@ -385,7 +386,7 @@ func namespaceOf(flags *genericclioptions.ConfigFlags, all bool) (string, error)
 // found says when a namespace that somebody named is no agency's and has nothing
 // to show: a typo must not look like an agency where all is well.
 func (s *Summary) found(namespace string) error {
-	if namespace == "" || slices.Contains(s.NotReadable, "agencies") || len(s.Agencies)+len(s.Portals)+len(s.Services)+len(s.Links) > 0 {
+	if namespace == "" || slices.Contains(s.NotReadable, kinds.Agency.Plural) || len(s.Agencies)+len(s.Portals)+len(s.Services)+len(s.Links) > 0 {
 		return nil
 	}
 	return fmt.Errorf("namespace %q is no agency's: an agency's namespace is agency-<name>; see all of them with kubectl gov status -A", namespace)

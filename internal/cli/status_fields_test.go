@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 )
 
 // What a restore does with a field of a status. A field that is a decision, or
@@ -95,11 +96,9 @@ var statusFields = map[string]map[string]fieldFate{
 // which nobody has said what a restore does with it. It writes no status back
 // that is not among those restored.
 func TestEveryStatusFieldHasAFate(t *testing.T) {
-	for kind, typ := range Scheme().KnownTypes(v1alpha1.GroupVersion) {
-		if !slices.Contains(exportKinds, kind) {
-			continue
-		}
-		field, ok := typ.FieldByName("Status")
+	for _, d := range kinds.All() {
+		kind := d.Kind
+		field, ok := reflect.TypeOf(d.New()).Elem().FieldByName("Status")
 		if !ok {
 			t.Fatalf("%s has no status", kind)
 		}

@@ -18,6 +18,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -113,14 +114,14 @@ func bindsOnly(b *unstructured.Unstructured, namespace string, accounts map[stri
 func (r *Removal) look(ctx context.Context, c client.Reader) error {
 	stays := func(what string, n int, why string) { r.stays.add(text(what), text(fmt.Sprint(n)), text(why)) }
 	open := 0
-	for _, kind := range exportKinds {
-		objects, err := listKind(ctx, c, kind)
+	for _, d := range exported() {
+		objects, err := listKind(ctx, c, d)
 		if err != nil {
 			return err
 		}
-		stays(kind, len(objects), "its definition and its status stay with it")
+		stays(d.Kind, len(objects), "its definition and its status stay with it")
 		for i := range objects {
-			if kind == "DataSharingLink" && hasPolicies(&objects[i]) {
+			if d.Kind == v1alpha1.KindDataSharingLink && hasPolicies(&objects[i]) {
 				open++
 			}
 		}

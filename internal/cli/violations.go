@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -45,7 +46,7 @@ func Violations(ctx context.Context, reader client.Reader, policy, agency string
 	case apierrors.IsForbidden(err):
 		return nil, fmt.Errorf("you may not read the portals of agency %q: ask for membership in its viewerGroups", agency)
 	case meta.IsNoMatchError(err):
-		return nil, errNotInstalled("agencyportals")
+		return nil, errNotInstalled(kinds.AgencyPortal.Plural)
 	case err != nil:
 		return nil, fmt.Errorf("list portals: %w", err)
 	}

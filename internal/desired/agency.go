@@ -103,7 +103,7 @@ func Agency(in AgencyInput) AgencyOutput {
 		return out
 	}
 	a := in.Agency
-	s := scope{owner: names.OwnerOf("Agency", a), agency: a.Name}
+	s := scope{owner: names.OwnerOf(v1alpha1.KindAgency, a), agency: a.Name}
 	out.Objects = append(out.Objects, namespace(s, in))
 	s.namespace = names.Namespace(a.Name)
 	out.Objects = append(out.Objects,

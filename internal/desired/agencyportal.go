@@ -221,7 +221,7 @@ func portalScope(in PortalInput) scope {
 }
 
 func scopeOfPortal(p *v1alpha1.AgencyPortal) scope {
-	s := scope{owner: names.OwnerOf("AgencyPortal", p), portal: p.Name, namespace: p.Namespace, reference: true}
+	s := scope{owner: names.OwnerOf(v1alpha1.KindAgencyPortal, p), portal: p.Name, namespace: p.Namespace, reference: true}
 	s.agency, _ = names.AgencyOf(p.Namespace)
 	return s
 }
@@ -374,7 +374,7 @@ func blockers(in PortalInput) (out []Blocker, hold bool) {
 // Started reports whether a portal's Deployment stands, or is to be made again:
 // it is the portal's own by its mark, or the operator wrote it into the status.
 func Started(p *v1alpha1.AgencyPortal, d *appsv1.Deployment) bool {
-	return d != nil && names.OwnerOf("AgencyPortal", p).Owns(d) || WritesDeployment(p)
+	return d != nil && names.OwnerOf(v1alpha1.KindAgencyPortal, p).Owns(d) || WritesDeployment(p)
 }
 
 // WritesDeployment reports whether a portal's status has a Deployment among what

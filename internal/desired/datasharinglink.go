@@ -382,7 +382,7 @@ func end(in LinkInput, p PortalWithAgency) v1alpha1.LinkScopeEnd {
 // linkPolicies builds the pairs: one for the direct route, two over the sharing
 // platform, which then is the only one that the provider lets in.
 func linkPolicies(in LinkInput) []Object {
-	s := scope{owner: names.OwnerOf("DataSharingLink", in.Link)}
+	s := scope{owner: names.OwnerOf(v1alpha1.KindDataSharingLink, in.Link)}
 	from, to, ports := flowEnd(in.Consumer), flowEnd(in.Provider), Ports(in.Provider.Portal)
 	id := names.Link(in.Link.Namespace, in.Link.Name)
 	if in.Link.Spec.Route == v1alpha1.RouteDirect {

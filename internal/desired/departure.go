@@ -96,7 +96,7 @@ func wayBack(in DepartureInput) string {
 func Adoptable(a *v1alpha1.Agency, ns *corev1.Namespace) string {
 	marked, ok := names.MarkedOwner(ns)
 	switch {
-	case !ok || ns.Labels[names.LabelAgency] != a.Name || marked.Kind != "Agency" || marked.Name != a.Name:
+	case !ok || ns.Labels[names.LabelAgency] != a.Name || marked.Kind != v1alpha1.KindAgency || marked.Name != a.Name:
 		return fmt.Sprintf("Namespace %s was not made by the operator for an Agency %q; it is left alone. Remove or rename it.", ns.Name, a.Name)
 	case ns.DeletionTimestamp != nil:
 		return fmt.Sprintf("Namespace %s is being deleted; it is made again when it is gone.", ns.Name)
@@ -114,5 +114,5 @@ func Orphaned(a *v1alpha1.Agency, ns *corev1.Namespace) bool {
 		return false
 	}
 	marked, ok := names.MarkedOwner(ns)
-	return ok && marked.Kind == "Agency" && marked.Name == a.Name && marked.UID != a.UID && ns.Labels[names.LabelAgency] == a.Name
+	return ok && marked.Kind == v1alpha1.KindAgency && marked.Name == a.Name && marked.UID != a.UID && ns.Labels[names.LabelAgency] == a.Name
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/config/crd"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -207,17 +208,19 @@ func load(t *testing.T, path string) world {
 			w.portals = append(w.portals, o)
 		case *v1alpha1.SecurityPolicy:
 			w.policies = append(w.policies, *o)
+		default:
+			t.Fatalf("no case has a %T", o)
 		}
 	}
 }
 
 func typed(t *testing.T, u *unstructured.Unstructured) Object {
 	t.Helper()
-	kinds := map[string]Object{"Agency": &v1alpha1.Agency{}, "AgencyPortal": &v1alpha1.AgencyPortal{}, "SecurityPolicy": &v1alpha1.SecurityPolicy{}}
-	o, ok := kinds[u.GetKind()]
-	if !ok {
-		t.Fatalf("kind %q is none of ours", u.GetKind())
+	row, err := kinds.Of(u.GetKind())
+	if err != nil {
+		t.Fatal(err)
 	}
+	o := row.New()
 	defaulting.Default(u.Object, schemaOf(t, u.GetKind()))
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(u.Object, o, true); err != nil {
 		t.Fatal(err)

@@ -67,7 +67,7 @@ func impactOf(in ImpactInput, accepted, changed []v1alpha1.SecurityPolicy) Impac
 			f = replaced[portalKey(p)]
 		}
 		if f != nil {
-			stops = append(stops, Stop{Impacted: impacted(kindPortal, p.Namespace, p.Name, f.Control), Found: f.Found, Wanted: f.Wanted})
+			stops = append(stops, Stop{Impacted: impacted(v1alpha1.KindAgencyPortal, p.Namespace, p.Name, f.Control), Found: f.Found, Wanted: f.Wanted})
 		}
 	}
 	for i := range in.Links {
@@ -83,7 +83,7 @@ func countStops(running int, stops []Stop) Impact {
 	out := Impact{Stopped: policy.Stopped{Running: running}, Stops: stops}
 	slices.SortFunc(out.Stops, func(a, b Stop) int { return compareImpacted(a.Impacted, b.Impacted) })
 	for _, s := range out.Stops {
-		if s.Kind == kindPortal {
+		if s.Kind == v1alpha1.KindAgencyPortal {
 			out.Portals++
 			continue
 		}
@@ -173,12 +173,12 @@ func linkStops(l LinkInput, before, after []v1alpha1.SecurityPolicy, stopped map
 	}
 	for _, end := range ends {
 		if f := stopped[portalKey(end.Portal)]; f != nil {
-			return &Stop{Impacted: impacted(kindLink, l.Link.Namespace, l.Link.Name, f.Control), Follows: true,
+			return &Stop{Impacted: impacted(v1alpha1.KindDataSharingLink, l.Link.Namespace, l.Link.Name, f.Control), Follows: true,
 				Found: "portal " + portalKey(end.Portal) + " stops", Wanted: "portals that meet the standard at every end"}
 		}
 	}
 	if owner, disputed := policy.AssignedOwner(policy.InForce(after), string(l.Service.Spec.Dataset)); len(disputed) > 0 || owner != "" && owner != l.Provider.Agency.Name {
-		return &Stop{Impacted: impacted(kindLink, l.Link.Namespace, l.Link.Name, "dataSharing.datasetOwners"),
+		return &Stop{Impacted: impacted(v1alpha1.KindDataSharingLink, l.Link.Namespace, l.Link.Name, "dataSharing.datasetOwners"),
 			Found: "dataset " + string(l.Service.Spec.Dataset) + " of agency " + l.Provider.Agency.Name, Wanted: "a service of the agency to which the dataset is assigned"}
 	}
 	l.Policies = after
@@ -197,5 +197,5 @@ func linkStops(l LinkInput, before, after []v1alpha1.SecurityPolicy, stopped map
 	case out.AuthorityRequired && !out.Authority.Approved:
 		control, found = "dataSharing.requireAuthorityApprovalFor", "no approval by the authority"
 	}
-	return &Stop{Impacted: impacted(kindLink, l.Link.Namespace, l.Link.Name, control), Found: found, Wanted: "what the standard allows"}
+	return &Stop{Impacted: impacted(v1alpha1.KindDataSharingLink, l.Link.Namespace, l.Link.Name, control), Found: found, Wanted: "what the standard allows"}
 }

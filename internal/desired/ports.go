@@ -61,7 +61,7 @@ func settled(d *appsv1.Deployment) bool {
 }
 
 func ownDeployment(in PortalInput) bool {
-	return in.Deployment != nil && names.OwnerOf("AgencyPortal", in.Portal).Owns(in.Deployment)
+	return in.Deployment != nil && names.OwnerOf(v1alpha1.KindAgencyPortal, in.Portal).Owns(in.Deployment)
 }
 
 // templatePorts are the ports that the portal's own container declares.

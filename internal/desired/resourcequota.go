@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 )
 
 // What an agency gets when its spec states nothing; the schema has the same
@@ -24,7 +25,7 @@ const (
 // QuotaName is the name of an agency's quota in its namespace.
 const QuotaName = "agency-quota"
 
-const approvalsResource corev1.ResourceName = "count/datasharingapprovals.platform.gov.vn"
+var approvalsResource = counted(kinds.DataSharingApproval)
 
 // LeastApprovals is the least that spec.quota.approvals counts as. An approval
 // closes too: no figure may keep a side from rejecting or suspending.
@@ -49,12 +50,17 @@ func (b bound) in(q v1alpha1.AgencyQuota) int32 {
 // bounds has every kind that people write in an agency's namespace. The canary
 // of config/manager counts the platform's among them.
 var bounds = []bound{
-	{"spec.quota.portals", "count/agencyportals.platform.gov.vn", func(q v1alpha1.AgencyQuota) *int32 { return q.Portals }, defaultQuotaPortals, 0},
+	{"spec.quota.portals", counted(kinds.AgencyPortal), func(q v1alpha1.AgencyQuota) *int32 { return q.Portals }, defaultQuotaPortals, 0},
 	{"spec.quota.configMaps", "count/configmaps", func(q v1alpha1.AgencyQuota) *int32 { return q.ConfigMaps }, 100, 0},
-	{"spec.quota.dataServices", "count/dataservices.platform.gov.vn", func(q v1alpha1.AgencyQuota) *int32 { return q.DataServices }, 50, 0},
+	{"spec.quota.dataServices", counted(kinds.DataService), func(q v1alpha1.AgencyQuota) *int32 { return q.DataServices }, 50, 0},
 	{"spec.quota.approvals", approvalsResource, func(q v1alpha1.AgencyQuota) *int32 { return q.Approvals }, 500, LeastApprovals},
-	{"spec.quota.links", "count/datasharinglinks.platform.gov.vn", func(q v1alpha1.AgencyQuota) *int32 { return q.Links }, 100, 0},
+	{"spec.quota.links", counted(kinds.DataSharingLink), func(q v1alpha1.AgencyQuota) *int32 { return q.Links }, 100, 0},
 	{"spec.quota.secrets", "count/secrets", func(q v1alpha1.AgencyQuota) *int32 { return q.Secrets }, 100, 0},
+}
+
+// counted returns the resource under which Kubernetes counts the objects of a kind.
+func counted(d kinds.Descriptor) corev1.ResourceName {
+	return corev1.ResourceName("count/" + d.Plural + "." + v1alpha1.GroupVersion.Group)
 }
 
 // Counted reports whether Kubernetes counts, in the namespace of a quota, the

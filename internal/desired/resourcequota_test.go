@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 )
 
 func TestApprovalsInTheQuota(t *testing.T) {
@@ -69,6 +70,16 @@ func TestCounted(t *testing.T) {
 	for _, tt := range tests {
 		if got := Counted(tt.in); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestEveryKindOfAgenciesIsBounded: whoever may write a kind may write it without an
+// end unless the quota counts it. Fails with one of bounds taken out.
+func TestEveryKindOfAgenciesIsBounded(t *testing.T) {
+	for _, d := range kinds.Namespaced() {
+		if QuotaField(counted(d)) == "" {
+			t.Errorf("%s are not bounded: add a field to AgencyQuota and a row to bounds", d.Plural)
 		}
 	}
 }

@@ -146,7 +146,7 @@ func heldRights(in AgencyInput) v1alpha1.AgencyRights {
 	var out v1alpha1.AgencyRights
 	for i := range in.Bindings {
 		b := &in.Bindings[i]
-		if !names.OwnerOf("Agency", in.Agency).Owns(b) {
+		if !names.OwnerOf(v1alpha1.KindAgency, in.Agency).Owns(b) {
 			continue
 		}
 		for _, s := range b.Subjects {

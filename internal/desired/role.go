@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -31,7 +32,7 @@ func linkReaders(in LinkInput) []Object {
 		groups = slices.Concat(groups, r.AdminGroups, r.ViewerGroups)
 		accounts = slices.Concat(accounts, r.AdminServiceAccounts)
 	}
-	s := scope{owner: names.OwnerOf("DataSharingLink", l), agency: consumer, namespace: l.Namespace, reference: true}
+	s := scope{owner: names.OwnerOf(v1alpha1.KindDataSharingLink, l), agency: consumer, namespace: l.Namespace, reference: true}
 	id := names.Link(l.Namespace, l.Name)
 	b := bind(s, id, "Role", id, subjects(groups, accounts))
 	if b == nil {
@@ -41,7 +42,7 @@ func linkReaders(in LinkInput) []Object {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "Role"},
 		ObjectMeta: s.meta(id),
 		Rules: []rbacv1.PolicyRule{{
-			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"datasharinglinks"}, ResourceNames: []string{l.Name},
+			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{kinds.DataSharingLink.Plural}, ResourceNames: []string{l.Name},
 			Verbs: []string{"get", "list", "watch"},
 		}},
 	}}

@@ -55,7 +55,7 @@ func SecurityPolicy(in PolicyInput) PolicyOutput {
 		out.Matched++
 		if f := violation(p, in.Policy.Name); f != nil {
 			out.Violating++
-			out.Violators = append(out.Violators, impacted(kindPortal, p.Namespace, p.Name, f.Control))
+			out.Violators = append(out.Violators, impacted(v1alpha1.KindAgencyPortal, p.Namespace, p.Name, f.Control))
 		} else {
 			out.Compliant++
 		}
@@ -65,7 +65,7 @@ func SecurityPolicy(in PolicyInput) PolicyOutput {
 	if out.InForce == nil {
 		return out
 	}
-	s := scope{owner: names.OwnerOf("SecurityPolicy", in.Policy), reference: true}
+	s := scope{owner: names.OwnerOf(v1alpha1.KindSecurityPolicy, in.Policy), reference: true}
 	if vap, binding := admissionPolicy(s, in.Policy.Name, out.InForce); vap != nil {
 		out.Objects = append(out.Objects, vap, binding)
 	}
@@ -121,11 +121,6 @@ func violation(p *v1alpha1.AgencyPortal, policy string) *v1alpha1.PolicyFinding 
 	}
 	return nil
 }
-
-const (
-	kindPortal = "AgencyPortal"
-	kindLink   = "DataSharingLink"
-)
 
 func impacted(kind, namespace, name, control string) v1alpha1.Impacted {
 	agency, ok := names.AgencyOf(namespace)

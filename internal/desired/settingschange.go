@@ -94,13 +94,13 @@ func (i *SettingsImpact) levelStop(p *v1alpha1.AgencyPortal, spec *v1alpha1.Agen
 	if len(criteria) > 0 {
 		found += " (" + criteria[0] + ")"
 	}
-	return &Stop{Impacted: impacted(kindPortal, p.Namespace, p.Name, "securityLevels"), Found: found, Wanted: fmt.Sprintf("level %d, under which it runs", former)}
+	return &Stop{Impacted: impacted(v1alpha1.KindAgencyPortal, p.Namespace, p.Name, "securityLevels"), Found: found, Wanted: fmt.Sprintf("level %d, under which it runs", former)}
 }
 
 // cutOff says what of the network a portal would lose; nil for nothing.
 func (i *SettingsImpact) cutOff(p *v1alpha1.AgencyPortal, spec *v1alpha1.AgencyPortalSpec) *Stop {
 	stop := func(control, found, wanted string) *Stop {
-		return &Stop{Impacted: impacted(kindPortal, p.Namespace, p.Name, control), Found: found, Wanted: wanted}
+		return &Stop{Impacted: impacted(v1alpha1.KindAgencyPortal, p.Namespace, p.Name, control), Found: found, Wanted: wanted}
 	}
 	if lost := lostNameServers(i.former.ClusterDNS, i.newer.ClusterDNS); lost != "" {
 		return stop("clusterDNS", "no way to "+lost, "the name servers that it asks")
@@ -144,7 +144,7 @@ func (i *SettingsImpact) decisionStop(l *v1alpha1.DataSharingLink) *Stop {
 		}
 		for _, end := range ends {
 			if i.leveled[names.Namespace(string(end.Agency))+"/"+end.Name] {
-				return &Stop{Impacted: impacted(kindLink, l.Namespace, l.Name, "securityLevels"), Follows: true,
+				return &Stop{Impacted: impacted(v1alpha1.KindDataSharingLink, l.Namespace, l.Name, "securityLevels"), Follows: true,
 					Found: fmt.Sprintf("portal %s/%s of another security level", end.Agency, end.Name), Wanted: "the level that was approved"}
 			}
 		}
@@ -158,6 +158,6 @@ func (i *SettingsImpact) decisionStop(l *v1alpha1.DataSharingLink) *Stop {
 	if !approved {
 		return nil
 	}
-	return &Stop{Impacted: impacted(kindLink, l.Namespace, l.Name, "authorityAgency"),
+	return &Stop{Impacted: impacted(v1alpha1.KindDataSharingLink, l.Namespace, l.Name, "authorityAgency"),
 		Found: "an approval by agency " + i.former.AuthorityAgency, Wanted: "one by agency " + i.newer.AuthorityAgency}
 }

@@ -61,7 +61,7 @@ func Agency(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 	if err != nil {
 		return in, fmt.Errorf("read binding of the administrators: %w", err)
 	}
-	in.Administered = admins != nil && names.OwnerOf("Agency", a).Owns(admins)
+	in.Administered = admins != nil && names.OwnerOf(v1alpha1.KindAgency, a).Owns(admins)
 	if in.Portals, err = PortalNames(ctx, r, names.Namespace(a.Name)); err != nil {
 		return in, err
 	}
@@ -167,7 +167,7 @@ func owned(ctx context.Context, r client.Reader, a *v1alpha1.Agency, p *networki
 	if !marked {
 		return false, nil
 	}
-	writes := owner.Kind == "AgencyPortal" || owner.Kind == "DataSharingLink"
+	writes := owner.Kind == v1alpha1.KindAgencyPortal || owner.Kind == v1alpha1.KindDataSharingLink
 	if writes && owner.Namespace == p.Namespace && len(p.Finalizers) == 0 && owner.Collects(p) {
 		// The garbage collector removes the policy if there is no such owner.
 		return true, nil
@@ -175,18 +175,18 @@ func owned(ctx context.Context, r client.Reader, a *v1alpha1.Agency, p *networki
 	key := client.ObjectKey{Namespace: owner.Namespace, Name: owner.Name}
 	var living client.Object
 	switch owner.Kind {
-	case "Agency":
+	case v1alpha1.KindAgency:
 		living = a
 		if owner.Name != a.Name || owner.Namespace != "" {
 			return false, nil
 		}
-	case "AgencyPortal":
+	case v1alpha1.KindAgencyPortal:
 		portal, err := get[v1alpha1.AgencyPortal](ctx, r, key)
 		if err != nil || portal == nil {
 			return false, wrap("read owner of network policy", err)
 		}
 		living = portal
-	case "DataSharingLink":
+	case v1alpha1.KindDataSharingLink:
 		link, err := get[v1alpha1.DataSharingLink](ctx, r, key)
 		if err != nil || link == nil {
 			return false, wrap("read owner of network policy", err)
@@ -234,7 +234,7 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 		if err != nil {
 			return in, fmt.Errorf("read the portal's guard: %w", err)
 		}
-		in.HasGuard = guard != nil && names.OwnerOf("AgencyPortal", p).Owns(guard)
+		in.HasGuard = guard != nil && names.OwnerOf(v1alpha1.KindAgencyPortal, p).Owns(guard)
 	}
 	if in.HostnameHolders, in.HostnameZones, err = hostnameHolders(ctx, r, p); err != nil {
 		return in, err
@@ -265,13 +265,13 @@ func AgencyPortal(ctx context.Context, r client.Reader, s settings.Settings, p *
 	if in.Budget, err = get[policyv1.PodDisruptionBudget](ctx, r, client.ObjectKeyFromObject(p)); err != nil {
 		return in, fmt.Errorf("read disruption budget: %w", err)
 	}
-	if p.Status.Replacing != nil || in.Deployment == nil || !names.OwnerOf("AgencyPortal", p).Owns(in.Deployment) {
+	if p.Status.Replacing != nil || in.Deployment == nil || !names.OwnerOf(v1alpha1.KindAgencyPortal, p).Owns(in.Deployment) {
 		if in.LinkPolicies, err = linkPolicies(ctx, r, p); err != nil {
 			return in, err
 		}
 	}
 	if p.Status.LastCompliant == nil && (in.Deployment != nil || len(p.Status.Inventory) > 0) {
-		own, err := NetworkPoliciesOf(ctx, r, names.OwnerOf("AgencyPortal", p))
+		own, err := NetworkPoliciesOf(ctx, r, names.OwnerOf(v1alpha1.KindAgencyPortal, p))
 		if err != nil {
 			return in, err
 		}
@@ -297,7 +297,7 @@ func NetworkPoliciesOf(ctx context.Context, r client.Reader, owner names.Owner) 
 // linkPolicies names the network policies of links that open a portal's pods, sorted.
 func linkPolicies(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) ([]string, error) {
 	var list networkingv1.NetworkPolicyList
-	ofLinks := client.MatchingLabels{names.LabelOwnerKind: "DataSharingLink", names.LabelPortal: p.Name}
+	ofLinks := client.MatchingLabels{names.LabelOwnerKind: v1alpha1.KindDataSharingLink, names.LabelPortal: p.Name}
 	if err := r.List(ctx, &list, client.InNamespace(p.Namespace), ofLinks, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list network policies of links: %w", err)
 	}
@@ -333,7 +333,7 @@ func foreignPods(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal)
 // guarded tells whether the namespace is the agency's own, stays, and its
 // default deny is in force as observed.
 func guarded(ctx context.Context, r client.Reader, a *v1alpha1.Agency, namespace string) (bool, error) {
-	owner := names.OwnerOf("Agency", a)
+	owner := names.OwnerOf(v1alpha1.KindAgency, a)
 	ns, err := get[corev1.Namespace](ctx, r, client.ObjectKey{Name: namespace})
 	if err != nil || ns == nil || ns.DeletionTimestamp != nil || !owner.Owns(ns) {
 		return false, wrap("read namespace", err)

@@ -109,7 +109,7 @@ func personalPortal(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (s
 			found = firstName(found, p.Name)
 		}
 	}
-	return named("AgencyPortal", found), nil
+	return named(v1alpha1.KindAgencyPortal, found), nil
 }
 
 // PersonalPortal reports whether a portal, or what keeps running in its place,
@@ -130,7 +130,7 @@ func personalService(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (
 			found = firstName(found, s.Name)
 		}
 	}
-	return named("DataService", found), nil
+	return named(v1alpha1.KindDataService, found), nil
 }
 
 // PersonalService reports whether a data service shares personal data or stricter.
@@ -170,7 +170,7 @@ func personalLink(ctx context.Context, r client.Reader, live bool, s settings.Se
 			found = firstName(found, l.Namespace+"/"+l.Name)
 		}
 	}
-	return named("DataSharingLink", found), nil
+	return named(v1alpha1.KindDataSharingLink, found), nil
 }
 
 // formerLink names a link that shows that an agency of this name was there before
@@ -193,7 +193,7 @@ func formerLink(ctx context.Context, r client.Reader, live bool, s settings.Sett
 			found = firstName(found, l.Namespace+"/"+l.Name)
 		}
 	}
-	return named("DataSharingLink", found), nil
+	return named(v1alpha1.KindDataSharingLink, found), nil
 }
 
 // hadPart reports whether a link's record shows a part of an agency in personal

@@ -312,7 +312,7 @@ func authorityAbsent(ctx context.Context, r client.Reader, s settings.Settings, 
 	if err != nil {
 		return false, fmt.Errorf("read the authority's namespace: %w", err)
 	}
-	return ns == nil || authority != nil && !names.OwnerOf("Agency", authority).Owns(ns), nil
+	return ns == nil || authority != nil && !names.OwnerOf(v1alpha1.KindAgency, authority).Owns(ns), nil
 }
 
 // OtherPods names the pods at the ends of a link that is about to open, or whose

@@ -1,4 +1,4 @@
-// Package metrics shows what the cluster shows: how many objects of each kind
+// Package metrics shows what the cluster shows: how many objects of every kind
 // are Ready and why the others are not. The labels are bounded: kinds, states
 // and documented reasons, never names.
 package metrics
@@ -9,9 +9,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/unreadable"
 )
@@ -67,34 +70,26 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	ready := map[[3]string]int{}
-	count := func(kind string, base *v1alpha1.StatusBase) {
-		key := [3]string{kind, "Unknown", v1alpha1.ReasonPending}
-		if r := meta.FindStatusCondition(base.Conditions, v1alpha1.ConditionReady); r != nil {
-			key = [3]string{kind, string(r.Status), r.Reason}
+	for _, d := range kinds.All() {
+		list := d.NewList()
+		if c.Reader.List(ctx, list, client.UnsafeDisableDeepCopy, unreadable.Skip) != nil {
+			continue
 		}
-		ready[key]++
-	}
-	var agencies v1alpha1.AgencyList
-	changed, asked := 0, 0
-	if c.Reader.List(ctx, &agencies, client.UnsafeDisableDeepCopy, unreadable.Skip) == nil {
-		for i := range agencies.Items {
-			count("Agency", &agencies.Items[i].Status.StatusBase)
-			if rightsChanged(&agencies.Items[i], time.Now()) {
-				changed++
+		// The callback never fails.
+		_ = meta.EachListItem(list, func(o runtime.Object) error {
+			if object, ok := o.(kinds.Object); ok {
+				ready[readiness(d.Kind, object.GetStatusBase())]++
 			}
-			if meta.IsStatusConditionFalse(agencies.Items[i].Status.Conditions, v1alpha1.ConditionRightsConfirmed) {
-				asked++
-			}
+			return nil
+		})
+		switch l := list.(type) {
+		case *v1alpha1.AgencyList:
+			collectRights(ch, l.Items)
+		case *v1alpha1.SecurityPolicyList:
+			ch <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, float64(len(policy.Held(l.Items))))
+		case *v1alpha1.AgencyPortalList:
+			collectPortals(ch, l.Items)
 		}
-		ch <- prometheus.MustNewConstMetric(rights, prometheus.GaugeValue, float64(changed))
-		ch <- prometheus.MustNewConstMetric(waiting, prometheus.GaugeValue, float64(asked))
-	}
-	var policies v1alpha1.SecurityPolicyList
-	if c.Reader.List(ctx, &policies, client.UnsafeDisableDeepCopy, unreadable.Skip) == nil {
-		for i := range policies.Items {
-			count("SecurityPolicy", &policies.Items[i].Status.StatusBase)
-		}
-		ch <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, float64(len(policy.Held(policies.Items))))
 	}
 	if c.Running != nil {
 		for name, is := range c.Running() {
@@ -110,13 +105,37 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(settled, prometheus.GaugeValue, one(c.SettingsHeld()))
 	}
 	c.collectSkew(ch)
-	c.collectPortals(ctx, ch, count)
 	for k, n := range ready {
 		ch <- prometheus.MustNewConstMetric(objects, prometheus.GaugeValue, float64(n), k[0], k[1], k[2])
 	}
 }
 
-// rightsChanged tells whether somebody got or lost rights in an agency's
+// readiness returns the labels by which an object is counted. One that the operator
+// has not looked at yet is pending.
+func readiness(kind string, base *v1alpha1.StatusBase) [3]string {
+	r := meta.FindStatusCondition(base.Conditions, v1alpha1.ConditionReady)
+	if r == nil {
+		return [3]string{kind, string(metav1.ConditionUnknown), v1alpha1.ReasonPending}
+	}
+	return [3]string{kind, string(r.Status), r.Reason}
+}
+
+func collectRights(ch chan<- prometheus.Metric, agencies []v1alpha1.Agency) {
+	changed, asked := 0, 0
+	for i := range agencies {
+		a := &agencies[i]
+		if rightsChanged(a, time.Now()) {
+			changed++
+		}
+		if meta.IsStatusConditionFalse(a.Status.Conditions, v1alpha1.ConditionRightsConfirmed) {
+			asked++
+		}
+	}
+	ch <- prometheus.MustNewConstMetric(rights, prometheus.GaugeValue, float64(changed))
+	ch <- prometheus.MustNewConstMetric(waiting, prometheus.GaugeValue, float64(asked))
+}
+
+// rightsChanged reports whether somebody got or lost rights in an agency's
 // namespace within the last day. It is asked at every scrape, so that a count
 // goes down without a write.
 func rightsChanged(a *v1alpha1.Agency, now time.Time) bool {
@@ -141,16 +160,11 @@ func one(is bool) float64 {
 	return 0
 }
 
-func (c Collector) collectPortals(ctx context.Context, ch chan<- prometheus.Metric, count func(string, *v1alpha1.StatusBase)) {
-	var list v1alpha1.AgencyPortalList
-	if c.Reader.List(ctx, &list, client.UnsafeDisableDeepCopy, unreadable.Skip) != nil {
-		return
-	}
+func collectPortals(ch chan<- prometheus.Metric, all []v1alpha1.AgencyPortal) {
 	byLevel := map[[2]string]int{}
 	var declared, verified int
-	for i := range list.Items {
-		p := &list.Items[i]
-		count("AgencyPortal", &p.Status.StatusBase)
+	for i := range all {
+		p := &all[i]
 		exposure := p.Spec.Exposure
 		if last := p.Status.LastCompliant; last != nil {
 			// What runs counts while an edit is kept.

@@ -7,10 +7,13 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 )
 
 // TestRightsChanged: a change counts for a day, and a record without a change never.
@@ -79,4 +82,40 @@ func TestRightsWaiting(t *testing.T) {
 		}
 	}
 	t.Error("the metric is not there")
+}
+
+// every answers each list of the platform's kinds with one object that is not ready.
+type every struct{ client.Reader }
+
+func (every) List(_ context.Context, into client.ObjectList, _ ...client.ListOption) error {
+	d, ok := kinds.For(into)
+	if !ok {
+		return errors.New("not listed")
+	}
+	o := d.New()
+	o.GetStatusBase().Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: "Because"}}
+	return meta.SetList(into, []runtime.Object{o})
+}
+
+// TestEveryKindIsCounted fails for the three of seven kinds that were counted.
+func TestEveryKindIsCounted(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(Collector{Reader: every{}})
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if l := m.GetLabel(); f.GetName() == "govplatform_objects" && l[1].GetValue() == "False" && l[2].GetValue() == "Because" {
+				counted[l[0].GetValue()] = m.GetGauge().GetValue()
+			}
+		}
+	}
+	for _, d := range kinds.All() {
+		if counted[d.Kind] != 1 {
+			t.Errorf("%s: %v are counted, want 1", d.Kind, counted[d.Kind])
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -64,7 +65,7 @@ func Agency(in desired.AgencyInput, out desired.AgencyOutput, res apply.Result, 
 		set.False(v1alpha1.ConditionReady, v1alpha1.ReasonSuspended, "spec.suspended is true: workloads are stopped and the operator's policies closed; nothing is lost. Set it to false to resume.")
 		how = resting
 	} else {
-		set.Summarise(v1alpha1.ConditionParentResolved, v1alpha1.ConditionNamespaceReady, v1alpha1.ConditionNetworkIsolated, v1alpha1.ConditionRightsConfirmed)
+		set.Summarise(kinds.Agency.Ready...)
 	}
 	if err == nil && len(res.Conflicts) > 0 || set.Get(v1alpha1.ConditionReady).Reason == v1alpha1.ReasonForeignPolicies {
 		how = stalled

@@ -15,6 +15,7 @@ import (
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/text"
 )
@@ -284,7 +285,7 @@ func summarisePortal(set *conditions.Set, out desired.PortalOutput) {
 		set.False(v1alpha1.ConditionReady, w.Reason, w.Message+" The operator's policies are closed; nothing is lost.")
 		return
 	}
-	set.Summarise(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionNetworkIsolated, v1alpha1.ConditionWorkloadAvailable, v1alpha1.ConditionObjectsHealthy, v1alpha1.ConditionPlatformsResolved, v1alpha1.ConditionExposed)
+	set.Summarise(kinds.AgencyPortal.Ready...)
 }
 
 // beyondQuota says of a portal that runs that it would not start again.

@@ -9,6 +9,7 @@ import (
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/text"
 )
@@ -38,7 +39,7 @@ func SecurityPolicy(in desired.PolicyInput, out desired.PolicyOutput, res apply.
 	how := moving
 	switch {
 	case !applied(set, v1alpha1.ConditionEnforced, res, err):
-		set.Summarise(v1alpha1.ConditionEnforced)
+		set.Summarise(kinds.SecurityPolicy.Ready...)
 	case out.Held != nil:
 		how = stalled
 		set.False(v1alpha1.ConditionEnforced, v1alpha1.ReasonImpactHeld, standing(out))

@@ -12,6 +12,7 @@ import (
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -46,7 +47,7 @@ func DataService(in desired.ServiceInput, out desired.ServiceOutput) {
 	} else {
 		set.True(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "The service is in the catalogue as "+out.Identifier+".")
 	}
-	order := []string{v1alpha1.ConditionDatasetOwned, v1alpha1.ConditionPublished}
+	order := kinds.DataService.Ready
 	if out.Dataset != nil && out.Dataset.Class != desired.Terminal {
 		// A claim that does not count yet waits for what publication waits for, which is named there.
 		order = []string{v1alpha1.ConditionPublished, v1alpha1.ConditionDatasetOwned}
@@ -102,7 +103,7 @@ func SharedPlatform(in desired.PlatformInput, out desired.PlatformOutput) {
 		set.True(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, "The endpoint can be used.")
 	}
 	agenciesResolved(set, in.AbsentAgencies)
-	set.Summarise(v1alpha1.ConditionUnique, v1alpha1.ConditionAvailable)
+	set.Summarise(kinds.SharedPlatform.Ready...)
 	if b := out.Available; out.Unique == nil && b != nil && b.Class == desired.Waiting && p.DeletionTimestamp == nil {
 		// What it waits for may be delivered after it, by somebody who waits for Ready.
 		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonCatalogued, "The platform is in the catalogue and can't be used yet. "+b.Message)
@@ -170,8 +171,7 @@ func linkOrder(out desired.LinkOutput) []string {
 		order = append(order, v1alpha1.ConditionWithinValidity)
 	}
 	order = append(order, said(v1alpha1.ReasonRejected)...)
-	return append(order, v1alpha1.ConditionReferencesResolved, v1alpha1.ConditionWithinValidity, v1alpha1.ConditionProviderApproved,
-		v1alpha1.ConditionAuthorityApproved, v1alpha1.ConditionPolicyPaired)
+	return append(order, kinds.DataSharingLink.Ready...)
 }
 
 // Unresolved returns for how long the ends of a link have not been such that it may
@@ -329,7 +329,7 @@ func DataSharingApproval(a *v1alpha1.DataSharingApproval, link *v1alpha1.DataSha
 	default:
 		set.True(c, v1alpha1.ReasonBound, "The decision is for the link's present scope."+earlier)
 	}
-	set.Summarise(c)
+	set.Summarise(kinds.DataSharingApproval.Ready...)
 	finish(&a.Status.StatusBase, set, how)
 }
 

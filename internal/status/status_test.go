@@ -17,6 +17,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/kinds"
 )
 
 const generation = 4
@@ -102,7 +103,8 @@ func assertMessage(t *testing.T, o object, condition string, want ...string) {
 // TestFreshObjectIsInProgress: an object that the operator has not seen yet,
 // with the status that the schema gives it, never looks ready.
 func TestFreshObjectIsInProgress(t *testing.T) {
-	for _, o := range []object{&v1alpha1.Agency{}, &v1alpha1.SecurityPolicy{}, &v1alpha1.AgencyPortal{}} {
+	for _, d := range kinds.All() {
+		o := d.New()
 		o.SetGeneration(1)
 		o.GetStatusBase().ObservedGeneration = -1
 		if got := compute(t, o); got != kstatus.InProgressStatus {

@@ -126,14 +126,14 @@ func (c *tolerantClient) List(ctx context.Context, list client.ObjectList, opts 
 	}
 	switch l := list.(type) {
 	case *v1alpha1.SecurityPolicyList:
-		return first(c.registry.of("SecurityPolicy"), func(*entry) bool { return true })
+		return first(c.registry.of(v1alpha1.KindSecurityPolicy), func(*entry) bool { return true })
 	case *v1alpha1.AgencyList:
-		return first(c.registry.of("Agency"), func(e *entry) bool { return field == "" || e.values[field] })
+		return first(c.registry.of(v1alpha1.KindAgency), func(e *entry) bool { return field == "" || e.values[field] })
 	case *v1alpha1.AgencyPortalList:
 		// With a field it is about claims, and what cannot be read claims nothing.
-		return first(c.registry.of("AgencyPortal"), func(e *entry) bool { return field == "" && o.Namespace == e.Key.Namespace })
+		return first(c.registry.of(v1alpha1.KindAgencyPortal), func(e *entry) bool { return field == "" && o.Namespace == e.Key.Namespace })
 	case *v1alpha1.DataSharingApprovalList:
-		for _, e := range c.registry.of("DataSharingApproval") {
+		for _, e := range c.registry.of(v1alpha1.KindDataSharingApproval) {
 			if s, ok := suspension(e, field); ok {
 				l.Items = append(l.Items, s)
 			}

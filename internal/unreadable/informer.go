@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 )
 
 // NewInformer is what a cache calls to make an informer.
@@ -45,13 +46,11 @@ func (r *Registry) informers(cfg *rest.Config, httpClient *http.Client, scheme *
 	}
 	codec := runtime.NewParameterCodec(scheme)
 	return func(lw toolscache.ListerWatcher, o runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
-		gvks, _, err := scheme.ObjectKinds(o)
-		if err != nil || !ours(gvks[0]) {
+		d, ours := kinds.For(o)
+		if !ours {
 			return next(lw, o, resync, indexers)
 		}
-		t := &tolerant{registry: r, gvk: gvks[0], client: c, codec: codec, scheme: scheme}
-		plural, _ := meta.UnsafeGuessKindToResource(gvks[0])
-		t.resource = plural.Resource
+		t := &tolerant{registry: r, gvk: d.GVK(), resource: d.Plural, client: c, codec: codec, scheme: scheme}
 		informer := next(&toolscache.ListWatch{ListWithContextFunc: t.list, WatchFuncWithContext: t.watch}, o, resync, indexers)
 		t.store = informer.GetStore()
 		return informer

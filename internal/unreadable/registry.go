@@ -185,7 +185,7 @@ func newEntry(u *unstructured.Unstructured, cause error) *entry {
 	if ok1 && ok2 && err1 == nil && err2 == nil {
 		e.linkRef = &v1alpha1.LinkReference{Namespace: v1alpha1.ObjectName(namespace), Name: v1alpha1.ObjectName(name)}
 	}
-	if e.Kind == "DataSharingApproval" {
+	if e.Kind == v1alpha1.KindDataSharingApproval {
 		side, _, _ := unstructured.NestedString(u.Object, "status", "side")
 		e.side = v1alpha1.LinkSide(side)
 	}
@@ -197,14 +197,14 @@ func newEntry(u *unstructured.Unstructured, cause error) *entry {
 // object of which something else cannot be read.
 func (e *Error) known(u *unstructured.Unstructured) {
 	switch e.Kind {
-	case "Agency":
+	case v1alpha1.KindAgency:
 		suspended, _, err := unstructured.NestedFieldNoCopy(u.Object, "spec", "suspended")
 		e.Suspended = err == nil && suspended != nil && suspended != false || u.GetDeletionTimestamp() != nil
-	case "DataService":
+	case v1alpha1.KindDataService:
 		// What is no text stays empty, which is about all data.
 		e.portal, _, _ = unstructured.NestedString(u.Object, "spec", "portalRef", "name")
 		e.dataset, _, _ = unstructured.NestedString(u.Object, "spec", "dataset")
-	case "SecurityPolicy":
+	case v1alpha1.KindSecurityPolicy:
 		for i, path := range [][]string{{"spec"}, {"status", "inForce"}} {
 			field, ok, err := unstructured.NestedFieldNoCopy(u.Object, path...)
 			if err == nil && !ok && i > 0 {
@@ -243,5 +243,5 @@ func collect(v any, into map[string]bool) {
 // notFound is for objects that the cache leaves out.
 func isNotFound(err error) bool { return apierrors.IsNotFound(err) }
 
-// ours reports whether a kind is one of the platform's.
+// ours reports whether a kind is of the platform's group.
 func ours(gvk schema.GroupVersionKind) bool { return gvk.Group == v1alpha1.GroupVersion.Group }

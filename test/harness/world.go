@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
 
-	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -74,8 +74,8 @@ func (e *Env) Snapshot(ctx context.Context, take func(client.Object) bool) (stri
 		}
 		docs = append(docs, text)
 	}
-	for _, list := range []client.ObjectList{&v1alpha1.AgencyList{}, &v1alpha1.AgencyPortalList{}, &v1alpha1.SecurityPolicyList{},
-		&v1alpha1.SharedPlatformList{}, &v1alpha1.DataServiceList{}, &v1alpha1.DataSharingLinkList{}} {
+	for _, d := range kinds.All() {
+		list := d.NewList()
 		if err := e.Admin.List(ctx, list); err != nil {
 			return "", err
 		}

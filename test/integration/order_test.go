@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -91,9 +92,9 @@ var waitsForPeople = []string{
 func settled(t *testing.T, objects int) error {
 	t.Helper()
 	seen := 0
-	for _, kind := range []string{"Agency", "SecurityPolicy", "AgencyPortal", "SharedPlatform", "DataService", "DataSharingLink"} {
+	for _, d := range kinds.All() {
 		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
+		list.SetGroupVersionKind(d.ListGVK())
 		if err := env.Admin.List(t.Context(), list); err != nil {
 			return err
 		}
@@ -103,11 +104,11 @@ func settled(t *testing.T, objects int) error {
 			conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 			for _, c := range conditions {
 				if m, ok := c.(map[string]any); ok && m["type"] == v1alpha1.ConditionReconciling && !slices.Contains(waitsForPeople, m["reason"].(string)) {
-					return fmt.Errorf("%s %s still works: %v", kind, o.GetName(), m["message"])
+					return fmt.Errorf("%s %s still works: %v", d.Kind, o.GetName(), m["message"])
 				}
 			}
 			if observed != o.GetGeneration() {
-				return fmt.Errorf("%s %s is not observed", kind, o.GetName())
+				return fmt.Errorf("%s %s is not observed", d.Kind, o.GetName())
 			}
 		}
 	}

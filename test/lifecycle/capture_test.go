@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/test/harness"
 )
@@ -115,10 +116,8 @@ func everything(t *testing.T, env *harness.Env) []*unstructured.Unstructured {
 		u.SetGroupVersionKind(gvk)
 		out = append(out, u)
 	}
-	for _, list := range []client.ObjectList{
-		&v1alpha1.AgencyList{}, &v1alpha1.SecurityPolicyList{}, &v1alpha1.SharedPlatformList{}, &v1alpha1.AgencyPortalList{},
-		&v1alpha1.DataServiceList{}, &v1alpha1.DataSharingLinkList{}, &v1alpha1.DataSharingApprovalList{},
-	} {
+	for _, d := range kinds.All() {
+		list := d.NewList()
 		if err := env.Admin.List(t.Context(), list); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/test/harness"
 )
@@ -108,12 +109,12 @@ func versionsOf(t *testing.T, env *harness.Env) map[string]string {
 			out[kind+" "+o.GetNamespace()+"/"+o.GetName()] = o.GetResourceVersion()
 		}
 	}
-	for _, kind := range []string{"Agency", "AgencyPortal", "SecurityPolicy", "DataService", "DataSharingLink", "DataSharingApproval"} {
+	for _, d := range kinds.All() {
 		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
+		list.SetGroupVersionKind(d.ListGVK())
 		harness.Eventually(t, func() error { return env.Admin.List(t.Context(), list) })
 		for i := range list.Items {
-			out[kind+" "+list.Items[i].Namespace+"/"+list.Items[i].Name] = list.Items[i].ResourceVersion
+			out[d.Kind+" "+list.Items[i].Namespace+"/"+list.Items[i].Name] = list.Items[i].ResourceVersion
 		}
 	}
 	return out

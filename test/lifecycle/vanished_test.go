@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/test/harness"
 )
@@ -45,11 +46,11 @@ func kubectl(t *testing.T, env *harness.Env, args ...string) (string, error) {
 func uidsOfThePlatform(t *testing.T, env *harness.Env) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	kinds := map[string]string{"CustomResourceDefinition": "apiextensions.k8s.io/v1"}
-	for _, kind := range []string{"Agency", "AgencyPortal", "SecurityPolicy", "DataService", "DataSharingLink", "DataSharingApproval"} {
-		kinds[kind] = v1alpha1.GroupVersion.String()
+	versions := map[string]string{"CustomResourceDefinition": "apiextensions.k8s.io/v1"}
+	for _, d := range kinds.All() {
+		versions[d.Kind] = v1alpha1.GroupVersion.String()
 	}
-	for kind, version := range kinds {
+	for kind, version := range versions {
 		list := &metav1.PartialObjectMetadataList{}
 		list.APIVersion, list.Kind = version, kind+"List"
 		if err := env.Admin.List(t.Context(), list); err != nil {

@@ -22,6 +22,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -207,7 +208,7 @@ func TestProbesAndMetrics(t *testing.T) {
 	})
 	token := scraper(t)
 	op := run(t, kubeconfig)
-	const controllers = 7
+	controllers := len(kinds.All())
 	// wait asks until exactly these checks fail, and as many controllers as are said run.
 	wait := func(when string, code int, value string, failing ...string) {
 		t.Helper()
@@ -238,9 +239,10 @@ func TestProbesAndMetrics(t *testing.T) {
 	for _, name := range definitionNames(t) {
 		caches = append(caches, "cache-CustomResourceDefinition-"+name)
 	}
-	for _, name := range []string{"agency", "agencyportal", "dataservice", "datasharingapproval", "datasharinglink", "securitypolicy", "sharedplatform"} {
-		waiting = append(waiting, "controller-"+name)
+	for _, d := range kinds.All() {
+		waiting = append(waiting, "controller-"+d.File())
 	}
+	slices.Sort(waiting)
 	wait("while caches are held back", http.StatusInternalServerError, "0", append(append(caches, "cache-Deployment"), waiting...)...)
 	if code, _, err := get(t.Context(), "https://"+op.metrics+"/metrics", ""); err != nil || code != http.StatusUnauthorized {
 		t.Errorf("a scrape by nobody: %d (%v)", code, err)

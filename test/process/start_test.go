@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -181,7 +182,7 @@ func TestReadyWhenReady(t *testing.T) {
 			t.Errorf("controller %s does not run", name)
 		}
 	}
-	if n := len(started.Manager.RunningControllers()); n < 7 {
-		t.Errorf("%d controllers are known, want 7", n)
+	if n := len(started.Manager.RunningControllers()); n != len(kinds.All()) {
+		t.Errorf("%d controllers are known, want %d", n, len(kinds.All()))
 	}
 }

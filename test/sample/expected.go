@@ -15,7 +15,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/audit"
-	"github.com/govplatform/govplatform/internal/reconcile"
+	"github.com/govplatform/govplatform/internal/kinds"
 )
 
 // Expectation is what must be reported about one object; see expected.yaml.
@@ -77,8 +77,12 @@ func oneLine(err error) string { return strings.Join(strings.Fields(err.Error())
 
 // Difference says how the object differs from what is expected; empty when it does not.
 func (e Expectation) Difference(ctx context.Context, reader client.Reader) (string, error) {
-	object := e.emptyObject()
-	err := reader.Get(ctx, types.NamespacedName{Namespace: e.Namespace, Name: e.Name}, object)
+	row, err := kinds.Of(e.Kind)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", e.ID(), err)
+	}
+	object := row.New()
+	err = reader.Get(ctx, types.NamespacedName{Namespace: e.Namespace, Name: e.Name}, object)
 	if apierrors.IsNotFound(err) {
 		return "does not exist", nil
 	}
@@ -106,23 +110,6 @@ func (e Expectation) Difference(ctx context.Context, reader client.Reader) (stri
 		return e.portalDifference(ctx, reader, portal)
 	}
 	return "", nil
-}
-
-func (e Expectation) emptyObject() reconcile.Object {
-	switch e.Kind {
-	case "Agency":
-		return &v1alpha1.Agency{}
-	case "SecurityPolicy":
-		return &v1alpha1.SecurityPolicy{}
-	case "SharedPlatform":
-		return &v1alpha1.SharedPlatform{}
-	case "DataService":
-		return &v1alpha1.DataService{}
-	case "DataSharingLink":
-		return &v1alpha1.DataSharingLink{}
-	default:
-		return &v1alpha1.AgencyPortal{}
-	}
 }
 
 func (e Expectation) portalDifference(ctx context.Context, reader client.Reader, portal *v1alpha1.AgencyPortal) (string, error) {

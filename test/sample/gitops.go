@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -28,7 +29,7 @@ type Gitops struct {
 func NewGitops(objects []*unstructured.Unstructured, people *People) *Gitops {
 	g := &Gitops{Pending: objects, refused: map[string]error{}, people: people, admins: map[string]string{}}
 	for _, o := range objects {
-		if groups, _, _ := unstructured.NestedStringSlice(o.Object, "spec", "adminGroups"); o.GetKind() == "Agency" && len(groups) > 0 {
+		if groups, _, _ := unstructured.NestedStringSlice(o.Object, "spec", "adminGroups"); o.GetKind() == v1alpha1.KindAgency && len(groups) > 0 {
 			g.admins[names.Namespace(o.GetName())] = groups[0]
 		}
 	}
@@ -64,7 +65,7 @@ func (g *Gitops) clientFor(o *unstructured.Unstructured) (client.Client, error) 
 	switch {
 	case o.GetNamespace() != "":
 		return g.people.as("gitops-"+o.GetNamespace(), g.admins[o.GetNamespace()])
-	case o.GetKind() == "Agency":
+	case o.GetKind() == v1alpha1.KindAgency:
 		return g.people.as("gitops-platform-team", GroupPlatformTeam)
 	default:
 		return g.people.as("gitops-authority", GroupAuthority)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/cli"
+	"github.com/govplatform/govplatform/internal/kinds"
 )
 
 // Groups under which the sample's people act; see Bindings. Agencies name the others in adminGroups.
@@ -72,13 +73,13 @@ func mapper() meta.RESTMapper {
 	add := func(group schema.GroupVersion, kind, plural string, scope meta.RESTScope) {
 		m.AddSpecific(group.WithKind(kind), group.WithResource(plural), group.WithResource(strings.ToLower(kind)), scope)
 	}
-	add(v1alpha1.GroupVersion, "Agency", "agencies", meta.RESTScopeRoot)
-	add(v1alpha1.GroupVersion, "SecurityPolicy", "securitypolicies", meta.RESTScopeRoot)
-	add(v1alpha1.GroupVersion, "SharedPlatform", "sharedplatforms", meta.RESTScopeRoot)
-	add(v1alpha1.GroupVersion, "AgencyPortal", "agencyportals", meta.RESTScopeNamespace)
-	add(v1alpha1.GroupVersion, "DataService", "dataservices", meta.RESTScopeNamespace)
-	add(v1alpha1.GroupVersion, "DataSharingLink", "datasharinglinks", meta.RESTScopeNamespace)
-	add(v1alpha1.GroupVersion, "DataSharingApproval", "datasharingapprovals", meta.RESTScopeNamespace)
+	for _, d := range kinds.All() {
+		scope := meta.RESTScopeRoot
+		if d.Namespaced {
+			scope = meta.RESTScopeNamespace
+		}
+		add(v1alpha1.GroupVersion, d.Kind, d.Plural, scope)
+	}
 	add(authentication, "SelfSubjectReview", "selfsubjectreviews", meta.RESTScopeRoot)
 	add(authorization, "SelfSubjectAccessReview", "selfsubjectaccessreviews", meta.RESTScopeRoot)
 	return m

@@ -13,6 +13,9 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 )
 
 // Sample is a folder with a kustomization, decisions.yaml and expected.yaml.
@@ -43,7 +46,30 @@ func Read(dir string) (Sample, error) {
 	if err := errors.Join(err, readYAML(filepath.Join(dir, "decisions.yaml"), &decisions), readYAML(filepath.Join(dir, "expected.yaml"), &expected)); err != nil {
 		return s, err
 	}
-	return Sample{Objects: objects, Decisions: decisions.Decisions, Expected: expected.Objects, Open: expected.Open}, nil
+	s = Sample{Objects: objects, Decisions: decisions.Decisions, Expected: expected.Objects, Open: expected.Open}
+	if err := s.known(dir); err != nil {
+		return Sample{}, err
+	}
+	return s, nil
+}
+
+// known returns an error for the first object, or what is expected of one, whose
+// kind is none of the platform's: it would be taken for one of another kind.
+func (s Sample) known(dir string) error {
+	for _, o := range s.Objects {
+		if o.GroupVersionKind().Group != v1alpha1.GroupVersion.Group {
+			continue // Whoever adds to the sample may need a Namespace or a Secret.
+		}
+		if _, err := kinds.Of(o.GetKind()); err != nil {
+			return fmt.Errorf("%s: %s: %w", dir, ID(o), err)
+		}
+	}
+	for i, e := range s.Expected {
+		if _, err := kinds.Of(e.Kind); err != nil {
+			return fmt.Errorf("%s: objects[%d]: %w", filepath.Join(dir, "expected.yaml"), i, err)
+		}
+	}
+	return nil
 }
 
 func readYAML(path string, into any) error {

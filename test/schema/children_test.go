@@ -65,7 +65,7 @@ var childless = map[string]string{
 // becomes: without the approvals in linkBecomes, no NetworkPolicy.
 func TestWhatIsAdmittedBecomesChildren(t *testing.T) {
 	makeNamespace(t)
-	for kind := range kinds(t) {
+	for kind := range emptyObjects() {
 		if (becomes[kind] == nil) == (childless[kind] == "") {
 			t.Errorf("%s must be either in becomes or, with the reason, in childless", kind)
 		}
@@ -101,7 +101,7 @@ func tryChildren(t *testing.T, sample *unstructured.Unstructured, became map[str
 		t.Fatal("the sample is refused")
 	}
 	var fields []field
-	for _, f := range fieldsOf(t, kinds(t)[sample.GetKind()]) {
+	for _, f := range fieldsOf(t, emptyObjects()[sample.GetKind()]) {
 		if strings.HasPrefix(f.path, "spec.") && lookup(sample.Object, f.path) {
 			fields = append(fields, f)
 		}
@@ -171,7 +171,7 @@ func tryOne(t *testing.T, what string, data []byte, tried map[string]bool) []cli
 	if status != http.StatusCreated {
 		return nil
 	}
-	object := kinds(t)[head.GetKind()]
+	object := emptyObjects()[head.GetKind()]
 	if err := json.Unmarshal([]byte(body), object); err != nil {
 		t.Errorf("%.200s: %v", what, err)
 		return nil
@@ -309,7 +309,7 @@ func typedSample(t *testing.T, kind string) client.Object {
 	t.Helper()
 	sample := sampleOf(t, kind, "full")
 	delete(sample.Object, "status")
-	o := kinds(t)[kind]
+	o := emptyObjects()[kind]
 	if err := json.Unmarshal(mustJSON(t, sample.Object), o); err != nil {
 		t.Fatal(err)
 	}

@@ -152,7 +152,7 @@ func copiesSpec(t *testing.T, kind, path string) bool {
 	if !ok || strings.ContainsAny(name, ".[") {
 		return false
 	}
-	typ := reflect.TypeOf(kinds(t)[kind]).Elem()
+	typ := reflect.TypeOf(emptyObjects()[kind]).Elem()
 	spec, _ := typ.FieldByName("Spec")
 	status, _ := typ.FieldByName("Status")
 	for i := range status.Type.NumField() {
@@ -182,7 +182,7 @@ func (f *filler) learn(o *unstructured.Unstructured) {
 			f.t.Fatalf("a status with lists of one item: %d %.600s", code, body)
 		}
 		known := map[string]bool{}
-		for _, leaf := range fieldsOf(f.t, kinds(f.t)[f.kind]) {
+		for _, leaf := range fieldsOf(f.t, emptyObjects()[f.kind]) {
 			known[leaf.path] = leaf.class == classText
 		}
 		for _, cause := range refusal.Details.Causes {
@@ -221,7 +221,7 @@ func writeFullest(t *testing.T, o *unstructured.Unstructured, f *filler) {
 	t.Helper()
 	want := f.fill(schemaAt(t, f.kind, "status"), "status", true).(map[string]any)
 	loop := reconcile.Loop[reconcile.Object]{Client: asCached{env.Admin}, Finalizer: names.FlowFinalizer,
-		New: func() reconcile.Object { return kinds(t)[f.kind].(reconcile.Object) },
+		New: func() reconcile.Object { return emptyObjects()[f.kind].(reconcile.Object) },
 		Run: func(_ context.Context, obj reconcile.Object) (ctrl.Result, error) {
 			return ctrl.Result{}, setStatus(obj, want)
 		}}
@@ -281,7 +281,7 @@ func measure(t *testing.T, o *unstructured.Unstructured) (size int, sizes string
 // checkKept compares what is stored with what the round left.
 func checkKept(t *testing.T, f *filler, want map[string]any, stored *unstructured.Unstructured) {
 	t.Helper()
-	asked := kinds(t)[f.kind].(reconcile.Object)
+	asked := emptyObjects()[f.kind].(reconcile.Object)
 	if err := setStatus(asked, want); err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +292,7 @@ func checkKept(t *testing.T, f *filler, want map[string]any, stored *unstructure
 	if err := json.Unmarshal(mustJSON(t, asked), &left); err != nil {
 		t.Fatal(err)
 	}
-	kept := kinds(t)[f.kind].(reconcile.Object)
+	kept := emptyObjects()[f.kind].(reconcile.Object)
 	if err := json.Unmarshal(mustJSON(t, stored.Object), kept); err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +337,7 @@ func checkKept(t *testing.T, f *filler, want map[string]any, stored *unstructure
 // every kind has is; a list that has nothing to say is a list that nobody reads.
 func TestStatusFieldsThatMayGo(t *testing.T) {
 	has := map[string]bool{}
-	for kind := range kinds(t) {
+	for kind := range emptyObjects() {
 		for name := range schemaAt(t, kind, "status").Properties {
 			has[kind+"."+name], has["*."+name] = true, true
 		}

@@ -74,7 +74,7 @@ func largestSpec(t *testing.T, c client.Client, sample *unstructured.Unstructure
 	delete(o.Object, "status")
 	o.SetName("largest")
 	growLists(t, o)
-	object := kinds(t)[o.GetKind()]
+	object := emptyObjects()[o.GetKind()]
 	const steps = 64
 	return most(t, c, steps, func(n int) *unstructured.Unstructured {
 		grown := o.DeepCopy()
@@ -224,7 +224,7 @@ func TestThreat34_MetadataIsBounded(t *testing.T) {
 		"control":      {func(o *unstructured.Unstructured) { o.SetAnnotations(map[string]string{"a": "x\x01"}) }, "metadata.annotations: control characters"},
 		"generateName": {func(o *unstructured.Unstructured) { o.SetName(""); o.SetGenerateName(strings.Repeat("g", 64)) }, "metadata.generateName: at most 63"},
 	} {
-		for _, kind := range []string{"Agency", "SecurityPolicy", "SharedPlatform", "AgencyPortal", "DataService", "DataSharingLink", "DataSharingApproval"} {
+		for kind := range emptyObjects() {
 			o := sampleOf(t, kind, "full")
 			delete(o.Object, "status")
 			o.SetName("bounded")

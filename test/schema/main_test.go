@@ -6,7 +6,6 @@ package schema
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,11 +13,10 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/test/controlplane"
 	"github.com/govplatform/govplatform/test/harness"
 )
@@ -29,22 +27,11 @@ func TestMain(m *testing.M) {
 	harness.Main(m, &env, controlplane.Options{})
 }
 
-// kinds returns an empty object of every kind of the platform.
-func kinds(t *testing.T) map[string]client.Object {
-	t.Helper()
-	s := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(s); err != nil {
-		t.Fatal(err)
-	}
+// emptyObjects returns an empty object of every kind of the platform.
+func emptyObjects() map[string]client.Object {
 	out := map[string]client.Object{}
-	for kind := range s.KnownTypes(v1alpha1.GroupVersion) {
-		o, err := s.New(v1alpha1.GroupVersion.WithKind(kind))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if object, ok := o.(client.Object); ok && strings.HasPrefix(reflect.TypeOf(o).Elem().PkgPath(), "github.com/govplatform/") {
-			out[kind] = object
-		}
+	for _, d := range kinds.All() {
+		out[d.Kind] = d.New()
 	}
 	return out
 }

@@ -64,7 +64,7 @@ func TestThreat33_StatusOfWhatIsAdmitted(t *testing.T) {
 		if len(followed(t, sample)) == 0 {
 			continue
 		}
-		for _, f := range fieldsOf(t, kinds(t)[sample.GetKind()]) {
+		for _, f := range fieldsOf(t, emptyObjects()[sample.GetKind()]) {
 			if !slices.Contains([]string{classTime, classInteger, classQuantity, classDuration}, f.class) || !strings.HasPrefix(f.path, "spec.") || !lookup(sample.Object, f.path) {
 				continue
 			}
@@ -95,7 +95,7 @@ func recordIt(t *testing.T, sample *unstructured.Unstructured, path, raw string)
 	}
 	defer remove(t, o)
 	// As the operator reads and writes it.
-	typed, stored := kinds(t)[o.GetKind()], &unstructured.Unstructured{}
+	typed, stored := emptyObjects()[o.GetKind()], &unstructured.Unstructured{}
 	if err := json.Unmarshal([]byte(body), typed); err != nil {
 		t.Fatal(err)
 	}
