@@ -9,6 +9,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/events"
+	"github.com/govplatform/govplatform/internal/metrics"
 	"github.com/govplatform/govplatform/internal/text"
 )
 
@@ -26,6 +27,7 @@ func announce(before, after *v1alpha1.DataSharingLink) []events.Event {
 	for i := range after.Status.Decisions {
 		if d := after.Status.Decisions[i]; !slices.ContainsFunc(before.Status.Decisions, func(o v1alpha1.LinkDecision) bool { return sameEntry(o, d) }) {
 			out = append(out, decided(after, d)...)
+			measure(before, d)
 		}
 	}
 	for _, side := range []string{v1alpha1.ConditionProviderApproved, v1alpha1.ConditionAuthorityApproved} {
@@ -44,6 +46,16 @@ func announce(before, after *v1alpha1.DataSharingLink) []events.Event {
 		out = append(out, events.Event{Warning: true, Reason: "Closed", Action: "Close", Note: "Traffic is closed. " + message(after, v1alpha1.ConditionReady)})
 	}
 	return out
+}
+
+// measure counts how long a side took that had been asked about the scope.
+func measure(before *v1alpha1.DataSharingLink, d v1alpha1.LinkDecision) {
+	asked := meta.FindStatusCondition(before.Status.Conditions, map[v1alpha1.LinkSide]string{
+		v1alpha1.SideProvider: v1alpha1.ConditionProviderApproved, v1alpha1.SideAuthority: v1alpha1.ConditionAuthorityApproved,
+	}[d.Side])
+	if asked != nil && asked.Status == metav1.ConditionFalse && d.SpecHash != "" && d.SpecHash == before.Status.SpecHash {
+		metrics.LinkDecided(string(d.Side), d.Time.Sub(asked.LastTransitionTime.Time))
+	}
 }
 
 // decided tells of a decision on the link and, in the namespace of the side that

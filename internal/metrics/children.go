@@ -14,7 +14,9 @@ var (
 )
 
 // Counters are what the operator counts as it goes.
-func Counters() []prometheus.Collector { return []prometheus.Collector{childWrites, childRepairs} }
+func Counters() []prometheus.Collector {
+	return []prometheus.Collector{childWrites, childRepairs, decisions, scrapeErrors}
+}
 
 // ChildWritten counts a child of an owner's kind that a round wrote or removed.
 func ChildWritten(kind, child, did string) { childWrites.WithLabelValues(kind, child, did).Inc() }

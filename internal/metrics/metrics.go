@@ -63,9 +63,11 @@ func (c Collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- running
 	ch <- leftOut
 	ch <- skewed
+	ch <- links
+	ch <- terms
 }
 
-// Collect implements prometheus.Collector. What can't be read is left out.
+// Collect implements prometheus.Collector. What can't be read is left out and counted.
 func (c Collector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
@@ -73,6 +75,7 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 	for _, d := range kinds.All() {
 		list := d.NewList()
 		if c.Reader.List(ctx, list, client.UnsafeDisableDeepCopy, unreadable.Skip) != nil {
+			scrapeErrors.WithLabelValues(d.Kind).Inc()
 			continue
 		}
 		// The callback never fails.
@@ -89,6 +92,8 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, float64(len(policy.Held(l.Items))))
 		case *v1alpha1.AgencyPortalList:
 			collectPortals(ch, l.Items)
+		case *v1alpha1.DataSharingLinkList:
+			collectLinks(ch, l.Items, time.Now())
 		}
 	}
 	if c.Running != nil {
