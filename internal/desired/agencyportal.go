@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -295,7 +296,7 @@ func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, policies [
 	flows, _ := platformFlows(s, in, spec)
 	budget := podDisruptionBudget(s, spec.Replicas)
 	// Two specs of one policy may find the same.
-	r.findings = slices.Compact(policy.Evaluate(r.selected, policy.Workload{
+	r.findings = slices.Compact(policy.Evaluate(r.selected, control.Workload{
 		Template: workload.Spec.Template, MinReplicas: spec.Replicas.Min,
 		HasDisruptionBudget: budget != nil, Policies: append(networkPolicies(flows), base), NameServers: in.Settings.ClusterDNS.Addresses, Networks: in.Settings.Networks,
 	}))
