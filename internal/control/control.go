@@ -125,6 +125,35 @@ func (f Floor) Write(t *corev1.PodTemplateSpec) {
 	}
 }
 
+// Effect is what the controls of a spec come to.
+type Effect struct {
+	// Effective is true when at least one control is enforced or, in Audit mode,
+	// reported.
+	Effective bool
+	// Stored are the controls that are held nowhere yet.
+	Stored []string
+	// Unreported are those that are held, and not reported while the spec is audited.
+	Unreported []string
+}
+
+// EffectOf returns what the controls of a spec come to.
+func EffectOf(spec *Spec) Effect {
+	var e Effect
+	for i := range rows {
+		c := &rows[i]
+		switch {
+		case !c.Demands(spec):
+		case len(c.Held()) == 0:
+			e.Stored = append(e.Stored, c.Name)
+		case spec.Mode == v1alpha1.ModeAudit && c.Evaluate == nil:
+			e.Unreported = append(e.Unreported, c.Name)
+		default:
+			e.Effective = true
+		}
+	}
+	return e
+}
+
 // Evaluate returns what a workload does not meet of a spec, in the order of the
 // table.
 func Evaluate(spec *Spec, w Workload) []Finding {
