@@ -22,7 +22,7 @@ var hours = &metav1.Duration{Duration: time.Hour}
 // workload meets every spec of the cases.
 func workload() Workload {
 	return Workload{
-		MinReplicas: 2, HasDisruptionBudget: true,
+		MinReplicas: 2, HasDisruptionBudget: true, PodSecurityVersion: "v1.36",
 		Networks: []string{"10.0.0.0/8"}, NameServers: []string{"192.0.2.53/32"},
 		Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
 			RuntimeClassName: ptr.To("gvisor"),
@@ -205,6 +205,20 @@ func judge(t *testing.T, c Control, spec *Spec, want []string, w Workload) {
 	}
 	if got := admission(t, spec)(&corev1.Pod{Spec: w.Template.Spec}); !slices.Equal(got, want) {
 		t.Errorf("the API server denies %v, want %v", got, want)
+	}
+}
+
+// TestPodSecurityVersion: pods are judged by the version of the workload, and an
+// unreadable one is a finding. Capabilities are dropped as of version 1.22 only.
+// Fails when the newest version judges, as it did.
+func TestPodSecurityVersion(t *testing.T) {
+	for version, want := range map[string]int{"v1.21": 0, "v1.22": 1, "v1.999": 1, "latest": 1, "": 1, "1.36": 1} {
+		w := workload()
+		w.Template.Spec.Containers[0].SecurityContext.Capabilities = nil
+		w.PodSecurityVersion = version
+		if got := Evaluate(&Spec{PodSecurity: v1alpha1.PodSecurityRestricted}, w); len(got) != want {
+			t.Errorf("version %q: %+v, want %d findings", version, got, want)
+		}
 	}
 }
 

@@ -94,6 +94,9 @@ type Workload struct {
 	// NameServers are the addresses of the installation's name servers, which are
 	// no way out of the platform.
 	NameServers []string
+	// PodSecurityVersion of the Pod Security Standards, as in the label of the
+	// namespace, e.g. v1.36.
+	PodSecurityVersion string
 }
 
 // Floor is what the operator writes into a workload: the strictest that the

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"sync"
 
 	podsecurityapi "k8s.io/pod-security-admission/api"
@@ -11,7 +12,7 @@ import (
 
 var podSecurity = []Control{{
 	Name:    "podSecurity",
-	What:    "a Pod Security Standard, `Baseline` or `Restricted`. Kubernetes holds every pod in an agency's namespace to `Restricted`, whatever policies say",
+	What:    "a Pod Security Standard, `Baseline` or `Restricted`. Kubernetes holds every pod in an agency's namespace to `Restricted`, whatever policies say, and both judge by the version of the settings (`podSecurityVersion`)",
 	Of:      "`Restricted` before `Baseline`",
 	Demands: func(s *Spec) bool { return s.PodSecurity != "" },
 	Evaluate: func(s *Spec, w Workload) []Finding {
@@ -24,8 +25,14 @@ var podSecurity = []Control{{
 		if err != nil {
 			return []Finding{{Found: "unknown: " + err.Error(), Wanted: wanted}}
 		}
+		// Of another version than the namespace's, the pods could be refused that are
+		// found good here, or the other way round.
+		version, err := podsecurityapi.ParseVersion(w.PodSecurityVersion)
+		if err != nil {
+			return []Finding{{Found: fmt.Sprintf("unknown: version %q %v", w.PodSecurityVersion, err), Wanted: wanted}}
+		}
 		var out []Finding
-		at := podsecurityapi.LevelVersion{Level: standard, Version: podsecurityapi.LatestVersion()}
+		at := podsecurityapi.LevelVersion{Level: standard, Version: version}
 		for _, r := range evaluator.EvaluatePod(at, &w.Template.ObjectMeta, &w.Template.Spec) {
 			if !r.Allowed {
 				out = append(out, Finding{Found: r.ForbiddenReason + ": " + r.ForbiddenDetail, Wanted: wanted})

@@ -31,6 +31,7 @@ func workload(modify ...func(*control.Workload)) control.Workload {
 		}},
 		MinReplicas:         2,
 		HasDisruptionBudget: true,
+		PodSecurityVersion:  "latest",
 		Policies: []*networkingv1.NetworkPolicy{{
 			ObjectMeta: metav1.ObjectMeta{Name: "tax-base"},
 			Spec: networkingv1.NetworkPolicySpec{Egress: []networkingv1.NetworkPolicyEgressRule{{

@@ -109,7 +109,7 @@ func anyPolicy(t *testing.T, r *rand.Rand, name string) v1alpha1.SecurityPolicy 
 // the others worse in one thing.
 func workloads() []control.Workload {
 	base := func(change ...func(*control.Workload)) control.Workload {
-		w := control.Workload{MinReplicas: 2, HasDisruptionBudget: true}
+		w := control.Workload{MinReplicas: 2, HasDisruptionBudget: true, PodSecurityVersion: "latest"}
 		w.Template.Spec = corev1.PodSpec{
 			RuntimeClassName: ptr.To("kata"), NodeSelector: map[string]string{names.LabelNodePool: "secret"},
 			SecurityContext: &corev1.PodSecurityContext{RunAsNonRoot: ptr.To(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
