@@ -16,16 +16,13 @@ var resources = []Control{{
 	Demands: func(s *Spec) bool {
 		return s.Resources != nil && (s.Resources.RequireLimits || s.Resources.MaxCPU != nil || s.Resources.MaxMemory != nil)
 	},
-	Evaluate: func(s *Spec, w Workload) []Finding {
+	Evaluate: func(_ *Spec, w Workload) []Finding {
 		var out []Finding
 		for _, c := range workers(w) {
-			for _, r := range []struct {
-				name corev1.ResourceName
-				most *resource.Quantity
-			}{{corev1.ResourceCPU, s.Resources.MaxCPU}, {corev1.ResourceMemory, s.Resources.MaxMemory}} {
+			for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 				// A limit of zero is none.
-				if limit := c.limits[r.name]; limit.IsZero() && (s.Resources.RequireLimits || r.most != nil) {
-					out = append(out, Finding{Found: fmt.Sprintf("container %s without %s limit", c.name, r.name), Wanted: "a limit for cpu and memory"})
+				if limit := c.limits[name]; limit.IsZero() {
+					out = append(out, Finding{Found: fmt.Sprintf("container %s without %s limit", c.name, name), Wanted: "a limit for cpu and memory"})
 				}
 			}
 		}
