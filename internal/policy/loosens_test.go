@@ -193,9 +193,8 @@ func forbidden(consumer, provider []v1alpha1.SecurityPolicy) map[string]bool {
 // route, which is meant to loosen.
 //
 // Fails at once with maxValidity 0 taken as no bound, so that a later one replaces
-// it; with any max of EffectiveFloor that is the last value; with a firstOf that is
-// the last value, even empty; with AssignedOwner that lets the last policy decide;
-// without any of the looks at Audit.
+// it; with a Join of the floor that takes the last value; with AssignedOwner that lets
+// the last policy decide; without any of the looks at Audit.
 func TestAddingAPolicyNeverLoosens(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
