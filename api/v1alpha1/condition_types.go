@@ -32,8 +32,12 @@ const (
 	// whose deletion is refused does not have it.
 	ConditionOffboarding = "Offboarding"
 
-	// ConditionEnforced is true when a policy's controls are in force, false in Audit mode.
+	// ConditionEnforced is true when a policy's controls are in force, false in Audit
+	// mode and where none of them has an effect.
 	ConditionEnforced = "Enforced"
+	// ConditionControlsEffective is true when every control of a policy has an effect.
+	// Ready does not rest on it: a standard may say more than this version can hold.
+	ConditionControlsEffective = "ControlsEffective"
 	// ConditionAgenciesResolved is true when every agency that a policy or a shared
 	// platform names exists. Ready does not rest on it: both come before agencies.
 	ConditionAgenciesResolved = "AgenciesResolved"
@@ -158,6 +162,10 @@ const (
 	ReasonEnforcing = "Enforcing"
 	// ReasonAuditing: violations are reported and do not block.
 	ReasonAuditing = "Auditing"
+	// ReasonControlsEffective: every control of the spec has an effect.
+	ReasonControlsEffective = "ControlsEffective"
+	// ReasonNoEffect: a control of the spec is stored and has no effect yet; of Ready and Enforced, all of them.
+	ReasonNoEffect = "NoEffect"
 	// ReasonImpactHeld: the newest spec would stop more that runs than its author accepts; the former one stays in force.
 	ReasonImpactHeld = "ImpactHeld"
 	// ReasonAgenciesResolved: every agency that the spec names exists.

@@ -236,11 +236,13 @@ func (s *Summary) fill(namespace string, agencies []v1alpha1.Agency, portals []v
 			Name: p.Name, Mode: string(p.Spec.Mode), Matched: p.Status.Matched, Compliant: p.Status.Compliant, Violating: p.Status.Violating,
 			Ready: readyOf(p, p.Status.StatusBase),
 		}
-		row.mention(p.Status.StatusBase, v1alpha1.ConditionAgenciesResolved)
-		// A slip in the selector is told in the message of a policy that is ready.
+		// A slip in the selector is told in the message of a policy that is ready, with
+		// all else that it lacks.
 		if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady); row.Status == metav1.ConditionTrue && row.Message == "" && strings.Contains(c.Message, "spec.selector") {
 			row.Message = c.Message
 		}
+		row.mention(p.Status.StatusBase, v1alpha1.ConditionAgenciesResolved)
+		row.mention(p.Status.StatusBase, v1alpha1.ConditionControlsEffective)
 		s.Policies = append(s.Policies, row)
 	}
 	// By code, a child stands below its parent.

@@ -133,8 +133,10 @@ func TestStatusMentions(t *testing.T) {
 		return base
 	}
 	s, err := ReadSummary(context.Background(), fixedReader{
-		policies: []v1alpha1.SecurityPolicy{{ObjectMeta: metav1.ObjectMeta{Name: "p", Generation: 1},
-			Status: v1alpha1.SecurityPolicyStatus{StatusBase: lacks(v1alpha1.ReasonEnforcing, v1alpha1.ConditionAgenciesResolved)}}},
+		policies: []v1alpha1.SecurityPolicy{
+			{ObjectMeta: metav1.ObjectMeta{Name: "p", Generation: 1}, Status: v1alpha1.SecurityPolicyStatus{StatusBase: lacks(v1alpha1.ReasonEnforcing, v1alpha1.ConditionAgenciesResolved)}},
+			{ObjectMeta: metav1.ObjectMeta{Name: "q", Generation: 1}, Status: v1alpha1.SecurityPolicyStatus{StatusBase: lacks(v1alpha1.ReasonEnforcing, v1alpha1.ConditionControlsEffective)}},
+		},
 		platforms: []v1alpha1.SharedPlatform{
 			{ObjectMeta: metav1.ObjectMeta{Name: "a", Generation: 1}, Status: v1alpha1.SharedPlatformStatus{StatusBase: lacks(v1alpha1.ReasonCatalogued, v1alpha1.ConditionAgenciesResolved, v1alpha1.ConditionAvailable)}},
 			{ObjectMeta: metav1.ObjectMeta{Name: "b", Generation: 1}, Status: v1alpha1.SharedPlatformStatus{StatusBase: lacks(v1alpha1.ReasonReady, v1alpha1.ConditionAgenciesResolved)}},
@@ -143,8 +145,8 @@ func TestStatusMentions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{s.Policies[0].Message, s.Platforms[0].Message, s.Platforms[1].Message}
-	if diff := cmp.Diff([]string{"AgenciesResolved is false.", "Available is false.", "AgenciesResolved is false."}, got); diff != "" {
+	got := []string{s.Policies[0].Message, s.Policies[1].Message, s.Platforms[0].Message, s.Platforms[1].Message}
+	if diff := cmp.Diff([]string{"AgenciesResolved is false.", "ControlsEffective is false.", "Available is false.", "AgenciesResolved is false."}, got); diff != "" {
 		t.Errorf("messages differ (-want +got):\n%s", diff)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -295,10 +296,10 @@ func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, policies [
 	flows, _ := platformFlows(s, in, spec)
 	budget := podDisruptionBudget(s, spec.Replicas)
 	// Two specs of one policy may find the same.
-	r.findings = slices.Compact(policy.Evaluate(r.selected, policy.Workload{
+	r.findings = slices.Compact(policy.Evaluate(r.selected, bySettings(in, control.Workload{
 		Template: workload.Spec.Template, MinReplicas: spec.Replicas.Min,
-		HasDisruptionBudget: budget != nil, Policies: append(networkPolicies(flows), base), NameServers: in.Settings.ClusterDNS.Addresses, Networks: in.Settings.Networks,
-	}))
+		HasDisruptionBudget: budget != nil, Policies: append(networkPolicies(flows), base),
+	})))
 	r.objects = append(r.objects, serviceAccount(s), workload, service(s, spec, r.ports))
 	if budget != nil {
 		r.objects = append(r.objects, budget)
@@ -312,6 +313,13 @@ func render(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, policies [
 		r.objects = append(r.objects, hpa)
 	}
 	return r
+}
+
+// bySettings adds to a workload what it is judged by of the installation.
+func bySettings(in PortalInput, w control.Workload) control.Workload {
+	w.NameServers, w.Networks = in.Settings.ClusterDNS.Addresses, in.Settings.Networks
+	w.PodSecurityVersion = in.Settings.PodSecurityVersion
+	return w
 }
 
 func networkPolicies(objects []Object) []*networkingv1.NetworkPolicy {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 )
@@ -46,7 +47,7 @@ func portalLabels(portal string) map[string]string {
 
 // deployment is the hardened workload of a portal. With an autoscaler it starts
 // with the least number of pods and says that more are the autoscaler's.
-func deployment(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, subject policy.Subject, floor policy.Floor) *appsv1.Deployment {
+func deployment(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, subject policy.Subject, floor control.Floor) *appsv1.Deployment {
 	m := s.meta(s.portal)
 	replicas := spec.Replicas.Min
 	switch {
@@ -72,7 +73,7 @@ func deployment(s scope, in PortalInput, spec *v1alpha1.AgencyPortalSpec, subjec
 	}
 }
 
-func podTemplate(s scope, spec *v1alpha1.AgencyPortalSpec, subject policy.Subject, floor policy.Floor) corev1.PodTemplateSpec {
+func podTemplate(s scope, spec *v1alpha1.AgencyPortalSpec, subject policy.Subject, floor control.Floor) corev1.PodTemplateSpec {
 	labels := s.owner.Labels()
 	maps.Copy(labels, portalLabels(s.portal))
 	labels[names.LabelAgency] = s.agency
@@ -102,22 +103,12 @@ func podTemplate(s scope, spec *v1alpha1.AgencyPortalSpec, subject policy.Subjec
 			}}},
 		},
 	}
-	if floor.RuntimeClassName != "" {
-		t.Spec.RuntimeClassName = ptrTo(floor.RuntimeClassName)
-	}
-	if floor.NodePool != "" {
-		t.Spec.NodeSelector = map[string]string{names.LabelNodePool: floor.NodePool}
-		t.Spec.Tolerations = []corev1.Toleration{{Key: names.LabelNodePool, Operator: corev1.TolerationOpEqual, Value: floor.NodePool}}
-	}
-	annotations := map[string]string{}
-	if floor.RetentionMonths > 0 {
-		annotations[names.AnnotationLogRetention] = strconv.Itoa(int(floor.RetentionMonths))
-	}
+	floor.Write(&t)
 	if spec.Restart != "" {
-		annotations[names.AnnotationRestart] = spec.Restart
-	}
-	if len(annotations) > 0 {
-		t.Annotations = annotations
+		if t.Annotations == nil {
+			t.Annotations = map[string]string{}
+		}
+		t.Annotations[names.AnnotationRestart] = spec.Restart
 	}
 	return t
 }

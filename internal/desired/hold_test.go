@@ -17,6 +17,8 @@ import (
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
+const digest64 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 // randomSpec returns one of many standards over few values, so that two of them
 // often differ in one demand, and a portal often meets one of two.
 func randomSpec(r *rand.Rand) v1alpha1.SecurityPolicySpec {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
@@ -108,10 +109,10 @@ func NeedsLinks(in *ImpactInput) bool {
 	in.once()
 	changed := append(policy.PendingBeside(in.Policies, in.Policy.Name), *in.Policy)
 	for i := range changed {
-		if changed[i].Spec.DataSharing != nil {
+		if control.ConcernsLinks(&changed[i].Spec) {
 			return true
 		}
-		if spec := policy.SpecInForce(&changed[i]); spec != nil && spec.DataSharing != nil {
+		if spec := policy.SpecInForce(&changed[i]); spec != nil && control.ConcernsLinks(spec) {
 			return true
 		}
 	}
@@ -178,7 +179,7 @@ func linkStops(l LinkInput, before, after []v1alpha1.SecurityPolicy, stopped map
 		}
 	}
 	if owner, disputed := policy.AssignedOwner(policy.InForce(after), string(l.Service.Spec.Dataset)); len(disputed) > 0 || owner != "" && owner != l.Provider.Agency.Name {
-		return &Stop{Impacted: impacted(v1alpha1.KindDataSharingLink, l.Link.Namespace, l.Link.Name, "dataSharing.datasetOwners"),
+		return &Stop{Impacted: impacted(v1alpha1.KindDataSharingLink, l.Link.Namespace, l.Link.Name, control.DatasetOwners),
 			Found: "dataset " + string(l.Service.Spec.Dataset) + " of agency " + l.Provider.Agency.Name, Wanted: "a service of the agency to which the dataset is assigned"}
 	}
 	l.Policies = after
@@ -186,16 +187,16 @@ func linkStops(l LinkInput, before, after []v1alpha1.SecurityPolicy, stopped map
 	if out.Open {
 		return nil
 	}
-	control, found := "dataSharing", "the link as it is approved"
+	by, found := "dataSharing", "the link as it is approved"
 	switch {
 	case out.Validity != nil:
-		control, found = "dataSharing.maxValidity", out.Validity.Message
+		by, found = control.MaxValidity, out.Validity.Message
 	case len(out.References) > 0 && out.References[0].Reason == v1alpha1.ReasonDirectNotAllowed:
-		control, found = "dataSharing.allowDirectRoute", out.References[0].Message
+		by, found = control.DirectRoute, out.References[0].Message
 	case len(out.References) > 0:
 		found = out.References[0].Message
 	case out.AuthorityRequired && !out.Authority.Approved:
-		control, found = "dataSharing.requireAuthorityApprovalFor", "no approval by the authority"
+		by, found = control.AuthorityApproval, "no approval by the authority"
 	}
-	return &Stop{Impacted: impacted(v1alpha1.KindDataSharingLink, l.Link.Namespace, l.Link.Name, control), Found: found, Wanted: "what the standard allows"}
+	return &Stop{Impacted: impacted(v1alpha1.KindDataSharingLink, l.Link.Namespace, l.Link.Name, by), Found: found, Wanted: "what the standard allows"}
 }

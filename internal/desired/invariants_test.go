@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -120,7 +121,7 @@ func assertClosed(t *testing.T, p *networkingv1.NetworkPolicy) {
 func assertRestricted(t *testing.T, d *appsv1.Deployment) {
 	t.Helper()
 	restricted := []v1alpha1.SecurityPolicy{{Spec: v1alpha1.SecurityPolicySpec{PodSecurity: v1alpha1.PodSecurityRestricted, Resources: &v1alpha1.ResourceControl{RequireLimits: true}}}}
-	for _, f := range policy.Evaluate(restricted, policy.Workload{Template: d.Spec.Template}) {
+	for _, f := range policy.Evaluate(restricted, control.Workload{Template: d.Spec.Template, PodSecurityVersion: "latest"}) {
 		t.Errorf("Deployment %s is not restricted: %s", d.Name, f.Found)
 	}
 	for k, v := range d.Spec.Selector.MatchLabels {

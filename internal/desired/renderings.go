@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
@@ -69,11 +70,10 @@ func (r *renderings) of(s scope, p PortalInput, w regime) judgement {
 func judgementOf(r rendering) judgement {
 	out := judgement{blocking: policy.Blocking(r.findings)}
 	for i := range r.selected {
-		if r.selected[i].Spec.Isolation != nil {
+		if control.Places(&r.selected[i].Spec) {
 			out.isolating = append(out.isolating, r.selected[i])
 		}
 	}
-	pod := deploymentOf(r).Spec.Template.Spec
-	out.pod.Spec = corev1.PodSpec{RuntimeClassName: pod.RuntimeClassName, NodeSelector: pod.NodeSelector}
+	policy.EffectiveFloor(out.isolating).Write(&out.pod)
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 )
@@ -51,10 +52,10 @@ func staysUnrecorded(s scope, in PortalInput, newest rendering) bool {
 		return false
 	}
 	subject := policy.Subject{Level: v1alpha1.SecurityLevel(level), Agency: s.agency, Exposure: v1alpha1.Exposure(labels[names.LabelExposure])}
-	return len(policy.Blocking(policy.Evaluate(policy.Selecting(policy.InForce(in.Policies), subject), policy.Workload{
+	return len(policy.Blocking(policy.Evaluate(policy.Selecting(policy.InForce(in.Policies), subject), bySettings(in, control.Workload{
 		Template: d.Spec.Template, MinReplicas: observedReplicas(in), HasDisruptionBudget: in.Budget != nil,
-		Policies: networkPolicies(newest.objects), NameServers: in.Settings.ClusterDNS.Addresses, Networks: in.Settings.Networks,
-	}))) == 0
+		Policies: networkPolicies(newest.objects),
+	})))) == 0
 }
 
 // observedReplicas is how many pods of what runs there are at least.

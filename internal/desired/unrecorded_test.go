@@ -170,3 +170,24 @@ func TestHoldWithdraws(t *testing.T) {
 		}
 	}
 }
+
+// TestOnePodSecurityVersion: what runs is judged by the version that the label of its
+// namespace has. Fails with bySettings without PodSecurityVersion, or with the newest one.
+func TestOnePodSecurityVersion(t *testing.T) {
+	// Capabilities are to be dropped as of version 1.22.
+	for version, runs := range map[string]bool{"v1.21": true, "v1.22": false} {
+		in := unrecorded()
+		in.Settings.PodSecurityVersion = version
+		in.Policies[0].Spec.PodSecurity = v1alpha1.PodSecurityRestricted
+		in.Policies[0].Status.InForce.PodSecurity = v1alpha1.PodSecurityRestricted
+		in.Portal.Spec.Image = "three.example/x:1"
+		in.Deployment.Spec.Template.Spec.Containers[0].SecurityContext.Capabilities = nil
+		if got := AgencyPortal(in).Hold; got != runs {
+			t.Errorf("version %s: what runs stays: %v, want %v", version, got, runs)
+		}
+		ns := namespace(scope{owner: names.OwnerOf("Agency", in.Agency)}, AgencyInput{Settings: in.Settings, Agency: in.Agency})
+		if got := ns.Labels["pod-security.kubernetes.io/enforce-version"]; got != version {
+			t.Errorf("the namespace is held to version %s, want %s", got, version)
+		}
+	}
+}

@@ -20,7 +20,7 @@ var SecurityPolicy = Descriptor{
 	Kind: v1alpha1.KindSecurityPolicy, Plural: "securitypolicies",
 	New: func() Object { return &v1alpha1.SecurityPolicy{} }, NewList: func() List { return &v1alpha1.SecurityPolicyList{} },
 	Ready:  []string{v1alpha1.ConditionEnforced},
-	Beside: []string{v1alpha1.ConditionAgenciesResolved},
+	Beside: []string{v1alpha1.ConditionAgenciesResolved, v1alpha1.ConditionControlsEffective},
 	Header: []string{"POLICY", "MODE", "MATCHED", "COMPLIANT", "VIOLATING", "READY", "REASON", "MESSAGE"},
 }
 

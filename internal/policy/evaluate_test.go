@@ -12,14 +12,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/names"
 )
+
+const digest64 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 const goodImage = "registry.gov.example/mof/tax@sha256:" + digest64
 
 // workload returns one that meets every policy of these tests, modified.
-func workload(modify ...func(*Workload)) Workload {
-	w := Workload{
+func workload(modify ...func(*control.Workload)) control.Workload {
+	w := control.Workload{
 		Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
 			RuntimeClassName: ptrTo("gvisor"),
 			NodeSelector:     map[string]string{names.LabelNodePool: "sensitive"},
@@ -28,6 +31,7 @@ func workload(modify ...func(*Workload)) Workload {
 		}},
 		MinReplicas:         2,
 		HasDisruptionBudget: true,
+		PodSecurityVersion:  "latest",
 		Policies: []*networkingv1.NetworkPolicy{{
 			ObjectMeta: metav1.ObjectMeta{Name: "tax-base"},
 			Spec: networkingv1.NetworkPolicySpec{Egress: []networkingv1.NetworkPolicyEgressRule{{
@@ -51,16 +55,16 @@ func goodContainer(name string) corev1.Container {
 	}
 }
 
-func initContainer(modify func(*corev1.Container)) func(*Workload) {
-	return func(w *Workload) {
+func initContainer(modify func(*corev1.Container)) func(*control.Workload) {
+	return func(w *control.Workload) {
 		c := goodContainer("setup")
 		modify(&c)
 		w.Template.Spec.InitContainers = []corev1.Container{c}
 	}
 }
 
-func ephemeralContainer(image string) func(*Workload) {
-	return func(w *Workload) {
+func ephemeralContainer(image string) func(*control.Workload) {
+	return func(w *control.Workload) {
 		c := goodContainer("debug")
 		w.Template.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
 			Name: c.Name, Image: image, SecurityContext: c.SecurityContext,
@@ -87,16 +91,16 @@ func TestEvaluate(t *testing.T) {
 	runtimeClass := v1alpha1.SecurityPolicySpec{Isolation: &v1alpha1.IsolationControl{RuntimeClassName: "gvisor"}}
 	nodePool := v1alpha1.SecurityPolicySpec{Isolation: &v1alpha1.IsolationControl{NodePool: "sensitive"}}
 
-	image := func(i string) func(*Workload) {
-		return func(w *Workload) { w.Template.Spec.Containers[0].Image = i }
+	image := func(i string) func(*control.Workload) {
+		return func(w *control.Workload) { w.Template.Spec.Containers[0].Image = i }
 	}
-	limit := func(name corev1.ResourceName, value string) func(*Workload) {
-		return func(w *Workload) {
+	limit := func(name corev1.ResourceName, value string) func(*control.Workload) {
+		return func(w *control.Workload) {
 			w.Template.Spec.Containers[0].Resources.Limits[name] = resource.MustParse(value)
 		}
 	}
-	egress := func(rule networkingv1.NetworkPolicyEgressRule) func(*Workload) {
-		return func(w *Workload) {
+	egress := func(rule networkingv1.NetworkPolicyEgressRule) func(*control.Workload) {
+		return func(w *control.Workload) {
 			w.Policies[0].Spec.Egress = append(w.Policies[0].Spec.Egress, rule)
 		}
 	}
@@ -104,25 +108,25 @@ func TestEvaluate(t *testing.T) {
 	tests := []struct {
 		name   string
 		spec   v1alpha1.SecurityPolicySpec
-		modify func(*Workload)
+		modify func(*control.Workload)
 		want   []finding
 	}{
 		{"no control", v1alpha1.SecurityPolicySpec{}, image("evil.example/x"), nil},
 		{"foreign registry", images, image("evil.example/x"), []finding{{Control: "images.allowedRegistries", Found: "evil.example/x", Wanted: "an image from mirror.gov.example, registry.gov.example/mof"}}},
 		{"unreadable image", images, image("Not An Image"), []finding{{Control: "images.allowedRegistries", Found: "Not An Image", Wanted: "an image from mirror.gov.example, registry.gov.example/mof"}}},
 		{"tag only", digests, image("registry.gov.example/mof/tax:1"), []finding{{Control: "images.requireDigest", Found: "registry.gov.example/mof/tax:1", Wanted: "a reference by digest (@sha256:...)"}}},
-		{"root, restricted", restricted, func(w *Workload) { w.Template.Spec.SecurityContext.RunAsNonRoot = nil },
+		{"root, restricted", restricted, func(w *control.Workload) { w.Template.Spec.SecurityContext.RunAsNonRoot = nil },
 			[]finding{{Control: "podSecurity", Found: `runAsNonRoot != true: pod or container "portal" must set securityContext.runAsNonRoot=true`, Wanted: "Restricted"}}},
-		{"root, baseline", baseline, func(w *Workload) { w.Template.Spec.SecurityContext.RunAsNonRoot = nil }, nil},
-		{"host network, baseline", baseline, func(w *Workload) { w.Template.Spec.HostNetwork = true },
+		{"root, baseline", baseline, func(w *control.Workload) { w.Template.Spec.SecurityContext.RunAsNonRoot = nil }, nil},
+		{"host network, baseline", baseline, func(w *control.Workload) { w.Template.Spec.HostNetwork = true },
 			[]finding{{Control: "podSecurity", Found: "host namespaces: hostNetwork=true", Wanted: "Baseline"}}},
-		{"too few pods", replicas, func(w *Workload) { w.MinReplicas = 1 }, []finding{{Control: "availability.minReplicas", Found: "replicas.min 1", Wanted: "at least 2"}}},
-		{"no disruption budget", budget, func(w *Workload) { w.HasDisruptionBudget, w.MinReplicas = false, 1 },
+		{"too few pods", replicas, func(w *control.Workload) { w.MinReplicas = 1 }, []finding{{Control: "availability.minReplicas", Found: "replicas.min 1", Wanted: "at least 2"}}},
+		{"no disruption budget", budget, func(w *control.Workload) { w.HasDisruptionBudget, w.MinReplicas = false, 1 },
 			[]finding{{Control: "availability.requireDisruptionBudget", Found: "one pod at most", Wanted: "more than one, by replicas.min or replicas.max, so that a disruption budget can hold"}}},
-		{"no limit", limits, func(w *Workload) { delete(w.Template.Spec.Containers[0].Resources.Limits, corev1.ResourceCPU) },
+		{"no limit", limits, func(w *control.Workload) { delete(w.Template.Spec.Containers[0].Resources.Limits, corev1.ResourceCPU) },
 			[]finding{{Control: "resources.requireLimits", Found: "container portal without cpu limit", Wanted: "a limit for cpu and memory"}}},
 		{"limit of zero", limits, limit(corev1.ResourceMemory, "0"), []finding{{Control: "resources.requireLimits", Found: "container portal without memory limit", Wanted: "a limit for cpu and memory"}}},
-		{"a maximum needs a limit", most, func(w *Workload) { w.Template.Spec.Containers[0].Resources.Limits = nil }, []finding{
+		{"a maximum needs a limit", most, func(w *control.Workload) { w.Template.Spec.Containers[0].Resources.Limits = nil }, []finding{
 			{Control: "resources.requireLimits", Found: "container portal without cpu limit", Wanted: "a limit for cpu and memory"},
 			{Control: "resources.requireLimits", Found: "container portal without memory limit", Wanted: "a limit for cpu and memory"}}},
 		{"at the maximum, written otherwise", most, limit(corev1.ResourceMemory, "536870912"), nil},
@@ -132,10 +136,10 @@ func TestEvaluate(t *testing.T) {
 			[]finding{{Control: "network.denyInternetEgress", Found: "NetworkPolicy tax-base opens egress to addresses outside the declared networks", Wanted: "egress to pods of the platform and to the declared networks only"}}},
 		{"egress to everybody", network, egress(networkingv1.NetworkPolicyEgressRule{}),
 			[]finding{{Control: "network.denyInternetEgress", Found: "NetworkPolicy tax-base opens egress to addresses outside the declared networks", Wanted: "egress to pods of the platform and to the declared networks only"}}},
-		{"no runtime class", runtimeClass, func(w *Workload) { w.Template.Spec.RuntimeClassName = nil }, []finding{{Control: "isolation.runtimeClassName", Found: "runtime class none", Wanted: "gvisor"}}},
-		{"other runtime class", runtimeClass, func(w *Workload) { w.Template.Spec.RuntimeClassName = ptrTo("runc") }, []finding{{Control: "isolation.runtimeClassName", Found: "runtime class runc", Wanted: "gvisor"}}},
-		{"no node pool", nodePool, func(w *Workload) { w.Template.Spec.NodeSelector = nil }, []finding{{Control: "isolation.nodePool", Found: "node pool none", Wanted: "sensitive"}}},
-		{"other node pool", nodePool, func(w *Workload) { w.Template.Spec.NodeSelector[names.LabelNodePool] = "open" }, []finding{{Control: "isolation.nodePool", Found: "node pool open", Wanted: "sensitive"}}},
+		{"no runtime class", runtimeClass, func(w *control.Workload) { w.Template.Spec.RuntimeClassName = nil }, []finding{{Control: "isolation.runtimeClassName", Found: "runtime class none", Wanted: "gvisor"}}},
+		{"other runtime class", runtimeClass, func(w *control.Workload) { w.Template.Spec.RuntimeClassName = ptrTo("runc") }, []finding{{Control: "isolation.runtimeClassName", Found: "runtime class runc", Wanted: "gvisor"}}},
+		{"no node pool", nodePool, func(w *control.Workload) { w.Template.Spec.NodeSelector = nil }, []finding{{Control: "isolation.nodePool", Found: "node pool none", Wanted: "sensitive"}}},
+		{"other node pool", nodePool, func(w *control.Workload) { w.Template.Spec.NodeSelector[names.LabelNodePool] = "open" }, []finding{{Control: "isolation.nodePool", Found: "node pool open", Wanted: "sensitive"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -163,7 +167,7 @@ func TestThreat21_EveryKindOfContainer(t *testing.T) {
 	})}
 	tests := []struct {
 		name   string
-		modify func(*Workload)
+		modify func(*control.Workload)
 		want   []string
 	}{
 		{"compliant init container", initContainer(func(*corev1.Container) {}), nil},
@@ -228,7 +232,7 @@ func TestStrictestOfSeveral(t *testing.T) {
 			Resources:    &v1alpha1.ResourceControl{MaxMemory: ptrTo(resource.MustParse("256Mi"))},
 		}),
 	}
-	w := workload(func(w *Workload) { w.Template.Spec.Containers[0].Image = "docker.io/library/nginx" })
+	w := workload(func(w *control.Workload) { w.Template.Spec.Containers[0].Image = "docker.io/library/nginx" })
 	var got []string
 	for _, f := range Evaluate(policies, w) {
 		got = append(got, f.Policy+" "+f.Control)
@@ -245,7 +249,7 @@ func TestFindingsFitTheSchema(t *testing.T) {
 	for range 32 {
 		long = append(long, v1alpha1.RegistryPrefix("registry.gov.example/"+strings.Repeat("ế", 200)))
 	}
-	w := workload(func(w *Workload) { w.Template.Spec.Containers[0].Image = strings.Repeat("ế", 2000) })
+	w := workload(func(w *control.Workload) { w.Template.Spec.Containers[0].Image = strings.Repeat("ế", 2000) })
 	got := Evaluate([]v1alpha1.SecurityPolicy{policyOf("p", v1alpha1.SecurityPolicySpec{Images: &v1alpha1.ImageControl{AllowedRegistries: long}})}, w)
 	if len(got) != 1 || len(got[0].Found) > 1024 || len(got[0].Wanted) > 2048 {
 		t.Errorf("findings are too long: %+v", got)
@@ -315,9 +319,9 @@ func fuzzPolicy(name string, bits uint16, registry string) v1alpha1.SecurityPoli
 	return p
 }
 
-func fuzzWorkload(bits uint16, image string) func(*Workload) {
+func fuzzWorkload(bits uint16, image string) func(*control.Workload) {
 	on := func(bit int) bool { return bits>>bit&1 == 1 }
-	return func(w *Workload) {
+	return func(w *control.Workload) {
 		spec := &w.Template.Spec
 		spec.Containers[0].Image = image
 		if on(0) {

@@ -6,40 +6,33 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/control"
 )
 
 func TestEffectiveFloor(t *testing.T) {
 	low := policyOf("a", v1alpha1.SecurityPolicySpec{
-		PodSecurity:  v1alpha1.PodSecurityBaseline,
-		Availability: &v1alpha1.AvailabilityControl{MinReplicas: 2},
-		Certificates: &v1alpha1.CertificateControl{MinTLSVersion: "1.2"},
-		Logging:      &v1alpha1.LoggingControl{RetentionMonths: 1},
-		Isolation:    &v1alpha1.IsolationControl{NodePool: "open"},
-		Network:      &v1alpha1.NetworkControl{},
+		Logging:   &v1alpha1.LoggingControl{RetentionMonths: 1},
+		Isolation: &v1alpha1.IsolationControl{NodePool: "open"},
 	})
 	high := policyOf("b", v1alpha1.SecurityPolicySpec{
-		Mode:         v1alpha1.ModeEnforce,
-		PodSecurity:  v1alpha1.PodSecurityRestricted,
-		Availability: &v1alpha1.AvailabilityControl{MinReplicas: 3},
-		Certificates: &v1alpha1.CertificateControl{MinTLSVersion: "1.3"},
-		Logging:      &v1alpha1.LoggingControl{RetentionMonths: 12},
-		Isolation:    &v1alpha1.IsolationControl{NodePool: "sensitive", RuntimeClassName: "gvisor"},
-		Network:      &v1alpha1.NetworkControl{DenyInternetEgress: true},
+		Mode:      v1alpha1.ModeEnforce,
+		Logging:   &v1alpha1.LoggingControl{RetentionMonths: 12},
+		Isolation: &v1alpha1.IsolationControl{NodePool: "sensitive", RuntimeClassName: "gvisor"},
 	})
 	audited := *high.DeepCopy()
 	audited.Spec.Mode = v1alpha1.ModeAudit
-	lowFloor := Floor{NodePool: "open", RetentionMonths: 1, MinReplicas: 2, MinTLSVersion: "1.2", PodSecurity: v1alpha1.PodSecurityBaseline}
-	both := Floor{NodePool: "open", RuntimeClassName: "gvisor", RetentionMonths: 12, MinReplicas: 3, DenyInternetEgress: true, MinTLSVersion: "1.3", PodSecurity: v1alpha1.PodSecurityRestricted}
+	lowFloor := control.Floor{NodePool: "open", RetentionMonths: 1}
+	both := control.Floor{NodePool: "open", RuntimeClassName: "gvisor", RetentionMonths: 12}
 	tests := []struct {
 		name     string
 		selected []v1alpha1.SecurityPolicy
-		want     Floor
+		want     control.Floor
 	}{
-		{"none", nil, Floor{}},
-		{"empty policy", []v1alpha1.SecurityPolicy{policyOf("a", v1alpha1.SecurityPolicySpec{})}, Floor{}},
+		{"none", nil, control.Floor{}},
+		{"empty policy", []v1alpha1.SecurityPolicy{policyOf("a", v1alpha1.SecurityPolicySpec{})}, control.Floor{}},
 		{"one, its mode unset", []v1alpha1.SecurityPolicy{low}, lowFloor},
 		{"the strictest of two, the first node pool", []v1alpha1.SecurityPolicy{low, high}, both},
-		{"a lower one after a higher one", []v1alpha1.SecurityPolicy{high, low}, func() Floor { f := both; f.NodePool = "sensitive"; return f }()},
+		{"a lower one after a higher one", []v1alpha1.SecurityPolicy{high, low}, func() control.Floor { f := both; f.NodePool = "sensitive"; return f }()},
 		{"audited ones demand nothing", []v1alpha1.SecurityPolicy{low, audited}, lowFloor},
 	}
 	for _, tt := range tests {

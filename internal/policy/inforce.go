@@ -89,7 +89,7 @@ func SpecInForce(p *v1alpha1.SecurityPolicy) *v1alpha1.SecurityPolicySpec {
 // nobody knows the former spec any more. Then the newest one counts for what runs and
 // for what is open too, without being weighed: what it would stop by a slip comes
 // back with the next edit, and what would open without a standard is out. Only what
-// was audited stopped nothing, so an edit of it is weighed.
+// was audited, or had no effect, stopped nothing, so an edit of it is weighed.
 func enforcedUnrecorded(p *v1alpha1.SecurityPolicy) bool {
 	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionEnforced)
 	if c == nil || p.Status.Impact != nil {
@@ -98,7 +98,7 @@ func enforcedUnrecorded(p *v1alpha1.SecurityPolicy) bool {
 	switch c.Reason {
 	case v1alpha1.ReasonEnforcing, v1alpha1.ReasonApplyFailed, v1alpha1.ReasonConflict, v1alpha1.ReasonProgressing:
 		return true
-	case v1alpha1.ReasonAuditing:
+	case v1alpha1.ReasonAuditing, v1alpha1.ReasonNoEffect:
 		return c.ObservedGeneration == p.Generation
 	default:
 		return false

@@ -59,6 +59,8 @@ func TestWhichSpecApplies(t *testing.T) {
 		{"audited by an earlier operator", stored("p", minReplicas(2), enforced(v1alpha1.ReasonAuditing, 2)), []int32{2}, []int32{2}, false, false},
 		{"changed behind an earlier operator", stored("p", minReplicas(2), enforced(v1alpha1.ReasonEnforcing, 1)), []int32{2}, []int32{2}, false, false},
 		{"changed behind an earlier operator that failed", stored("p", minReplicas(2), enforced(v1alpha1.ReasonApplyFailed, 1)), []int32{2}, []int32{2}, false, false},
+		{"without effect under an operator that recorded nothing", stored("p", minReplicas(2), enforced(v1alpha1.ReasonNoEffect, 2)), []int32{2}, []int32{2}, false, false},
+		{"changed behind an operator under which it had no effect", stored("p", minReplicas(2), enforced(v1alpha1.ReasonNoEffect, 1)), nil, []int32{2}, true, false},
 		{"changed behind an earlier operator that audited", stored("p", minReplicas(2), enforced(v1alpha1.ReasonAuditing, 1)), nil, []int32{2}, true, false},
 		{"held, and could not be applied", stored("p", minReplicas(2), impact, enforced(v1alpha1.ReasonApplyFailed, 1)), nil, []int32{2}, true, true},
 		{"a file", v1alpha1.SecurityPolicy{Spec: minReplicas(2)}, []int32{2}, []int32{2}, false, false},

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -24,7 +25,7 @@ const mostAddresses = 1 << 16
 // BlocksProblem says why the blocks can't be those of an external platform;
 // empty when they can.
 func BlocksProblem(s settings.Settings, blocks []string) string {
-	networks, cluster := prefixes(s.Networks...), prefixes(s.ClusterRanges...)
+	cluster := prefixes(s.ClusterRanges...)
 	var seen []netip.Prefix
 	var v4, v6 uint64
 	for _, b := range blocks {
@@ -37,7 +38,7 @@ func BlocksProblem(s settings.Settings, blocks []string) string {
 			return fmt.Sprintf("%s has addresses that no platform has (loopback, link-local, multicast, metadata or reserved)", b)
 		case slices.ContainsFunc(cluster, overlaps):
 			return fmt.Sprintf("%s has addresses of the cluster itself (settings: clusterRanges)", b)
-		case !inside(networks, p):
+		case !control.InNetworks(s.Networks, b):
 			return fmt.Sprintf("%s is outside the declared networks (settings: networks)", b)
 		case slices.ContainsFunc(seen, overlaps):
 			return fmt.Sprintf("%s overlaps another block of the platform", b)
@@ -53,16 +54,6 @@ func BlocksProblem(s settings.Settings, blocks []string) string {
 		return "the blocks together are larger than a /16 (version 6: than a /48); name the platform's own addresses"
 	}
 	return ""
-}
-
-// InNetworks reports whether a block lies in one of the networks.
-func InNetworks(networks []string, block string) bool {
-	p, err := netip.ParsePrefix(block)
-	return err == nil && inside(prefixes(networks...), p)
-}
-
-func inside(networks []netip.Prefix, p netip.Prefix) bool {
-	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Bits() <= p.Bits() && n.Contains(p.Addr()) })
 }
 
 // prefixes parses blocks. What can't be parsed contains nothing; settings are

@@ -6,6 +6,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -72,7 +73,7 @@ func TestEgressControlJudgesEveryFlow(t *testing.T) {
 		{[]*networkingv1.NetworkPolicy{to()}, 1},
 		{[]*networkingv1.NetworkPolicy{to("everywhere")}, 1},
 	} {
-		if got := Evaluate(deny, Workload{Networks: []string{"10.0.0.0/8"}, Policies: tt.policies}); len(got) != tt.findings {
+		if got := Evaluate(deny, control.Workload{Networks: []string{"10.0.0.0/8"}, Policies: tt.policies}); len(got) != tt.findings {
 			t.Errorf("%v: findings %+v, want %d", tt.policies, got, tt.findings)
 		}
 	}

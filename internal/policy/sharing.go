@@ -23,8 +23,6 @@ type SharingFloor struct {
 	// DirectAllowed is true when policies of both ends allow the direct route
 	// and none forbids it.
 	DirectAllowed bool
-	// MutualTLS is demanded by at least one policy.
-	MutualTLS bool
 }
 
 // EffectiveSharingFloor combines the enforced policies that select the consumer
@@ -36,7 +34,6 @@ func EffectiveSharingFloor(consumer, provider []v1alpha1.SecurityPolicy) Sharing
 		if c == nil || p.Spec.Mode == v1alpha1.ModeAudit {
 			continue
 		}
-		f.MutualTLS = f.MutualTLS || c.RequireMutualTLS
 		f.AuthorityApprovalFor = append(f.AuthorityApprovalFor, c.RequireAuthorityApprovalFor...)
 		if c.MaxValidity != nil {
 			most := max(c.MaxValidity.Duration, 0)

@@ -298,8 +298,8 @@ func TestEffectiveSharingFloor(t *testing.T) {
 		{"no time at all", list{term(24 * time.Hour), term(0)}, list{term(time.Hour)}, SharingFloor{MaxValidity: ptr.To(time.Duration(0))}},
 		{"less than no time", list{term(-time.Hour), term(time.Hour)}, nil, SharingFloor{MaxValidity: ptr.To(time.Duration(0))}},
 		{"all classifications, once", list{policy(&v1alpha1.DataSharingControl{RequireAuthorityApprovalFor: []v1alpha1.DataClassification{"Personal", "Internal"}})},
-			list{policy(&v1alpha1.DataSharingControl{RequireAuthorityApprovalFor: []v1alpha1.DataClassification{"Personal"}, RequireMutualTLS: true})},
-			SharingFloor{AuthorityApprovalFor: []v1alpha1.DataClassification{"Internal", "Personal"}, MutualTLS: true}},
+			list{policy(&v1alpha1.DataSharingControl{RequireAuthorityApprovalFor: []v1alpha1.DataClassification{"Personal"}})},
+			SharingFloor{AuthorityApprovalFor: []v1alpha1.DataClassification{"Internal", "Personal"}}},
 		{"policies about other things", list{policy(nil), allow}, list{allow, policy(nil)}, SharingFloor{DirectAllowed: true}},
 	}
 	for _, tt := range tests {

@@ -8,6 +8,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/conditions"
+	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/policy"
@@ -32,6 +33,8 @@ func SecurityPolicy(in desired.PolicyInput, out desired.PolicyOutput, res apply.
 	p.Status.InForce, p.Status.UsedAcceptance = out.InForce, out.Used
 	p.Status.Impact, p.Status.RecentStops = impactOf(out.Held), out.Recent
 	agenciesResolved(set, in.AbsentAgencies)
+	effect := control.EffectOf(&p.Spec)
+	idle := controlsEffective(set, effect)
 	remarks := nobody(out)
 	if absent := policy.AbsentMessage(in.AbsentAgencies); absent != "" {
 		remarks = " " + absent
@@ -45,16 +48,45 @@ func SecurityPolicy(in desired.PolicyInput, out desired.PolicyOutput, res apply.
 		set.False(v1alpha1.ConditionEnforced, v1alpha1.ReasonImpactHeld, standing(out))
 		set.False(v1alpha1.ConditionReady, v1alpha1.ReasonImpactHeld, heldMessage(p, out, in.Bound))
 	case p.Spec.Mode == v1alpha1.ModeAudit:
-		set.False(v1alpha1.ConditionEnforced, v1alpha1.ReasonAuditing, "spec.mode is Audit: violations are reported and do not block.")
-		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonAuditing, "Violations are reported."+remarks)
+		reason, what := v1alpha1.ReasonAuditing, "Violations are reported."
+		if !effect.Effective {
+			reason, what = v1alpha1.ReasonNoEffect, "Nothing is reported."
+		}
+		set.False(v1alpha1.ConditionEnforced, v1alpha1.ReasonAuditing, "spec.mode is Audit, so nothing blocks. "+what+idle)
+		set.True(v1alpha1.ConditionReady, reason, what+idle+remarks)
+	case !effect.Effective:
+		set.False(v1alpha1.ConditionEnforced, v1alpha1.ReasonNoEffect, "Nothing is enforced."+idle)
+		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonNoEffect, "Nothing is enforced."+idle+remarks)
 	default:
-		set.True(v1alpha1.ConditionEnforced, v1alpha1.ReasonEnforcing, "Violations block.")
-		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonEnforcing, "Violations block."+remarks)
+		set.True(v1alpha1.ConditionEnforced, v1alpha1.ReasonEnforcing, "Violations block."+idle)
+		set.True(v1alpha1.ConditionReady, v1alpha1.ReasonEnforcing, "Violations block."+idle+remarks)
 	}
 	if err == nil && len(res.Conflicts) > 0 {
 		how = stalled
 	}
 	finish(&p.Status.StatusBase, set, how)
+}
+
+// controlsEffective says which controls of a policy have no effect, in a condition
+// and in what it returns for the others, which begins with a space unless it is empty.
+func controlsEffective(set *conditions.Set, e control.Effect) string {
+	var idle []string
+	if len(e.Stored) > 0 {
+		idle = append(idle, "Stored, and without effect in this version: "+strings.Join(e.Stored, ", ")+".")
+	}
+	if len(e.Unreported) > 0 {
+		idle = append(idle, "Not reported, and without effect while spec.mode is Audit: "+strings.Join(e.Unreported, ", ")+".")
+	}
+	if !e.Effective && len(idle) == 0 {
+		idle = append(idle, "The spec has no control.")
+	}
+	if len(idle) == 0 {
+		set.True(v1alpha1.ConditionControlsEffective, v1alpha1.ReasonControlsEffective, "Every control of the spec has an effect.")
+		return ""
+	}
+	message := strings.Join(idle, " ")
+	set.False(v1alpha1.ConditionControlsEffective, v1alpha1.ReasonNoEffect, message)
+	return " " + message
 }
 
 // nobody says that a policy holds no portal, since a mistyped agency looks like

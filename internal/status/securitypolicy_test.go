@@ -3,6 +3,7 @@ package status
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -15,8 +16,10 @@ import (
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
+var digests = &v1alpha1.ImageControl{RequireDigest: true}
+
 func policyWith(mode v1alpha1.PolicyMode, res apply.Result, err error) *v1alpha1.SecurityPolicy {
-	p := &v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p", Generation: generation}, Spec: v1alpha1.SecurityPolicySpec{Mode: mode}}
+	p := &v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p", Generation: generation}, Spec: v1alpha1.SecurityPolicySpec{Mode: mode, Images: digests}}
 	in := desired.PolicyInput{Policy: p}
 	SecurityPolicy(in, desired.SecurityPolicy(in), res, err)
 	return p
@@ -28,9 +31,9 @@ func TestSecurityPolicy(t *testing.T) {
 		mode v1alpha1.PolicyMode
 		want summary
 	}{
-		{"enforced", v1alpha1.ModeEnforce, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "True Enforcing", "Ready": "True Enforcing"}, kstatus.CurrentStatus}},
-		{"mode unset enforces", "", summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "True Enforcing", "Ready": "True Enforcing"}, kstatus.CurrentStatus}},
-		{"audited", v1alpha1.ModeAudit, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "False Auditing", "Ready": "True Auditing"}, kstatus.CurrentStatus}},
+		{"enforced", v1alpha1.ModeEnforce, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "ControlsEffective": "True ControlsEffective", "Enforced": "True Enforcing", "Ready": "True Enforcing"}, kstatus.CurrentStatus}},
+		{"mode unset enforces", "", summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "ControlsEffective": "True ControlsEffective", "Enforced": "True Enforcing", "Ready": "True Enforcing"}, kstatus.CurrentStatus}},
+		{"audited", v1alpha1.ModeAudit, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "ControlsEffective": "True ControlsEffective", "Enforced": "False Auditing", "Ready": "True Auditing"}, kstatus.CurrentStatus}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -57,7 +60,7 @@ func TestSecurityPolicyCounts(t *testing.T) {
 // so that agencies can come after it, and says so in a condition and in Ready.
 func TestPolicyOfUnknownAgencies(t *testing.T) {
 	for mode, reason := range map[v1alpha1.PolicyMode]string{v1alpha1.ModeAudit: v1alpha1.ReasonAuditing, v1alpha1.ModeEnforce: v1alpha1.ReasonEnforcing} {
-		p := &v1alpha1.SecurityPolicy{Spec: v1alpha1.SecurityPolicySpec{Mode: mode}}
+		p := &v1alpha1.SecurityPolicy{Spec: v1alpha1.SecurityPolicySpec{Mode: mode, Images: digests}}
 		in := desired.PolicyInput{Policy: p, AbsentAgencies: []policy.NamedAgencies{{Field: "spec.selector.agencies", Agencies: []v1alpha1.AgencyName{"finanse"}}}}
 		SecurityPolicy(in, desired.SecurityPolicy(in), apply.Result{}, nil)
 		assertMessage(t, p, v1alpha1.ConditionReady, `spec.selector.agencies: there is no Agency "finanse"`, "correct it, or create the agency")
@@ -82,5 +85,50 @@ func TestPolicyOfNobody(t *testing.T) {
 				t.Errorf("%s with %d portals: %q", mode, portals, ready.Message)
 			}
 		}
+	}
+}
+
+// TestPolicyWithoutEffect: a policy says which of its controls have no effect, and one
+// of which none has does not say that it enforces, or reports.
+//
+// Fails when status asks only whether the mode is Audit, as it did: every policy said
+// "Violations block."; without Unreported: an audited term of links says "Violations
+// are reported."
+func TestPolicyWithoutEffect(t *testing.T) {
+	certificates := &v1alpha1.CertificateControl{IssuerRef: &v1alpha1.IssuerReference{Kind: "ClusterIssuer", Name: "gov"}, MaxDuration: &metav1.Duration{Duration: time.Hour}, MinTLSVersion: "1.3"}
+	links := &v1alpha1.DataSharingControl{RequireMutualTLS: true, MaxValidity: &metav1.Duration{Duration: time.Hour}}
+	const effective = "Every control of the spec has an effect."
+	for name, tt := range map[string]struct {
+		spec                   v1alpha1.SecurityPolicySpec
+		reason, says, controls string
+	}{
+		"all enforced": {v1alpha1.SecurityPolicySpec{Images: digests}, v1alpha1.ReasonEnforcing, "Violations block.", effective},
+		"some enforced": {v1alpha1.SecurityPolicySpec{Images: digests, DataSharing: links}, v1alpha1.ReasonEnforcing, "Violations block. Stored,",
+			"Stored, and without effect in this version: dataSharing.requireMutualTLS."},
+		"none enforced": {v1alpha1.SecurityPolicySpec{Certificates: certificates}, v1alpha1.ReasonNoEffect, "Nothing is enforced. Stored,",
+			"Stored, and without effect in this version: certificates.issuerRef, certificates.maxDuration, certificates.minTLSVersion."},
+		"no control":   {v1alpha1.SecurityPolicySpec{Certificates: &v1alpha1.CertificateControl{}}, v1alpha1.ReasonNoEffect, "Nothing is enforced. The spec", "The spec has no control."},
+		"all reported": {v1alpha1.SecurityPolicySpec{Mode: v1alpha1.ModeAudit, Images: digests}, v1alpha1.ReasonAuditing, "Violations are reported.", effective},
+		"none reported": {v1alpha1.SecurityPolicySpec{Mode: v1alpha1.ModeAudit, DataSharing: links}, v1alpha1.ReasonNoEffect, "Nothing is reported. Stored,",
+			"Stored, and without effect in this version: dataSharing.requireMutualTLS. Not reported, and without effect while spec.mode is Audit: dataSharing.maxValidity."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &v1alpha1.SecurityPolicy{Spec: tt.spec}
+			in := desired.PolicyInput{Policy: p, Portals: make([]v1alpha1.AgencyPortal, 1)}
+			SecurityPolicy(in, desired.SecurityPolicy(in), apply.Result{}, nil)
+			ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady)
+			if ready.Status != metav1.ConditionTrue || ready.Reason != tt.reason || !strings.HasPrefix(ready.Message, tt.says) {
+				t.Errorf("Ready is %s %s: %s", ready.Status, ready.Reason, ready.Message)
+			}
+			if enforced := meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionEnforced); enforced != (tt.reason == v1alpha1.ReasonEnforcing) {
+				t.Errorf("Enforced is %v", enforced)
+			}
+			if got := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionControlsEffective); got.Message != tt.controls || got.Status == metav1.ConditionTrue != (tt.controls == effective) {
+				t.Errorf("ControlsEffective is %s: %s", got.Status, got.Message)
+			}
+			if tt.controls != effective && !strings.Contains(ready.Message, tt.controls) {
+				t.Errorf("Ready does not say what has no effect: %s", ready.Message)
+			}
+		})
 	}
 }

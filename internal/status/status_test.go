@@ -138,24 +138,24 @@ func TestApplied(t *testing.T) {
 		want summary
 		says []string
 	}{
-		{"done", apply.Result{}, nil, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "True Enforcing", "Ready": "True Enforcing"}, kstatus.CurrentStatus}, nil},
+		{"done", apply.Result{}, nil, summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "ControlsEffective": "True ControlsEffective", "Enforced": "True Enforcing", "Ready": "True Enforcing"}, kstatus.CurrentStatus}, nil},
 		{"conflict", apply.Result{Conflicts: []apply.Conflict{{Kind: "Service", Namespace: "n", Name: "s"}}}, nil,
-			summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "False Conflict", "Ready": "False Conflict", "Stalled": "True Conflict"}, kstatus.FailedStatus},
+			summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "ControlsEffective": "True ControlsEffective", "Enforced": "False Conflict", "Ready": "False Conflict", "Stalled": "True Conflict"}, kstatus.FailedStatus},
 			[]string{"Service n/s exists", "was not created for this object", "Remove or rename it."}},
 		{"two conflicts", apply.Result{Conflicts: []apply.Conflict{{Kind: "Service", Namespace: "n", Name: "s"}, {Kind: "Namespace", Name: "n"}}}, nil,
-			summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "False Conflict", "Ready": "False Conflict", "Stalled": "True Conflict"}, kstatus.FailedStatus},
+			summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "ControlsEffective": "True ControlsEffective", "Enforced": "False Conflict", "Ready": "False Conflict", "Stalled": "True Conflict"}, kstatus.FailedStatus},
 			[]string{"Service n/s, Namespace n exist ", "Remove or rename them."}},
 		{"terminating", apply.Result{Terminating: []string{"Deployment/n/d"}}, nil,
-			summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "False Progressing", "Ready": "False Progressing", "Reconciling": "True Progressing"}, kstatus.InProgressStatus},
+			summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "ControlsEffective": "True ControlsEffective", "Enforced": "False Progressing", "Ready": "False Progressing", "Reconciling": "True Progressing"}, kstatus.InProgressStatus},
 			[]string{"Deployment/n/d is being deleted", "made again when it is gone"}},
 		{"refused", apply.Result{}, apierrors.NewForbidden(roles, "r", errors.New("no right")),
-			summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "False ApplyFailed", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}, kstatus.InProgressStatus},
+			summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "ControlsEffective": "True ControlsEffective", "Enforced": "False ApplyFailed", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}, kstatus.InProgressStatus},
 			[]string{"refused a write", "no right", "Correct what it names"}},
 		{"transient", apply.Result{}, apierrors.NewConflict(roles, "r", errors.New("resource version 4711")),
-			summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "False ApplyFailed", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}, kstatus.InProgressStatus},
+			summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "ControlsEffective": "True ControlsEffective", "Enforced": "False ApplyFailed", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}, kstatus.InProgressStatus},
 			[]string{"A write to the API server failed; the operator retries."}},
 		{"error before conflicts", apply.Result{Conflicts: []apply.Conflict{{Kind: "Service", Namespace: "n", Name: "s"}}}, errors.New("connection refused to 192.0.2.1:4711"),
-			summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "Enforced": "False ApplyFailed", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}, kstatus.InProgressStatus},
+			summary{map[string]string{"AgenciesResolved": "True AgenciesResolved", "ControlsEffective": "True ControlsEffective", "Enforced": "False ApplyFailed", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}, kstatus.InProgressStatus},
 			[]string{"A write to the API server failed; the operator retries."}},
 	}
 	for _, tt := range tests {

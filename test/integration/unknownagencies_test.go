@@ -14,7 +14,7 @@ import (
 // see it come without being asked. Fails where Ready rests on Available.
 func TestUnknownAgenciesAreTold(t *testing.T) {
 	env.Operator(t, harness.OperatorOptions{})
-	standard := harness.Policy("named-later", "named-later")
+	standard := harness.Policy("named-later", "named-later", func(p *v1alpha1.SecurityPolicy) { p.Spec.Logging = &v1alpha1.LoggingControl{RetentionMonths: 1} })
 	platform := sharedPlatform("named-later", "serves", "Reporting", "named later")
 	env.Create(t, standard, platform, harness.Agency("named-user", "N81"))
 	env.WaitCondition(t, standard, v1alpha1.ConditionAgenciesResolved, metav1.ConditionFalse, v1alpha1.ReasonAgencyNotFound)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,12 +14,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -261,9 +264,31 @@ func policyBecomes(t *testing.T, object client.Object) []desired.Object {
 	portal := typedSample(t, "AgencyPortal").(*v1alpha1.AgencyPortal)
 	portal.Spec.CitizenLogin, portal.Spec.PublicServices = false, nil
 	// What the policy writes into the workload, without what it would forbid.
-	writes := v1alpha1.SecurityPolicy{ObjectMeta: p.ObjectMeta, Spec: v1alpha1.SecurityPolicySpec{Isolation: p.Spec.Isolation, Logging: p.Spec.Logging, Mode: v1alpha1.ModeEnforce}}
+	writes := v1alpha1.SecurityPolicy{ObjectMeta: p.ObjectMeta, Spec: written(t, &p.Spec)}
 	in := desired.PortalInput{Settings: settings.Default(), Portal: portal, Agency: samplesAgency(), NamespaceGuarded: true, Policies: []v1alpha1.SecurityPolicy{writes}}
 	return append(out, desired.AgencyPortal(in).Objects...)
+}
+
+// written returns the controls of a spec that the operator writes into pods.
+func written(t *testing.T, spec *v1alpha1.SecurityPolicySpec) v1alpha1.SecurityPolicySpec {
+	t.Helper()
+	all, err := runtime.DefaultUnstructuredConverter.ToUnstructured(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	some, out := map[string]any{}, v1alpha1.SecurityPolicySpec{Mode: v1alpha1.ModeEnforce}
+	for _, c := range control.All() {
+		path := strings.Split(c.Name, ".")
+		if value, ok, _ := unstructured.NestedFieldNoCopy(all, path...); ok && slices.Contains(c.Held(), control.Written) {
+			if err := unstructured.SetNestedField(some, value, path...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(some, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func platformBecomes(t *testing.T, object client.Object) []desired.Object {

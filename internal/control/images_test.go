@@ -1,4 +1,4 @@
-package policy
+package control
 
 import (
 	"slices"
@@ -7,8 +7,6 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 )
-
-const digest64 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 func TestRegistryAllowed(t *testing.T) {
 	tests := []struct {
@@ -129,7 +127,7 @@ func FuzzRegistryAllowed(f *testing.F) {
 		if got != (RegistryAllowed(image, list[:1]) || RegistryAllowed(image, list[1:])) {
 			t.Error("an image is allowed that no entry allows, or the other way round")
 		}
-		host, _, parsed := splitImage(image)
+		host, _, parsed := SplitImage(image)
 		if got && !parsed {
 			t.Error("an image that can't be parsed is allowed")
 		}

@@ -1,4 +1,4 @@
-package desired
+package control
 
 import (
 	"slices"
@@ -8,26 +8,23 @@ import (
 	"github.com/google/cel-go/cel"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	celenvironment "k8s.io/apiserver/pkg/cel/environment"
+	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
-	"github.com/govplatform/govplatform/internal/policy"
 )
 
-const digest64 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-
 // TestAdmissionAgreesWithEvaluation puts the same pods before the expressions
-// that the API server runs and before policy.Evaluate: each control must give
+// that the API server runs and before Evaluate: each control must give
 // the same answer in both.
 func TestAdmissionAgreesWithEvaluation(t *testing.T) {
-	strict := v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "strict"}, Spec: v1alpha1.SecurityPolicySpec{
+	strict := &Spec{
 		Images:    &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"registry.gov.example/mof", "mirror.gov.example", "registry.gov.example:5000/mic/press"}, RequireDigest: true},
-		Resources: &v1alpha1.ResourceControl{MaxCPU: ptrTo(resource.MustParse("2")), MaxMemory: ptrTo(resource.MustParse("1Gi"))},
+		Resources: &v1alpha1.ResourceControl{MaxCPU: ptr.To(resource.MustParse("2")), MaxMemory: ptr.To(resource.MustParse("1Gi"))},
 		Isolation: &v1alpha1.IsolationControl{RuntimeClassName: "gvisor", NodePool: "sensitive"},
-	}}
+	}
 	image := func(i string) func(*corev1.PodSpec) {
 		return func(p *corev1.PodSpec) { p.Containers[0].Image = i }
 	}
@@ -63,15 +60,15 @@ func TestAdmissionAgreesWithEvaluation(t *testing.T) {
 		{"at the maximum, written otherwise", limit(corev1.ResourceCPU, "2000m"), nil},
 		{"too much cpu", limit(corev1.ResourceCPU, "2001m"), []string{"resources.maxCPU"}},
 		{"too much memory", limit(corev1.ResourceMemory, "1100Mi"), []string{"resources.maxMemory"}},
-		{"other runtime class", func(p *corev1.PodSpec) { p.RuntimeClassName = ptrTo("runc") }, []string{"isolation.runtimeClassName"}},
+		{"other runtime class", func(p *corev1.PodSpec) { p.RuntimeClassName = ptr.To("runc") }, []string{"isolation.runtimeClassName"}},
 		{"no isolation", func(p *corev1.PodSpec) { p.RuntimeClassName, p.NodeSelector = nil, nil }, []string{"isolation.nodePool", "isolation.runtimeClassName"}},
 		{"other node pool", func(p *corev1.PodSpec) { p.NodeSelector[names.LabelNodePool] = "open" }, []string{"isolation.nodePool"}},
 	}
-	denied := admission(t, &strict)
+	denied := admission(t, strict)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			pod := &corev1.Pod{Spec: corev1.PodSpec{
-				RuntimeClassName: ptrTo("gvisor"), NodeSelector: map[string]string{names.LabelNodePool: "sensitive"},
+				RuntimeClassName: ptr.To("gvisor"), NodeSelector: map[string]string{names.LabelNodePool: "sensitive"},
 				Containers: []corev1.Container{{Name: "portal", Image: "registry.gov.example/mof/tax@sha256:" + digest64, Resources: corev1.ResourceRequirements{
 					Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("512Mi")}}}},
 			}}
@@ -79,11 +76,7 @@ func TestAdmissionAgreesWithEvaluation(t *testing.T) {
 			if got := denied(pod); !slices.Equal(got, tt.want) {
 				t.Errorf("the API server denies %v, want %v", got, tt.want)
 			}
-			var found []string
-			for _, f := range policy.Evaluate([]v1alpha1.SecurityPolicy{strict}, policy.Workload{Template: corev1.PodTemplateSpec{Spec: pod.Spec}}) {
-				found = append(found, f.Control)
-			}
-			if got := slices.Compact(found); !slices.Equal(got, tt.want) {
+			if got := violated(strict, Workload{Template: corev1.PodTemplateSpec{Spec: pod.Spec}}); !slices.Equal(got, tt.want) {
 				t.Errorf("the operator finds %v, want %v", got, tt.want)
 			}
 		})
@@ -92,24 +85,30 @@ func TestAdmissionAgreesWithEvaluation(t *testing.T) {
 
 // TestQuotedValues: a value can't leave its string in an expression.
 func TestQuotedValues(t *testing.T) {
-	p := &v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: v1alpha1.SecurityPolicySpec{
+	p := &Spec{
 		Images:    &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{`x"] || true || ["`}},
 		Isolation: &v1alpha1.IsolationControl{RuntimeClassName: `" || true || "`, NodePool: `" || true || "`},
-	}}
+	}
 	want := []string{"images.allowedRegistries", "isolation.nodePool", "isolation.runtimeClassName"}
 	if got := admission(t, p)(&corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: "evil.example/x"}}}}); !slices.Equal(got, want) {
 		t.Errorf("the API server denies %v, want %v", got, want)
 	}
 }
 
-// admission compiles a policy's expressions as the API server does and returns
-// which controls deny a pod, sorted.
-func admission(t *testing.T, p *v1alpha1.SecurityPolicy) func(*corev1.Pod) []string {
-	t.Helper()
-	vap, binding := admissionPolicy(scope{owner: names.OwnerOf("SecurityPolicy", p)}, p.Name, &p.Spec)
-	if vap == nil || binding == nil || binding.Spec.PolicyName != vap.Name {
-		t.Fatalf("policy %+v, binding %+v", vap, binding)
+// violated returns the controls that a workload violates, sorted.
+func violated(spec *Spec, w Workload) []string {
+	var out []string
+	for _, f := range Evaluate(spec, w) {
+		out = append(out, f.Control)
 	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// admission compiles the expressions of a spec as the API server does and returns
+// which controls deny a pod, sorted.
+func admission(t *testing.T, spec *Spec) func(*corev1.Pod) []string {
+	t.Helper()
 	set, err := celenvironment.MustBaseEnvSet(celenvironment.DefaultCompatibilityVersion()).Extend(celenvironment.VersionedOptions{
 		IntroducedVersion: celenvironment.DefaultCompatibilityVersion(),
 		EnvOptions:        []cel.EnvOption{cel.Variable("object", cel.DynType), cel.Variable("variables", cel.MapType(cel.StringType, cel.DynType))},
@@ -141,11 +140,11 @@ func admission(t *testing.T, p *v1alpha1.SecurityPolicy) func(*corev1.Pod) []str
 		}
 		variables := map[string]any{}
 		input := map[string]any{"object": object, "variables": variables}
-		for _, v := range vap.Spec.Variables {
+		for _, v := range Variables() {
 			variables[v.Name] = eval(v.Expression, input)
 		}
 		var denied []string
-		for _, v := range vap.Spec.Validations {
+		for _, v := range Validations("p", spec) {
 			if eval(v.Expression, input) != true {
 				_, rest, _ := strings.Cut(v.Message, "control ")
 				control, _, _ := strings.Cut(rest, ":")
