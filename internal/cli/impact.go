@@ -97,10 +97,14 @@ func (r platformOnly) List(ctx context.Context, list client.ObjectList, options 
 }
 
 // loadPolicies reads the SecurityPolicies of files, as the API server would take them.
-func loadPolicies(ctx context.Context, in io.Reader, paths []string) ([]v1alpha1.SecurityPolicy, error) {
-	docs, _, err := load(in, paths)
+// What is of another group is left out, and named in notes.
+func loadPolicies(ctx context.Context, in io.Reader, paths []string, notes io.Writer) ([]v1alpha1.SecurityPolicy, error) {
+	docs, skipped, err := load(in, paths)
 	if err != nil {
 		return nil, err
+	}
+	for _, s := range skipped {
+		say(notes, "note: %s\n", s)
 	}
 	schemas, err := loadSchemas()
 	if err != nil {
@@ -199,7 +203,7 @@ operator's settings instead, and shows which portals and links these would touch
 			if len(files) == 0 {
 				return exitError{exitFailed, "-f is required: name a file with the policy that you want to apply"}
 			}
-			policies, err := loadPolicies(cmd.Context(), streams.In, files)
+			policies, err := loadPolicies(cmd.Context(), streams.In, files, streams.ErrOut)
 			if err != nil {
 				return asFailure(err)
 			}

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,7 +42,7 @@ func policyFile(t *testing.T, spec string) []v1alpha1.SecurityPolicy {
 	if err := os.WriteFile(file, []byte(data), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	policies, err := loadPolicies(t.Context(), nil, []string{file})
+	policies, err := loadPolicies(t.Context(), nil, []string{file}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

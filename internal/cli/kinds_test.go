@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,8 +45,8 @@ func TestEveryKindOfFilesIsKept(t *testing.T) {
 // TestUnknownKindsOfFiles: a kind that the platform does not have is one error with
 // file, kind and remedy, also inside of a list and for a command that reads standards
 // only. What is of another group is left out and named.
-// Fails for impact when it passes over what is no SecurityPolicy, and for lists when
-// their items are not looked at.
+// Fails for impact when it passes over what is no SecurityPolicy, or over the notes, and
+// for lists when their items are not looked at.
 func TestUnknownKindsOfFiles(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, content string) string {
@@ -63,13 +64,18 @@ func TestUnknownKindsOfFiles(t *testing.T) {
 		if err != nil || !slices.Equal(r.Refusals, []string{want}) {
 			t.Errorf("render: %v, %q, want %q", err, r.Refusals, want)
 		}
-		if _, err := loadPolicies(t.Context(), nil, []string{file}); err == nil || err.Error() != want {
+		if _, err := loadPolicies(t.Context(), nil, []string{file}, io.Discard); err == nil || err.Error() != want {
 			t.Errorf("impact: %v, want %s", err, want)
 		}
 	}
 	others := write("others.yaml", "{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Secret, metadata: {name: s}}]}")
-	if docs, skipped, err := load(nil, []string{others}); err != nil || len(docs) != 0 || !slices.Equal(skipped, []string{others + ":1: Secret s"}) {
+	if docs, skipped, err := load(nil, []string{others}); err != nil || len(docs) != 0 || !slices.Equal(skipped, []string{others + ":1: Secret s: left out, it is not of platform.gov.vn"}) {
 		t.Errorf("an object of another group in a list: %v, %v, %v", docs, skipped, err)
+	}
+	var notes strings.Builder
+	mistyped := write("mistyped.yaml", "{apiVersion: plattform.gov.vn/v1alpha1, kind: SecurityPolicy, metadata: {name: p}}")
+	if _, err := loadPolicies(t.Context(), nil, []string{mistyped}, &notes); err == nil || notes.String() != "note: "+mistyped+":1: SecurityPolicy p: left out, it is not of platform.gov.vn\n" {
+		t.Errorf("impact of a standard of another group: %v, %q", err, notes.String())
 	}
 	nothing := write("nothing.yaml", "{apiVersion: v1, kind: List, items: [{metadata: {name: s}}]}")
 	if _, _, err := load(nil, []string{nothing}); err == nil || !strings.Contains(err.Error(), "apiVersion or kind is missing") {

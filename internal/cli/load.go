@@ -152,7 +152,7 @@ func parse(file string, data []byte) (docs []document, skipped []string, err err
 				return nil, nil, fmt.Errorf("%s: apiVersion or kind is missing: begin with apiVersion: %s and a kind", source, v1alpha1.GroupVersion)
 			}
 			if o.GroupVersionKind().Group != v1alpha1.GroupVersion.Group {
-				skipped = append(skipped, fmt.Sprintf("%s: %s %s", source, o.GetKind(), o.GetName()))
+				skipped = append(skipped, fmt.Sprintf("%s: %s %s: left out, it is not of %s", source, o.GetKind(), o.GetName(), v1alpha1.GroupVersion.Group))
 				continue
 			}
 			docs = append(docs, document{source: source, object: o})

@@ -73,7 +73,7 @@ func renderCountry(ctx context.Context, in io.Reader, input RenderInput) (Render
 	}
 	var r Rendering
 	for _, s := range skipped {
-		r.note("%s: left out, it is not of %s", s, v1alpha1.GroupVersion.Group)
+		r.note("%s", s)
 	}
 	if len(docs) == 0 {
 		return Rendering{}, nil, fmt.Errorf("no object of %s in %s: name files with agencies, portals or policies", v1alpha1.GroupVersion.Group, strings.Join(input.Paths, ", "))

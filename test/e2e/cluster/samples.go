@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
 // SampleImages returns every image that an AgencyPortal in the YAML files of a folder names, sorted.
@@ -34,7 +36,7 @@ func SampleImages(dir string) ([]string, error) {
 			}
 			// Other kinds, and fragments such as patches, have fields of any type in these places.
 			spec, _ := object["spec"].(map[string]any)
-			if image, _ := spec["image"].(string); object["kind"] == "AgencyPortal" && image != "" {
+			if image, _ := spec["image"].(string); object["kind"] == v1alpha1.KindAgencyPortal && image != "" {
 				images = append(images, image)
 			}
 		}
