@@ -75,6 +75,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Run:       r.run,
 		Events:    r.Events,
 		Announce:  announce,
+		Announced: []string{v1alpha1.ConditionRightsChanged, v1alpha1.ConditionRightsConfirmed},
 	}
 	byOwner := watches.ByOwnerLabel(v1alpha1.KindAgency)
 	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindAgency, Next: loop,

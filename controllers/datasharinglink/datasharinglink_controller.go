@@ -83,6 +83,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Gone:      r.gone,
 		Events:    r.Events,
 		Announce:  announce,
+		Announced: []string{v1alpha1.ConditionPolicyPaired, v1alpha1.ConditionProviderApproved, v1alpha1.ConditionAuthorityApproved, v1alpha1.ConditionWithinValidity},
 	}
 	concurrency := r.Concurrency
 	if concurrency == 0 {

@@ -56,6 +56,9 @@ type Loop[T Object] struct {
 	// returns what is worth telling people. It is asked only when the status was
 	// written, so a converged object announces nothing. May be nil.
 	Announce func(before, after T) []events.Event
+	// Announced are the conditions whose changes Announce tells in words of its own;
+	// those of all others are told as they are.
+	Announced []string
 	// Gone handles the key of an object that no longer exists; may be nil.
 	Gone func(ctx context.Context, key client.ObjectKey) (ctrl.Result, error)
 }
@@ -119,7 +122,7 @@ func (l Loop[T]) announce(before, after T) {
 	if l.Events == nil {
 		return
 	}
-	told := conditionEvents(before.GetStatusBase().Conditions, after.GetStatusBase().Conditions)
+	told := conditionEvents(before.GetStatusBase().Conditions, after.GetStatusBase().Conditions, l.Announced)
 	if l.Announce != nil {
 		told = append(l.Announce(before, after), told...)
 	}

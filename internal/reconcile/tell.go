@@ -85,8 +85,9 @@ func changeEvents(kind string, changes []apply.Change) []events.Event {
 
 // conditionEvents are the changes of conditions, and of why one does not hold. What
 // several say alike, as Ready repeats what it waits for, is one event. That one holds
-// from the beginning is what everybody expects, and no event but for Ready.
-func conditionEvents(before, after []metav1.Condition) []events.Event {
+// from the beginning is what everybody expects, and no event but for Ready. Some are told
+// otherwise.
+func conditionEvents(before, after []metav1.Condition, told []string) []events.Event {
 	type said struct {
 		status          metav1.ConditionStatus
 		reason, message string
@@ -94,7 +95,7 @@ func conditionEvents(before, after []metav1.Condition) []events.Event {
 	var order []said
 	types := map[said][]string{}
 	for _, c := range after {
-		if !newsworthy(meta.FindStatusCondition(before, c.Type), c) {
+		if slices.Contains(told, c.Type) || !newsworthy(meta.FindStatusCondition(before, c.Type), c) {
 			continue
 		}
 		s := said{c.Status, c.Reason, c.Message}

@@ -47,11 +47,12 @@ func TestConditionEvents(t *testing.T) {
 			[]string{"Warning PolicyViolation: Ready, PolicyCompliant is False: Image."}},
 		"two causes": {nil, []metav1.Condition{is("A", metav1.ConditionFalse, "X", "One."), is("B", metav1.ConditionFalse, "X", "Two.")},
 			[]string{"Warning X: A is False: One.", "Warning X: B is False: Two."}},
+		"told otherwise": {nil, []metav1.Condition{is("Told", metav1.ConditionFalse, "X", "No.")}, nil},
 		"not known any more": {[]metav1.Condition{is("A", metav1.ConditionTrue, "X", "")}, []metav1.Condition{is("A", metav1.ConditionUnknown, "LookupFailed", "No answer.")},
 			[]string{"Normal LookupFailed: A is Unknown: No answer."}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, lines(conditionEvents(tt.before, tt.after))); diff != "" {
+			if diff := cmp.Diff(tt.want, lines(conditionEvents(tt.before, tt.after, []string{"Told"}))); diff != "" {
 				t.Errorf("events differ (-want +got):\n%s", diff)
 			}
 		})

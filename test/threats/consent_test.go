@@ -130,7 +130,7 @@ func TestThreat38_DecisionsStayOnRecord(t *testing.T) {
 			}
 			var got []string
 			for _, e := range list.Items {
-				if strings.HasPrefix(e.Regarding.Kind, "DataSharing") {
+				if slices.Contains([]string{"Request", "Decide", "Open", "Close"}, e.Action) {
 					got = append(got, e.Reason)
 				}
 			}
