@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Copies into the chart what it shares with config/: CRDs, settings, roles and admission policies. Deployment, Service,
-# network policies and the like are templates of the chart's own, because values change them.
+# Copies into the chart what it shares with config/: CRDs, settings, alerts, the dashboard, roles and admission policies.
+# Deployment, Service, network policies and the like are templates of the chart's own, because values change them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -35,6 +35,7 @@ cp config/crd/bases/*.yaml "$chart/crds/"
   awk '/^#/ { next } { print } /^metadata:$/ { print "  annotations:\n    helm.sh/resource-policy: keep" }' config/crd/deletion_guard.yaml
 } >"$chart/templates/definitions.yaml"
 cp config/manager/config.yaml "$chart/files/config.yaml"
+cp config/prometheus/rules.yaml config/prometheus/dashboard.json "$chart/files/"
 documents ServiceAccount ClusterRole ClusterRoleBinding Role RoleBinding >"$chart/templates/rbac.yaml"
 documents ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding >"$chart/templates/admission.yaml"
 documents ResourceQuota >"$chart/templates/quota.yaml"

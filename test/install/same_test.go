@@ -134,3 +134,40 @@ func TestChartTakesEverySetting(t *testing.T) {
 		t.Errorf("the chart writes %s (%v)", text, err)
 	}
 }
+
+// TestMonitoringIsTheSame compares what kustomize and the chart have for Prometheus and Grafana, which neither installs
+// unless it is asked to.
+// Fails with a changed threshold or panel in config/prometheus without "make chart".
+func TestMonitoringIsTheSame(t *testing.T) {
+	const on = "metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true,metrics.dashboard.enabled=true"
+	chart := helm(t, namespace, "--set", on)
+	base := kustomize(t, "config/prometheus")
+	if len(base) != 3 {
+		t.Fatalf("config/prometheus has %d objects, want ServiceMonitor, PrometheusRule and ConfigMap", len(base))
+	}
+	for _, want := range base {
+		found := 0
+		for _, got := range ofKind(chart, want.GetKind()) {
+			if got.GetName() != "govplatform-"+want.GetName() {
+				continue
+			}
+			found++
+			for _, part := range []string{"spec", "data"} {
+				if diff := cmp.Diff(want.Object[part], got.Object[part]); diff != "" {
+					t.Errorf("%s: config/prometheus (-) and the chart (+) differ; run \"make chart\":\n%s", id(want), diff)
+				}
+			}
+			if got.GetLabels()["grafana_dashboard"] != want.GetLabels()["grafana_dashboard"] {
+				t.Errorf("%s: labels %v", id(got), got.GetLabels())
+			}
+		}
+		if found != 1 {
+			t.Errorf("the chart has %d of %s", found, id(want))
+		}
+	}
+	for _, object := range helm(t, namespace) {
+		if kind := object.GetKind(); kind == "PrometheusRule" || kind == "ServiceMonitor" || object.GetName() == "govplatform-dashboard" {
+			t.Errorf("%s is installed unasked", id(object))
+		}
+	}
+}
