@@ -5,7 +5,10 @@ MAKEFLAGS += --no-print-directory
 
 # Nothing here needs C, and with one setting everywhere packages are compiled once.
 export CGO_ENABLED := 0
+# What the caller says; "make demo", "make run" and "make test" use it where it works.
+ASSETS := $(KUBEBUILDER_ASSETS)
 export KUBEBUILDER_ASSETS := $(CURDIR)/bin/controlplane
+assets = export KUBEBUILDER_ASSETS; KUBEBUILDER_ASSETS=$$(hack/controlplane/assets.sh $(if $(filter real,$(NODE)),,"$(ASSETS)"))
 
 TOOL := go tool -modfile=hack/tools/go.mod
 # The version in the image and in the programs.
@@ -33,9 +36,15 @@ CLUSTER := $(if $(filter real,$(NODE)),bin/cluster --processors 32 --image opera
 
 .PHONY: demo
 demo: PLATFORMS = native
-demo: controlplane build $(if $(filter real,$(NODE)),image) ## Run the platform on this machine, no cluster needed (WAIT=0: end after the table; NODE=real: real pods; SAMPLE=none: empty).
+demo: build $(if $(filter real,$(NODE)),image) ## Run the platform on this machine, no cluster needed (WAIT=0: end after the table; NODE=real: real pods; SAMPLE=none: empty).
 	$(say) "demo: the platform $(if $(filter none,$(SAMPLE)),and nothing on it,with the national sample)"
-	@$(CLUSTER) bin/demo $(if $(filter 0 false no,$(WAIT)),--wait=false) $(if $(NODE),--node=$(NODE)) $(if $(SAMPLE),--sample=$(SAMPLE))
+	@$(assets); $(CLUSTER) bin/demo $(if $(filter 0 false no,$(WAIT)),--wait=false) $(if $(NODE),--node=$(NODE)) $(if $(SAMPLE),--sample=$(SAMPLE))
+
+.PHONY: run
+run: build ## Run the manager, built for a debugger, on a test control plane and say how to attach one (SAMPLE=config/samples/national: not empty).
+	$(say) "run: bin/manager-debug"
+	@go build -gcflags 'all=-N -l' -o bin/manager-debug ./cmd/manager
+	@$(assets); bin/demo --manager $(CURDIR)/bin/manager-debug --sample=$(or $(SAMPLE),none) $(if $(filter 0 false no,$(WAIT)),--wait=false)
 
 .PHONY: build
 build: ## Build bin/manager, bin/kubectl-gov, bin/demo and bin/cluster.
@@ -57,9 +66,26 @@ clean: ## Remove what was built.
 
 ##@ Check
 
+# SUITE=threats runs the one suite test/threats, RUN=Name only its tests of that name.
+SUITE ?=
+RUN ?=
+
 .PHONY: test
-test: controlplane ## Run the tests of all modules on a real API server, without test/fault, test/gitops, test/install, test/lifecycle, test/waiting and test/e2e.
-	@hack/scripts/test.sh
+test: ## Run the tests of all modules on a real API server, without test/fault, test/gitops, test/install, test/lifecycle, test/waiting and test/e2e (SUITE=threats: one of test/, RUN=Name: one test).
+	@$(assets); hack/scripts/test.sh $(SUITE) $(RUN)
+
+.PHONY: unit
+unit: ## Run the tests that need no control plane.
+	$(say) "unit: api, cmd, controllers, hack, internal, test/cases"
+	@go test ./api/... ./cmd/... ./controllers/... ./hack/... ./internal/... ./test/cases/...
+
+.PHONY: cover
+cover: ## Run "make unit" and write what it covers to bin/cover.html.
+	$(say) "cover: bin/cover.html"
+	@mkdir -p bin
+	@go test -coverpkg ./api/...,./cmd/...,./controllers/...,./internal/... -coverprofile bin/cover.out ./api/... ./cmd/... ./controllers/... ./internal/... >bin/cover.log || { cat bin/cover.log; exit 1; }
+	@go tool cover -html bin/cover.out -o bin/cover.html
+	@go tool cover -func bin/cover.out | tail -1
 
 .PHONY: verify
 verify: controlplane ## Check generated files, formatting, vet, lint, and that kustomize and Helm install the same.
@@ -137,12 +163,24 @@ fuzz: ## Fuzz every target for FUZZTIME.
 
 ##@ Generate
 
+# The packages whose tests know -update and need no control plane.
+GOLDEN := ./internal/cli ./internal/control ./internal/desired
+
 .PHONY: generate
 generate: ## Generate deepcopy methods and the API reference.
 	$(say) "generate: deepcopy methods, docs/api"
 	@$(TOOL) controller-gen object paths=./api/...
 	@mkdir -p docs/api
 	@$(TOOL) crd-ref-docs --log-level=ERROR --source-path=api --config=hack/tools/crd-ref-docs.yaml --renderer=markdown --output-mode=group --output-path=docs/api
+
+.PHONY: golden
+golden: ## Write the golden files and the tables of the documentation anew; look at the difference afterwards.
+	$(say) "golden: internal/cli, internal/control, internal/desired"
+	@go test -count=1 $(GOLDEN) -update
+
+.PHONY: tidy
+tidy: ## Run go mod tidy in every module that has packages.
+	@hack/scripts/modules.sh | while read -r dir; do printf '\033[1m==> tidy: %s\033[0m\n' "$$dir"; (cd "$$dir" && go mod tidy); done
 
 .PHONY: manifests
 manifests: ## Generate CRDs and the operator's role, and copy the settings.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -93,7 +92,7 @@ This is a shell beside the cluster, with kubectl set up. Try:
 `)
 	shell := exec.CommandContext(ctx, "sh", "-i")
 	shell.Stdin, shell.Stdout, shell.Stderr = os.Stdin, os.Stdout, os.Stderr
-	shell.Env = append(os.Environ(), "PATH="+p.options.bin+string(os.PathListSeparator)+filepath.Join(p.options.bin, "controlplane")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	shell.Env = append(os.Environ(), "PATH="+p.options.bin+string(os.PathListSeparator)+p.options.assets+string(os.PathListSeparator)+os.Getenv("PATH"))
 	// Whatever the last command in the shell returned, it is no failure of the demo.
 	_ = shell.Run()
 	return nil

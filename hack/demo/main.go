@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -22,9 +23,11 @@ type options struct {
 	wait    bool
 	node    string
 	timeout time.Duration
-	// root is the folder of the repository, bin the one with the programs,
-	// sample the one with the sample.
-	root, bin, sample string
+	// root is the folder of the repository, bin the one with the programs, assets
+	// the one with the control plane's, sample the one with the sample.
+	root, bin, assets, sample string
+	// manager is the program of the operator.
+	manager string
 }
 
 func main() {
@@ -34,7 +37,9 @@ func main() {
 	flag.StringVar(&o.node, "node", "simulated", "simulated or real")
 	flag.DurationVar(&o.timeout, "timeout", 3*time.Minute, "how long to wait for the platform to become as expected")
 	flag.StringVar(&o.root, "root", root, "folder of the repository, for config/default")
-	flag.StringVar(&o.bin, "bin", filepath.Join(root, "bin"), "folder with manager and controlplane/")
+	flag.StringVar(&o.bin, "bin", filepath.Join(root, "bin"), "folder with kubectl-gov")
+	flag.StringVar(&o.manager, "manager", filepath.Join(root, "bin", "manager"), "program of the operator")
+	flag.StringVar(&o.assets, "assets", cmp.Or(os.Getenv("KUBEBUILDER_ASSETS"), filepath.Join(root, "bin", "controlplane")), "folder with the programs of the control plane")
 	flag.StringVar(&o.sample, "sample", filepath.Join(root, "config", "samples", "national"), "kustomization with the sample and its expected.yaml, or none for an empty platform")
 	flag.Parse()
 
@@ -71,8 +76,8 @@ func (o options) validate() error {
 	default:
 		return fmt.Errorf("--node=%s is not known: use simulated or real", o.node)
 	}
-	if _, err := os.Stat(filepath.Join(o.bin, "manager")); err != nil {
-		return fmt.Errorf("manager is missing in %s: run \"make build\" first", o.bin)
+	if _, err := os.Stat(o.manager); err != nil {
+		return fmt.Errorf("%s is missing: run \"make build\" first", o.manager)
 	}
 	return nil
 }

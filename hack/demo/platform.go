@@ -136,7 +136,7 @@ func (p *platform) startGround(ctx context.Context, realPods bool) error {
 	}
 	p.step("Starting a control plane from source with %d simulated nodes. Pods are simulated: they get scheduled and ready, and run no program.", nodes)
 	plane, err := controlplane.Start(ctx, controlplane.Options{
-		AssetsDir: filepath.Join(p.options.bin, "controlplane"), ControllerManager: true, Scheduler: true, SimulatedNodes: nodes,
+		AssetsDir: p.options.assets, ControllerManager: true, Scheduler: true, SimulatedNodes: nodes,
 		Progress: func(step string, _ time.Duration) { p.step("  %s is up", step) },
 	})
 	if err != nil {
@@ -229,7 +229,7 @@ func (p *platform) startOperator(ctx context.Context, content string) error {
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		return err
 	}
-	if p.operator, err = startOperator(filepath.Join(p.options.bin, "manager"), p.plane.Dir(), kubeconfig, file); err != nil {
+	if p.operator, err = startOperator(p.options.manager, p.plane.Dir(), kubeconfig, file); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.options.timeout)
@@ -412,6 +412,7 @@ func (p *platform) stay(ctx context.Context) error {
 	if err := p.plane.WriteKubeconfig(kubeconfig, config); err != nil {
 		return fmt.Errorf("write a kubeconfig: %w", err)
 	}
+	p.printOperator()
 	if p.options.empty() {
 		p.printPractice(kubeconfig)
 		return p.untilStopped(ctx)
@@ -435,7 +436,7 @@ Try in another terminal:
   kubectl explain agencyportal.spec
 
 Ctrl-C ends everything and leaves nothing behind.
-`, kubeconfig, p.options.bin, filepath.Join(p.options.bin, "controlplane"), p.options.sample)
+`, kubeconfig, p.options.bin, p.options.assets, p.options.sample)
 	return p.untilStopped(ctx)
 }
 

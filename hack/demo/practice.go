@@ -30,6 +30,17 @@ The platform is installed (steps 1 to 3 of "Install" in README.md) and empty. Pr
 
 You are break-glass here (system:masters), which passes the admission policies: act as others with --as and --as-group, also
 in kubectl gov. Ctrl-C ends everything and leaves nothing behind.
-`, kubeconfig, p.options.bin, filepath.Join(p.options.bin, "controlplane"),
+`, kubeconfig, p.options.bin, p.options.assets,
 		filepath.Join(p.options.root, "config", "samples", "national", "policies.yaml"))
+}
+
+// printOperator says how to look into the operator while it runs.
+func (p *platform) printOperator() {
+	pid := p.operator.cmd.Process.Pid
+	fmt.Printf(`
+The operator is process %d. Its log and a debugger, in another terminal:
+
+  tail -f %s
+  dlv attach %d    # "make run" builds it without optimisations; "continue" lets it go on
+`, pid, p.operator.log, pid)
 }

@@ -1,7 +1,19 @@
 #!/usr/bin/env bash
-# Runs the tests of the root module and of the modules beside it, which need nothing but the control plane.
+# Runs the tests of the root module and of the modules beside it, which need nothing but the control plane. With the name
+# of a suite it runs only that folder of test/, and with a pattern besides only the tests that have it in their names.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+# A suite that is named runs alone, and a test of it that is named besides.
+if [ -n "${1:-}" ]; then
+  if [ ! -d "test/$1" ]; then
+    echo "SUITE=$1 is no folder of test/; use one of: $(ls test | tr '\n' ' ')" >&2
+    exit 1
+  fi
+  printf '\033[1m==> test: test/%s\033[0m\n' "$1"
+  cd "test/$1"
+  exec go test -count=1 -timeout 30m ${2:+-run "$2"} ./...
+fi
 
 hack/scripts/modules.sh | while read -r dir; do
   case $dir in
