@@ -16,6 +16,7 @@ var (
 	codeOf    = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
 	// noAnchor are the characters that a heading's anchor leaves out.
 	noAnchor = regexp.MustCompile(`[^\p{L}\p{N}_\- ]`)
+	linkText = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
 )
 
 // TestLinksLead: each link of a page leads to a file of the repository, and to a
@@ -72,7 +73,7 @@ func anchors(t *testing.T, path string) []string {
 	}
 	var out []string
 	for _, h := range headingOf.FindAllStringSubmatch(string(text), -1) {
-		title := regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(h[1], "$1")
+		title := linkText.ReplaceAllString(h[1], "$1")
 		out = append(out, strings.ReplaceAll(noAnchor.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), ""), " ", "-"))
 	}
 	return out
