@@ -4,15 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -37,9 +40,18 @@ type Change struct {
 	Did             Deed
 	GVK             schema.GroupVersionKind
 	Namespace, Name string
-	// replaced is the version that an update replaced, as live tells.
-	replaced string
-	live     client.Reader
+	// before and after are the child as it was, with the version that an update
+	// replaced, and as it was made.
+	before, after desired.Object
+	live          client.Reader
+}
+
+// Version is the one that an update replaced; empty for what was made or removed.
+func (c Change) Version() string {
+	if c.before == nil {
+		return ""
+	}
+	return c.before.GetResourceVersion()
 }
 
 // String names the child.
@@ -50,26 +62,31 @@ func (c Change) String() string {
 	return c.GVK.Kind + " " + c.Namespace + "/" + c.Name
 }
 
-// By names the field managers that had changed what the operator writes of a
-// child before it was made as it should be, and which parts; empty when nobody
-// had, or when the API server does not know any more. It asks for the version that
-// was replaced, so nothing that closes needs to wait for the question.
+// By names the field managers that had written what the update changed, and where;
+// empty when nobody else had, or when the API server does not know any more. It asks
+// for the version that was replaced, so nothing that closes needs to wait for the
+// question. A manager's name is what whoever wrote says of itself.
 func (c Change) By(ctx context.Context) string {
-	if c.replaced == "" || c.live == nil {
+	if c.before == nil || c.live == nil {
 		return ""
 	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(c.GVK.GroupVersion().WithKind(c.GVK.Kind + "List"))
 	err := c.live.List(ctx, list, &client.ListOptions{
 		Namespace: c.Namespace, FieldSelector: fields.OneTermEqualSelector("metadata.name", c.Name),
-		Raw: &metav1.ListOptions{ResourceVersion: c.replaced, ResourceVersionMatch: metav1.ResourceVersionMatchExact},
+		Raw: &metav1.ListOptions{ResourceVersion: c.Version(), ResourceVersionMatch: metav1.ResourceVersionMatchExact},
 	})
 	if err != nil || len(list.Items) != 1 {
 		return ""
 	}
+	before, err1 := runtime.DefaultUnstructuredConverter.ToUnstructured(c.before)
+	after, err2 := runtime.DefaultUnstructuredConverter.ToUnstructured(c.after)
+	if err1 != nil || err2 != nil {
+		return ""
+	}
 	var by []string
 	for _, f := range list.Items[0].ManagedFields {
-		if parts := changedParts(f); f.Manager != names.FieldOwner && len(parts) > 0 {
+		if parts := changedParts(f, before, after); len(parts) > 0 {
 			by = append(by, fmt.Sprintf("%q (%s)", f.Manager, strings.Join(parts, ", ")))
 		}
 	}
@@ -80,37 +97,42 @@ func (c Change) By(ctx context.Context) string {
 // autoscaling is the part of Kubernetes that scales a Deployment.
 const autoscaling = "kube-controller-manager"
 
-// changedParts are the parts of an object that the operator writes and that
-// somebody else has written last.
-func changedParts(f metav1.ManagedFieldsEntry) []string {
-	if f.FieldsV1 == nil || f.Subresource == "status" || f.Manager == autoscaling && f.Subresource == "scale" {
+// changedParts are the parts of an object, such as spec.egress, that somebody other
+// than the operator has written and that are otherwise now.
+func changedParts(f metav1.ManagedFieldsEntry, before, after map[string]any) []string {
+	if f.FieldsV1 == nil || f.Manager == names.FieldOwner || f.Subresource == "status" || f.Manager == autoscaling && f.Subresource == "scale" {
 		return nil
 	}
-	var all map[string]json.RawMessage
-	var metadata struct {
-		Labels      map[string]json.RawMessage `json:"f:labels"`
-		Annotations map[string]json.RawMessage `json:"f:annotations"`
-		Owners      json.RawMessage            `json:"f:ownerReferences"`
-	}
-	if json.Unmarshal(f.FieldsV1.GetRawBytes(), &all) != nil || all["f:metadata"] != nil && json.Unmarshal(all["f:metadata"], &metadata) != nil {
+	var owned map[string]any
+	if json.Unmarshal(f.FieldsV1.GetRawBytes(), &owned) != nil {
 		return nil
 	}
+	return differing(owned, before, after, 2)
+}
+
+// differing returns the names of the owned fields that differ, of at most so many parts.
+func differing(owned, before, after map[string]any, parts int) []string {
 	var out []string
-	for part := range all {
-		if name, ok := strings.CutPrefix(part, "f:"); ok && name != "metadata" && name != "status" {
-			out = append(out, name)
+	for key, below := range owned {
+		name, isField := strings.CutPrefix(key, "f:")
+		if !isField || reflect.DeepEqual(before[name], after[name]) {
+			continue
 		}
-	}
-	for part, keys := range map[string]map[string]json.RawMessage{"labels": metadata.Labels, "annotations": metadata.Annotations} {
-		for key := range keys {
-			if ourKey(strings.TrimPrefix(key, "f:")) {
-				out = append(out, part)
-				break
+		sub, _ := below.(map[string]any)
+		b, ok1 := before[name].(map[string]any)
+		a, ok2 := after[name].(map[string]any)
+		switch {
+		case !ok1 || !ok2 || len(sub) == 0:
+			out = append(out, name)
+		case parts == 1:
+			if len(differing(sub, b, a, 1)) > 0 {
+				out = append(out, name)
+			}
+		default:
+			for _, d := range differing(sub, b, a, parts-1) {
+				out = append(out, name+"."+d)
 			}
 		}
-	}
-	if metadata.Owners != nil {
-		out = append(out, "ownerReferences")
 	}
 	slices.Sort(out)
 	return out
@@ -147,9 +169,17 @@ func record(ctx context.Context, c Change) {
 	}
 }
 
-// did notes what the round did to a child; replaced is the version that an update replaced.
-func (r *round) did(ctx context.Context, what Deed, gvk schema.GroupVersionKind, o metav1.Object, replaced string) {
-	c := Change{Did: what, GVK: gvk, Namespace: o.GetNamespace(), Name: o.GetName(), replaced: replaced, live: r.Live}
+// did notes that the round made a child, or removed it.
+func (r *round) did(ctx context.Context, what Deed, gvk schema.GroupVersionKind, o metav1.Object) {
+	r.record(ctx, Change{Did: what, GVK: gvk, Namespace: o.GetNamespace(), Name: o.GetName()})
+}
+
+// changed notes that the round made a child as it should be.
+func (r *round) changed(ctx context.Context, gvk schema.GroupVersionKind, before, after desired.Object) {
+	r.record(ctx, Change{Did: Changed, GVK: gvk, Namespace: after.GetNamespace(), Name: after.GetName(), before: before, after: after, live: r.Live})
+}
+
+func (r *round) record(ctx context.Context, c Change) {
 	r.res.Changes = append(r.res.Changes, c)
 	record(ctx, c)
 }

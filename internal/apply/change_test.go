@@ -8,33 +8,44 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/names"
 )
 
-// TestChangedParts: what the operator writes counts, and neither what others may write
-// nor what Kubernetes itself does.
+// TestChangedParts: whoever has written what differs is named, and neither who has
+// written what is as it was, nor what Kubernetes itself does.
+// Fails when ownership alone counts.
 func TestChangedParts(t *testing.T) {
+	object := func(egress string, replicas int64, label string) map[string]any {
+		return map[string]any{
+			"metadata": map[string]any{"labels": map[string]any{"platform.gov.vn/agency": label, "team": "x"}, "resourceVersion": egress},
+			"spec":     map[string]any{"egress": []any{egress}, "replicas": replicas, "template": map[string]any{"spec": map[string]any{"containers": []any{egress}, "hostNetwork": false}}},
+			"status":   map[string]any{"replicas": replicas},
+		}
+	}
+	before, after := object("open", 3, "forged"), object("shut", 2, "finance")
 	for name, tt := range map[string]struct {
 		manager, subresource, fields string
 		want                         []string
 	}{
-		"a spec":                {"kubectl-edit", "", `{"f:spec":{"f:egress":{}}}`, []string{"spec"}},
-		"rules and subjects":    {"x", "", `{"f:subjects":{},"f:roleRef":{}}`, []string{"roleRef", "subjects"}},
-		"a label of ours":       {"x", "", `{"f:metadata":{"f:labels":{"f:platform.gov.vn/agency":{}}}}`, []string{"labels"}},
-		"an owner":              {"x", "", `{"f:metadata":{"f:ownerReferences":{}}}`, []string{"ownerReferences"}},
-		"a label of others":     {"x", "", `{"f:metadata":{"f:labels":{"f:team":{}},"f:annotations":{"f:note":{}}}}`, nil},
+		"a list":                {"kubectl-edit", "", `{"f:spec":{"f:egress":{}}}`, []string{"spec.egress"}},
+		"deeper":                {"x", "", `{"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"a\"}":{}}}}}}`, []string{"spec.template"}},
+		"deeper, and as it was": {"x", "", `{"f:spec":{"f:template":{"f:spec":{"f:hostNetwork":{}}}}}`, nil},
+		"a label of ours":       {"x", "", `{"f:metadata":{"f:labels":{"f:platform.gov.vn/agency":{}}}}`, []string{"metadata.labels"}},
+		"a label of others":     {"x", "", `{"f:metadata":{"f:labels":{"f:team":{}}}}`, nil},
 		"a status":              {"kube-controller-manager", "status", `{"f:status":{"f:replicas":{}}}`, nil},
 		"an autoscaler":         {"kube-controller-manager", "scale", `{"f:spec":{"f:replicas":{}}}`, nil},
-		"somebody who scales":   {"kubectl", "scale", `{"f:spec":{"f:replicas":{}}}`, []string{"spec"}},
+		"somebody who scales":   {"kubectl", "scale", `{"f:spec":{"f:replicas":{}}}`, []string{"spec.replicas"}},
+		"the operator":          {names.FieldOwner, "", `{"f:spec":{"f:egress":{}}}`, nil},
 		"what can't be decoded": {"x", "", `[`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := changedParts(metav1.ManagedFieldsEntry{Manager: tt.manager, Subresource: tt.subresource, FieldsV1: metav1.NewFieldsV1(tt.fields)})
+			got := changedParts(metav1.ManagedFieldsEntry{Manager: tt.manager, Subresource: tt.subresource, FieldsV1: metav1.NewFieldsV1(tt.fields)}, before, after)
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}
-	if changedParts(metav1.ManagedFieldsEntry{Manager: "x"}) != nil {
+	if changedParts(metav1.ManagedFieldsEntry{Manager: "x"}, before, after) != nil {
 		t.Error("no fields are parts")
 	}
 }

@@ -64,7 +64,7 @@ func (r *round) create(ctx context.Context, p planned) (*v1alpha1.InventoryEntry
 		if r.had(want) {
 			deed = Restored
 		}
-		r.did(ctx, deed, p.row.GVK, want, "")
+		r.did(ctx, deed, p.row.GVK, want)
 		return entryOf(want, created), nil
 	case !apierrors.IsAlreadyExists(err):
 		if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
@@ -125,7 +125,7 @@ func (r *round) repair(ctx context.Context, p planned, live desired.Object) (*v1
 	// fails instead of overwriting what we have not seen.
 	err = r.Client.Update(ctx, merged, client.FieldOwner(names.FieldOwner))
 	if err == nil {
-		r.did(ctx, Changed, p.row.GVK, want, live.GetResourceVersion())
+		r.changed(ctx, p.row.GVK, live, merged)
 		return entryOf(want, merged), nil
 	}
 	if apierrors.IsInvalid(err) {
@@ -148,22 +148,30 @@ func (r *round) replace(ctx context.Context, p planned, live desired.Object, ref
 	if err := r.tryCreate(ctx, p.object); err != nil && !p.row.Revoke {
 		return nil, fmt.Errorf("replace, because %s can't be changed: %w", strings.Join(fixed, ", "), err)
 	}
-	if err := r.delete(ctx, live); err != nil {
+	if err := client.IgnoreNotFound(r.delete(ctx, live)); err != nil {
 		return nil, fmt.Errorf("replace: %w", err)
 	}
+	// Nobody else removed it: what is made later is no restoration.
+	removed := func() {
+		r.did(ctx, Removed, p.row.GVK, live)
+		delete(r.keep, key(p.object))
+	}
 	if r.withdraw {
+		removed()
 		r.res.Withheld = append(r.res.Withheld, key(p.object))
 		return nil, nil
 	}
 	created := p.object.DeepCopyObject().(desired.Object)
 	switch err := r.Client.Create(ctx, created, client.FieldOwner(names.FieldOwner)); {
 	case err == nil:
-		r.did(ctx, Changed, p.row.GVK, p.object, live.GetResourceVersion())
+		r.changed(ctx, p.row.GVK, live, created)
 		return entryOf(p.object, created), nil
 	case apierrors.IsAlreadyExists(err):
+		removed()
 		r.res.Terminating = append(r.res.Terminating, key(p.object))
 		return nil, nil
 	default:
+		removed()
 		return nil, fmt.Errorf("create: %w", err)
 	}
 }

@@ -45,7 +45,11 @@ func (a *Applier) RemoveOrphans(ctx context.Context, kind string, key client.Obj
 		if o.GetLabels()[names.LabelOwnerUID] == string(living.UID) {
 			continue
 		}
-		if err := a.delete(ctx, o); err != nil {
+		err := a.delete(ctx, o)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("remove orphaned %T %s: %w", o, o.GetName(), err))
 			continue
 		}

@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -57,7 +58,15 @@ func (r *round) closeOpenings(ctx context.Context) {
 	outcomes := make([]removal, len(due))
 	var all sync.WaitGroup
 	for i, e := range due {
-		all.Go(func() { outcomes[i] = r.closeOpening(ctx, e) })
+		all.Go(func() {
+			// A panic here would end the operator, and not the round alone.
+			defer func() {
+				if p := recover(); p != nil {
+					outcomes[i] = removal{doing: "close", err: fmt.Errorf("panic: %v", p)}
+				}
+			}()
+			outcomes[i] = r.closeOpening(ctx, e)
+		})
 	}
 	all.Wait()
 	for i, e := range due {
@@ -78,8 +87,11 @@ func (r *round) closeOpening(ctx context.Context, e v1alpha1.InventoryEntry) rem
 		version := p.ResourceVersion
 		precondition := uidPrecondition(p)
 		precondition.ResourceVersion = &version
-		if err := r.deleteIf(ctx, p, precondition); err == nil {
+		switch err := r.deleteIf(ctx, p, precondition); {
+		case err == nil:
 			return removal{deleted: true, gone: true}
+		case apierrors.IsNotFound(err):
+			return removal{gone: true}
 		}
 	}
 	return r.closeLive(ctx, e)
@@ -116,7 +128,7 @@ type removal struct {
 func (r *round) note(ctx context.Context, e v1alpha1.InventoryEntry, what removal) {
 	if what.deleted {
 		row, _ := child.Of(schema.GroupKind{Group: e.Group, Kind: e.Kind})
-		r.did(ctx, Removed, row.GVK, &metav1.ObjectMeta{Namespace: e.Namespace, Name: e.Name}, "")
+		r.did(ctx, Removed, row.GVK, &metav1.ObjectMeta{Namespace: e.Namespace, Name: e.Name})
 	}
 	if what.gone {
 		delete(r.keep, entryKey(e))
@@ -254,7 +266,11 @@ func (r *round) removeLive(ctx context.Context, e v1alpha1.InventoryEntry, live 
 	}
 	due := live.GetDeletionTimestamp() == nil
 	if due {
-		if err := r.delete(ctx, live); err != nil {
+		err := r.delete(ctx, live)
+		if apierrors.IsNotFound(err) {
+			return removal{gone: true}
+		}
+		if err != nil {
 			return removal{doing: "remove", err: err}
 		}
 	}
@@ -263,12 +279,11 @@ func (r *round) removeLive(ctx context.Context, e v1alpha1.InventoryEntry, live 
 
 // delete removes exactly the object that was looked at. It bypasses the
 // read-your-writes bookkeeping of metadata objects, which would need a second
-// cache of the same kind.
+// cache of the same kind. What is gone already is not found.
 func (a *Applier) delete(ctx context.Context, o client.Object) error {
 	return a.deleteIf(ctx, o, uidPrecondition(o))
 }
 
 func (a *Applier) deleteIf(ctx context.Context, o client.Object, p client.Preconditions) error {
-	err := a.Client.Delete(ctx, o, p, client.PropagationPolicy(metav1.DeletePropagationBackground), client.DisableReadYourWritesConsistency)
-	return client.IgnoreNotFound(err)
+	return a.Client.Delete(ctx, o, p, client.PropagationPolicy(metav1.DeletePropagationBackground), client.DisableReadYourWritesConsistency) //nolint:wrapcheck // wrapped by the caller
 }

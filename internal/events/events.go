@@ -22,6 +22,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/govplatform/govplatform/internal/metrics"
 )
 
 // Event is one happening.
@@ -37,6 +39,10 @@ type Event struct {
 	// About is the object that the event is shown for; nil for the one that was
 	// reconciled.
 	About client.Object
+	// Key tells this happening from an equal one at the same version of the object.
+	Key string
+	// Suspect marks what may turn out to be somebody's doing that should be looked at.
+	Suspect bool
 	// Resolve finds out what else there is to tell, and returns what is recorded; may be
 	// nil. It is called when the event is written, so it may ask the API server.
 	Resolve func(context.Context) Event
@@ -64,13 +70,16 @@ const (
 	// drain is how long a stopping operator goes on writing what waits.
 	drain = 2 * time.Second
 	// Each object may have a burst of events, and then one in every so often, and more
-	// of those that somebody should look at: nobody's flood of changes becomes a flood
-	// of events, nor pushes others' out.
-	burst        = 25
-	warningBurst = 200
-	interval     = 10 * time.Second
+	// of those that somebody should look at; and so may all objects of a namespace
+	// together. Nobody's flood of changes becomes a flood of events, nor pushes
+	// others' out.
+	burst          = 25
+	warningBurst   = 200
+	interval       = 10 * time.Second
+	namespaceBurst = 400
+	namespaceRate  = time.Second
 	// objects is how many of them are remembered for that.
-	objects = 4096
+	objects = 1 << 15
 )
 
 // Writer is a Recorder that creates Events, one after the other. Unlike the
@@ -79,10 +88,11 @@ const (
 type Writer struct {
 	client client.Client
 	scheme *runtime.Scheme
-	queue  chan happening
-	origin string
-	mu     sync.Mutex
-	rates  *lru.Cache
+	// urgent are those that somebody should look at; they are written first.
+	urgent, queue chan happening
+	origin        string
+	mu            sync.Mutex
+	rates         *lru.Cache
 }
 
 // happening is an event that waits to be written.
@@ -98,7 +108,7 @@ func NewWriter(c client.Client) *Writer {
 	if err != nil || host == "" {
 		host = "operator"
 	}
-	return &Writer{client: c, scheme: c.Scheme(), queue: make(chan happening, waiting), origin: clip(host, 128), rates: lru.New(objects)}
+	return &Writer{client: c, scheme: c.Scheme(), urgent: make(chan happening, waiting), queue: make(chan happening, waiting), origin: clip(host, 128), rates: lru.New(objects)}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: only who
@@ -108,27 +118,53 @@ func (w *Writer) NeedLeaderElection() bool { return true }
 // Start writes events until the context ends.
 func (w *Writer) Start(ctx context.Context) error {
 	for {
-		select {
-		case e := <-w.queue:
-			w.write(ctx, e)
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-			defer cancel()
-			for {
-				select {
-				case e := <-w.queue:
-					w.write(last, e)
-				default:
-					return nil
-				}
-			}
+		if h, ok := w.next(ctx.Done()); ok {
+			w.write(ctx, h)
+			continue
 		}
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		defer cancel()
+		over := make(chan struct{})
+		close(over)
+		for last.Err() == nil {
+			h, ok := w.next(over)
+			if !ok {
+				break
+			}
+			w.write(last, h)
+		}
+		return nil
+	}
+}
+
+// next returns an event that waits, the urgent ones first; false when none does and
+// it is over.
+func (w *Writer) next(over <-chan struct{}) (happening, bool) {
+	select {
+	case h := <-w.urgent:
+		return h, true
+	default:
+	}
+	select {
+	case h := <-w.queue:
+		return h, true
+	default:
+	}
+	select {
+	case h := <-w.urgent:
+		return h, true
+	case h := <-w.queue:
+		return h, true
+	case <-over:
+		return happening{}, false
 	}
 }
 
 func (w *Writer) write(ctx context.Context, h happening) {
 	if h.Resolve != nil {
+		key := h.Key
 		h.Event = h.Resolve(ctx)
+		h.Key = key
 	}
 	e := w.build(h)
 	err := w.client.Create(ctx, e)
@@ -151,34 +187,47 @@ func (w *Writer) Record(regarding client.Object, e Event) {
 		APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Namespace: regarding.GetNamespace(), Name: regarding.GetName(),
 		UID: regarding.GetUID(), ResourceVersion: regarding.GetResourceVersion(),
 	}}
-	if !w.allowed(h) {
+	queue, urgent := w.queue, e.Warning || e.Suspect
+	if urgent {
+		queue = w.urgent
+	}
+	if !w.allowed(h.regarding, urgent) {
+		metrics.EventDropped()
 		return
 	}
 	select {
-	case w.queue <- h:
+	case queue <- h:
 	default:
+		metrics.EventDropped()
 	}
 }
 
-// allowed reports whether an object may have another event by now.
-func (w *Writer) allowed(h happening) bool {
+// allowed reports whether an object, and its namespace, may have another event by now.
+func (w *Writer) allowed(o corev1.ObjectReference, urgent bool) bool {
 	type key struct {
-		about   corev1.ObjectReference
-		warning bool
+		about  corev1.ObjectReference
+		urgent bool
 	}
-	k, most := key{h.regarding, h.Warning}, burst
-	k.about.ResourceVersion = ""
-	if h.Warning {
+	o.ResourceVersion = ""
+	most := burst
+	if urgent {
 		most = warningBurst
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	limit, ok := w.rates.Get(k)
-	if !ok {
-		limit = rate.NewLimiter(rate.Every(interval), most)
-		w.rates.Add(k, limit)
+	limit := func(k key, every time.Duration, most int) *rate.Limiter {
+		if l, ok := w.rates.Get(k); ok {
+			return l.(*rate.Limiter)
+		}
+		l := rate.NewLimiter(rate.Every(every), most)
+		w.rates.Add(k, l)
+		return l
 	}
-	return limit.(*rate.Limiter).Allow()
+	if !limit(key{o, urgent}, interval, most).Allow() {
+		return false
+	}
+	// Objects of the whole cluster are written by few, and none of them is another's flood.
+	return o.Namespace == "" || limit(key{corev1.ObjectReference{Namespace: o.Namespace}, urgent}, namespaceRate, namespaceBurst).Allow()
 }
 
 func (w *Writer) build(h happening) *eventsv1.Event {
@@ -192,7 +241,7 @@ func (w *Writer) build(h happening) *eventsv1.Event {
 		kind = corev1.EventTypeWarning
 	}
 	// The name follows from what happened, so the same happening is recorded once.
-	id := sha256.Sum256([]byte(strings.Join([]string{string(o.UID), o.ResourceVersion, h.Reason, h.Action, h.Note}, "\x00")))
+	id := sha256.Sum256([]byte(strings.Join([]string{string(o.UID), o.ResourceVersion, h.Reason, h.Action, h.Note, h.Key}, "\x00")))
 	return &eventsv1.Event{
 		ObjectMeta:          metav1.ObjectMeta{Namespace: namespace, Name: clip(o.Name, 200) + "." + hex.EncodeToString(id[:8])},
 		EventTime:           h.at,

@@ -84,20 +84,41 @@ func TestNobodyFloodsOthers(t *testing.T) {
 		busy.ResourceVersion = strconv.Itoa(i)
 		w.Record(busy, Event{Reason: "Changed", Action: "Change", Note: "x"})
 	}
-	if n := len(w.queue); n > 2*burst {
+	waits := func() int { return len(w.queue) + len(w.urgent) }
+	if n := waits(); n > 2*burst {
 		t.Errorf("one object has %d events", n)
 	}
-	before := len(w.queue)
+	before := waits()
 	w.Record(link("quiet"), Event{Reason: "Changed", Action: "Change", Note: "x"})
 	w.Record(link("busy"), Event{Warning: true, Reason: "Repaired", Action: "Repair", Note: "x"})
-	if got := len(w.queue) - before; got != 2 {
+	if got := waits() - before; got != 2 {
 		t.Errorf("%d of two events of others, and that somebody should look at, are told", got)
 	}
 	for range waiting {
 		w.Record(link("busy"), Event{Warning: true, Reason: "Repaired", Action: "Repair", Note: "x"})
 	}
-	if n := len(w.queue); n > 2*burst+2*warningBurst {
+	if n := waits(); n > 2*burst+2*warningBurst {
 		t.Errorf("an object that somebody should look at has %d events", n)
+	}
+	// What may turn out to be somebody's doing has not been used up by edits.
+	w.Record(link("edited"), Event{Suspect: true, Reason: "Changed", Action: "Change", Note: "x"})
+	if len(w.urgent) == 0 || cap(w.urgent) != waiting {
+		t.Error("what may be somebody's doing waits with all the rest")
+	}
+	// An agency that deletes and makes anew has other objects all the time.
+	w = NewWriter(fake.NewClientBuilder().WithScheme(scheme).Build())
+	for i := range 2 * waiting {
+		w.Record(link(strconv.Itoa(i)), Event{Warning: true, Reason: "Closed", Action: "Close", Note: "x"})
+	}
+	if n := waits(); n > 2*namespaceBurst {
+		t.Errorf("one agency has %d events", n)
+	}
+	other := link("other")
+	other.Namespace = "agency-b"
+	before = waits()
+	w.Record(other, Event{Warning: true, Reason: "Closed", Action: "Close", Note: "x"})
+	if waits() != before+1 {
+		t.Error("another agency's event is pushed out")
 	}
 }
 

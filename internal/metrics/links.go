@@ -15,7 +15,7 @@ var (
 
 	decisions = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "govplatform_link_decision_seconds",
-		Help: "Seconds from when a side was asked about the scope of a link to its decision.",
+		Help: "Seconds from when the consent of a side to a link was first missing to its decision.",
 		// A minute, an hour, a day, a week, thirty days.
 		Buckets: []float64{60, 600, 3600, 6 * 3600, 24 * 3600, 3 * 24 * 3600, 7 * 24 * 3600, 30 * 24 * 3600},
 	}, []string{"side"})
@@ -62,7 +62,7 @@ func stateOf(l *v1alpha1.DataSharingLink) string {
 	}
 }
 
-// LinkDecided counts how long a side took to decide about a link.
+// LinkDecided counts how long the consent of a side was missing that decided now.
 func LinkDecided(side string, took time.Duration) {
 	decisions.WithLabelValues(side).Observe(max(took, 0).Seconds())
 }

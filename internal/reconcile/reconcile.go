@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -72,6 +73,17 @@ var ErrFinalized = errors.New("finalized")
 // finalizer it only withdraws, and a status that fails comes after.
 func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	ctx, done := apply.Recording(ctx)
+	var about T
+	found := false
+	// Told before the status is written, in the order in which it happened, and however the round ends.
+	tell := sync.OnceFunc(func() {
+		if found {
+			l.TellChanges(ctx, about, done.Changes())
+		} else {
+			l.TellChanges(ctx, nil, done.Changes())
+		}
+	})
+	defer tell()
 	var firstErr error
 	if l.First != nil {
 		firstErr = l.First(ctx, req.NamespacedName)
@@ -79,11 +91,11 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 	obj := l.New()
 	if err := l.Client.Get(ctx, req.NamespacedName, obj); err != nil {
 		if apierrors.IsNotFound(err) && l.Gone != nil {
-			defer func() { l.tellChanges(ctx, nil, done.Changes()) }()
 			return l.Gone(ctx, req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	about, found = obj, true
 	obj, finalizerErr := l.addFinalizer(ctx, obj)
 	if apierrors.IsNotFound(finalizerErr) {
 		// The object went meanwhile, which is an event that is still to come.
@@ -93,8 +105,9 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		ctx = apply.WithdrawOnly(ctx)
 	}
 	before := obj.DeepCopyObject().(T)
+	about = before
 	result, runErr := l.Run(ctx, obj)
-	l.tellChanges(ctx, before, done.Changes())
+	tell()
 	if errors.Is(runErr, ErrFinalized) {
 		return ctrl.Result{}, nil
 	}

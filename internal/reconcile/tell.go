@@ -18,9 +18,9 @@ import (
 	"github.com/govplatform/govplatform/internal/metrics"
 )
 
-// tellChanges says in the log, and on the object, what a round did to its children;
+// TellChanges says in the log, and on the object, what a round did to its children;
 // nothing when it did nothing.
-func (l Loop[T]) tellChanges(ctx context.Context, obj client.Object, changes []apply.Change) {
+func (l Loop[T]) TellChanges(ctx context.Context, obj client.Object, changes []apply.Change) {
 	if len(changes) == 0 {
 		return
 	}
@@ -38,8 +38,21 @@ func (l Loop[T]) tellChanges(ctx context.Context, obj client.Object, changes []a
 	if l.Events == nil || obj == nil {
 		return
 	}
-	for _, e := range changeEvents(kind, changes) {
+	// What nobody asked for just now may be somebody's doing.
+	asked := true
+	if o, ok := obj.(Object); ok {
+		asked = o.GetStatusBase().ObservedGeneration != o.GetGeneration()
+	}
+	for _, e := range changeEvents(kind, obj.GetNamespace(), changes) {
+		e.Suspect = e.Resolve != nil && !asked
 		l.Events.Record(obj, e)
+	}
+}
+
+// Warn says of an object what somebody should look at.
+func (l Loop[T]) Warn(obj client.Object, reason, note string) {
+	if l.Events != nil {
+		l.Events.Record(obj, events.Event{Warning: true, Reason: reason, Action: "Observe", Note: note})
 	}
 }
 
@@ -55,32 +68,44 @@ func children(changes []apply.Change, did apply.Deed) []string {
 
 // changeEvents are one event for all that was created and one for all that was
 // removed, and one for each child that was there and not as it should be: who had
-// changed it is found out when the event is written.
-func changeEvents(kind string, changes []apply.Change) []events.Event {
+// changed it is found out when the event is written. Who writes in the namespaces of
+// others is not told to the owner's.
+func changeEvents(kind, namespace string, changes []apply.Change) []events.Event {
 	var out []events.Event
-	if of := children(changes, apply.Created); len(of) > 0 {
-		out = append(out, events.Event{Reason: "Created", Action: "Create", Note: "Created " + strings.Join(of, ", ") + "."})
-	}
-	if of := children(changes, apply.Removed); len(of) > 0 {
-		out = append(out, events.Event{Reason: "Removed", Action: "Remove", Note: "Removed " + strings.Join(of, ", ") + "."})
+	for _, several := range []struct {
+		did    apply.Deed
+		action string
+	}{{apply.Created, "Create"}, {apply.Removed, "Remove"}} {
+		if of := children(changes, several.did); len(of) > 0 {
+			// The number stands although a long list is cut.
+			out = append(out, events.Event{Reason: string(several.did), Action: several.action, Note: fmt.Sprintf("%s %d: %s.", several.did, len(of), strings.Join(of, ", "))})
+		}
 	}
 	for _, c := range changes {
 		switch c.Did {
 		case apply.Restored:
 			out = append(out, events.Event{Warning: true, Reason: "Restored", Action: "Repair", Note: c.String() + " was gone, and is made again."})
 		case apply.Changed:
-			changed := events.Event{Reason: "Changed", Action: "Change", Note: "Changed " + c.String() + "."}
-			changed.Resolve = func(ctx context.Context) events.Event {
-				if by := c.By(ctx); by != "" {
-					metrics.ChildRepaired(kind, c.GVK.Kind)
-					return events.Event{Warning: true, Reason: "Repaired", Action: "Repair", Note: fmt.Sprintf("%s had been changed by %s, and is as it should be again.", c, by)}
-				}
-				return events.Event{Reason: "Changed", Action: "Change", Note: "Changed " + c.String() + "."}
-			}
+			changed := events.Event{Reason: "Changed", Action: "Change", Note: "Changed " + c.String() + ".", Key: c.Version()}
+			changed.Resolve = func(ctx context.Context) events.Event { return repaired(ctx, kind, namespace, c) }
 			out = append(out, changed)
 		}
 	}
 	return out
+}
+
+// repaired is the event of a child that was changed, by what the API server knows of
+// who had changed it before.
+func repaired(ctx context.Context, kind, namespace string, c apply.Change) events.Event {
+	by := c.By(ctx)
+	if by == "" {
+		return events.Event{Reason: "Changed", Action: "Change", Note: "Changed " + c.String() + "."}
+	}
+	metrics.ChildRepaired(kind, c.GVK.Kind)
+	if namespace != "" && c.Namespace != namespace {
+		by = "somebody else"
+	}
+	return events.Event{Warning: true, Reason: "Repaired", Action: "Repair", Note: fmt.Sprintf("%s had been changed by %s, and is as it should be again.", c, by)}
 }
 
 // conditionEvents are the changes of conditions, and of why one does not hold. What
@@ -119,5 +144,5 @@ func newsworthy(was *metav1.Condition, is metav1.Condition) bool {
 	return was.Status != is.Status || is.Status == metav1.ConditionFalse && was.Reason != is.Reason
 }
 
-// passing are the reasons that go by themselves, so that nobody needs to look.
-var passing = []string{v1alpha1.ReasonProgressing}
+// passing are the reasons that go by themselves, or that were asked for, so that nobody needs to look.
+var passing = []string{v1alpha1.ReasonProgressing, v1alpha1.ReasonAuditing}

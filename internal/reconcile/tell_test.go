@@ -63,12 +63,12 @@ func TestChangeEvents(t *testing.T) {
 	change := func(did apply.Deed, kind, namespace, name string) apply.Change {
 		return apply.Change{Did: did, GVK: schema.GroupVersionKind{Kind: kind}, Namespace: namespace, Name: name}
 	}
-	got := changeEvents("AgencyPortal", []apply.Change{
+	got := changeEvents("AgencyPortal", "a", []apply.Change{
 		change(apply.Removed, "NetworkPolicy", "a", "old"), change(apply.Created, "Namespace", "", "a"), change(apply.Created, "Service", "a", "x"),
 		change(apply.Restored, "Deployment", "a", "x"), change(apply.Changed, "Role", "a", "x"),
 	})
 	want := []string{
-		"Normal Created: Created Namespace a, Service a/x.", "Normal Removed: Removed NetworkPolicy a/old.",
+		"Normal Created: Created 2: Namespace a, Service a/x.", "Normal Removed: Removed 1: NetworkPolicy a/old.",
 		"Warning Restored: Deployment a/x was gone, and is made again.", "Normal Changed: Changed Role a/x.",
 	}
 	if diff := cmp.Diff(want, lines(got)); diff != "" {
@@ -77,7 +77,7 @@ func TestChangeEvents(t *testing.T) {
 	if e := got[3].Resolve(t.Context()); e.Reason != "Changed" || e.Warning {
 		t.Errorf("nobody is known to have changed it, and the event is %v", e)
 	}
-	if changeEvents("AgencyPortal", nil) != nil {
+	if changeEvents("AgencyPortal", "a", nil) != nil {
 		t.Error("nothing happened, and it is told")
 	}
 }

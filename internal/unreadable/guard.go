@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -37,7 +38,16 @@ type Guard struct {
 	// The Finalizer is removed after it. Nil leaves the object to people.
 	Gone      func(ctx context.Context, owner names.Owner) error
 	Finalizer string
-	Next      reconcile.Reconciler
+	Next      Loop
+}
+
+// Loop reconciles what can be read, and tells what happens to an object.
+type Loop interface {
+	reconcile.Reconciler
+	// TellChanges says what was done to an object's children.
+	TellChanges(ctx context.Context, obj client.Object, changes []apply.Change)
+	// Warn says of an object what somebody should look at.
+	Warn(obj client.Object, reason, note string)
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -46,6 +56,8 @@ func (g Guard) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.
 	if e == nil {
 		return g.Next.Reconcile(ctx, req)
 	}
+	ctx, done := apply.Recording(ctx)
+	defer func() { g.Next.TellChanges(ctx, e.object, done.Changes()) }()
 	if g.Close != nil {
 		if err := g.Close(ctx, names.OwnerOf(g.Kind, e.object)); err != nil {
 			return reconcile.Result{}, fmt.Errorf("close what cannot be read: %w", err)
@@ -84,9 +96,10 @@ func (g Guard) report(ctx context.Context, writer client.Client, e *entry) error
 	if runtime.DefaultUnstructuredConverter.FromUnstructured(e.object.Object, &have) == nil {
 		conditions = append(conditions, have.Status.Conditions...)
 	}
+	message := "The operator cannot read this object: " + e.Cause + ". " + g.Meanwhile + " Correct the field, or delete the object and apply it again."
 	if !meta.SetStatusCondition(&conditions, metav1.Condition{
 		Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonUnreadable, ObservedGeneration: e.object.GetGeneration(),
-		Message: "The operator cannot read this object: " + e.Cause + ". " + g.Meanwhile + " Correct the field, or delete the object and apply it again.",
+		Message: message,
 	}) {
 		return nil
 	}
@@ -106,5 +119,6 @@ func (g Guard) report(ctx context.Context, writer client.Client, e *entry) error
 	case err != nil:
 		return fmt.Errorf("report what cannot be read: %w", err)
 	}
+	g.Next.Warn(e.object, v1alpha1.ReasonUnreadable, message)
 	return nil
 }

@@ -73,12 +73,31 @@ func TestEventsTellTheStory(t *testing.T) {
 	if err := env.Admin.List(t.Context(), &policies, client.InNamespace(ns), client.MatchingLabels{names.LabelPortal: "tale"}); err != nil || len(policies.Items) == 0 {
 		t.Fatal(err)
 	}
-	opened := &policies.Items[0]
-	opened.Spec.Egress = append(opened.Spec.Egress, networkingv1.NetworkPolicyEgressRule{})
-	if err := env.Admin.Update(t.Context(), opened, client.FieldOwner("kubectl-edit")); err != nil {
-		t.Fatal(err)
+	key := client.ObjectKeyFromObject(&policies.Items[0])
+	for times := range 2 {
+		var opened networkingv1.NetworkPolicy
+		if err := env.Admin.Get(t.Context(), key, &opened); err != nil {
+			t.Fatal(err)
+		}
+		opened.Spec.Egress = append(opened.Spec.Egress, networkingv1.NetworkPolicyEgressRule{})
+		if err := env.Admin.Update(t.Context(), &opened, client.FieldOwner("kubectl-edit")); err != nil {
+			t.Fatal(err)
+		}
+		wantTold(t, "AgencyPortal", ns, "tale", "Warning Repaired", "NetworkPolicy agency-storytellers/"+key.Name, `"kubectl-edit" (spec.egress)`)
+		// Each time is told, although nothing else has changed about the portal.
+		harness.Eventually(t, func() error {
+			n := 0
+			for _, e := range told(t, "AgencyPortal", ns, "tale") {
+				if strings.HasPrefix(e, "Warning Repaired") {
+					n++
+				}
+			}
+			if n != times+1 {
+				return fmt.Errorf("%d of %d repairs are told", n, times+1)
+			}
+			return nil
+		})
 	}
-	wantTold(t, "AgencyPortal", ns, "tale", "Warning Repaired", "NetworkPolicy agency-storytellers/"+opened.Name, `"kubectl-edit" (spec)`)
 	if err := env.Admin.Delete(t.Context(), &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "tale"}}); err != nil {
 		t.Fatal(err)
 	}
