@@ -54,12 +54,12 @@ func approve(t *testing.T, agency string, l *v1alpha1.DataSharingLink) *v1alpha1
 	return a
 }
 
-// wantEvent waits for an Event about the operator's own objects whose note has a part.
-func wantEvent(t *testing.T, reason, part string) {
+// wantEvent waits for an Event in a namespace whose note has a part.
+func wantEvent(t *testing.T, namespace, reason, part string) {
 	t.Helper()
 	harness.Eventually(t, func() error {
 		var all eventsv1.EventList
-		if err := env.Admin.List(t.Context(), &all, client.InNamespace(harness.OperatorNamespace)); err != nil {
+		if err := env.Admin.List(t.Context(), &all, client.InNamespace(namespace)); err != nil {
 			return err
 		}
 		if !slices.ContainsFunc(all.Items, func(e eventsv1.Event) bool {

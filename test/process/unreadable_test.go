@@ -126,13 +126,16 @@ func discard(t *testing.T, c client.Client, gvk schema.GroupVersionKind, o clien
 // The link closes, others open and close as ever, also after a restart, and the
 // link can be deleted.
 // Fails with the informers of controller-runtime: their watch of links ends for
-// good, and a restarted operator starts nothing.
+// good, and a restarted operator starts nothing; and when what can't be read closes
+// without a word.
 func TestThreat33_UnreadableLink(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
 	link := openLink(t, "garbled", "G1")
 	spoil(t, "datasharinglinks", link, "DataSharingLink", "validUntil", `"2099-01-01t00:00:00z"`)
 	wantLinkPolicies(t, link, 0, 20*time.Second)
 	unreadable(t, "DataSharingLink", link)
+	wantEvent(t, link.Namespace, "Removed", "NetworkPolicy "+link.Namespace+"/")
+	wantEvent(t, link.Namespace, v1alpha1.ReasonUnreadable, "validUntil")
 	countsAsPersonal(t, "garbled-giver")
 	// Whoever adds rights elsewhere waits for a second person, and not for the link to be mended.
 	added := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"viewerGroups":["more"],"rightsChange":{"requestedBy":"lan"}}}`))
