@@ -65,7 +65,11 @@ func wantEvent(t *testing.T, namespace, reason, part string) {
 		if !slices.ContainsFunc(all.Items, func(e eventsv1.Event) bool {
 			return e.Reason == reason && strings.Contains(e.Note, part)
 		}) {
-			return fmt.Errorf("no Event %s says %q", reason, part)
+			var said []string
+			for _, e := range all.Items {
+				said = append(said, e.Reason+": "+e.Note)
+			}
+			return fmt.Errorf("no Event %s says %q among\n%s", reason, part, strings.Join(said, "\n"))
 		}
 		return nil
 	})

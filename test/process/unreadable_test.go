@@ -135,7 +135,7 @@ func TestThreat33_UnreadableLink(t *testing.T) {
 	wantLinkPolicies(t, link, 0, 20*time.Second)
 	unreadable(t, "DataSharingLink", link)
 	wantEvent(t, link.Namespace, "Removed", "NetworkPolicy "+link.Namespace+"/")
-	wantEvent(t, link.Namespace, v1alpha1.ReasonUnreadable, "validUntil")
+	wantEvent(t, link.Namespace, v1alpha1.ReasonUnreadable, "The link is closed.")
 	countsAsPersonal(t, "garbled-giver")
 	// Whoever adds rights elsewhere waits for a second person, and not for the link to be mended.
 	added := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"viewerGroups":["more"],"rightsChange":{"requestedBy":"lan"}}}`))
