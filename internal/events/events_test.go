@@ -12,22 +12,29 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
-// TestWriter: the same happening is recorded once, two with different notes are
-// two, a cluster-scoped object's stands in the namespace default, and a full
-// queue neither blocks nor fails.
-func TestWriter(t *testing.T) {
+// newClient knows Events and the API's kinds.
+func newClient(t *testing.T) client.Client {
+	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).Build()
+	return fake.NewClientBuilder().WithScheme(scheme).Build()
+}
+
+// TestWriter: the same happening is recorded once, two with different notes are
+// two, a cluster-scoped object's stands in the namespace default, and a full
+// queue neither blocks nor fails.
+func TestWriter(t *testing.T) {
+	c := newClient(t)
 	w := NewWriter(c)
 	link := &v1alpha1.DataSharingLink{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-a", Name: "l", UID: "u", ResourceVersion: "7"}}
 	for _, note := range []string{"one", "one", "two", strings.Repeat("ấ", 2000)} {
@@ -71,11 +78,7 @@ func TestWriter(t *testing.T) {
 // and takes no room from others; what somebody should look at is told all the same.
 // Fails without a rate, and with one for all objects together.
 func TestNobodyFloodsOthers(t *testing.T) {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	w := NewWriter(fake.NewClientBuilder().WithScheme(scheme).Build())
+	w := NewWriter(newClient(t))
 	link := func(name string) *v1alpha1.DataSharingLink {
 		return &v1alpha1.DataSharingLink{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-a", Name: name, UID: types.UID("uid-" + name)}}
 	}
@@ -106,7 +109,7 @@ func TestNobodyFloodsOthers(t *testing.T) {
 		t.Error("what may be somebody's doing waits with all the rest")
 	}
 	// An agency that deletes and makes anew has other objects all the time.
-	w = NewWriter(fake.NewClientBuilder().WithScheme(scheme).Build())
+	w = NewWriter(newClient(t))
 	for i := range 2 * waiting {
 		w.Record(link(strconv.Itoa(i)), Event{Warning: true, Reason: "Closed", Action: "Close", Note: "x"})
 	}
@@ -124,13 +127,7 @@ func TestNobodyFloodsOthers(t *testing.T) {
 
 // TestResolve: what is found out when an event is written is what is recorded.
 func TestResolve(t *testing.T) {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c := fake.NewClientBuilder().WithScheme(scheme).Build()
+	c := newClient(t)
 	w := NewWriter(c)
 	w.Record(&v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "a", UID: "v"}}, Event{Reason: "Changed", Action: "Change", Note: "x",
 		Resolve: func(context.Context) Event {

@@ -15,9 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
-	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/events"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -29,11 +29,8 @@ func Sooner(a, b time.Duration) time.Duration {
 	return a
 }
 
-// Object is a kind of the API.
-type Object interface {
-	client.Object
-	GetStatusBase() *v1alpha1.StatusBase
-}
+// Object is an object of one of the API's kinds.
+type Object = kinds.Object
 
 // Loop reconciles one kind.
 type Loop[T Object] struct {
@@ -73,16 +70,9 @@ var ErrFinalized = errors.New("finalized")
 // finalizer it only withdraws, and a status that fails comes after.
 func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	ctx, done := apply.Recording(ctx)
-	var about T
-	found := false
+	var about client.Object
 	// Told before the status is written, in the order in which it happened, and however the round ends.
-	tell := sync.OnceFunc(func() {
-		if found {
-			l.TellChanges(ctx, about, done.Changes())
-		} else {
-			l.TellChanges(ctx, nil, done.Changes())
-		}
-	})
+	tell := sync.OnceFunc(func() { l.TellChanges(ctx, about, done.Changes()) })
 	defer tell()
 	var firstErr error
 	if l.First != nil {
@@ -95,7 +85,7 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	about, found = obj, true
+	about = obj
 	obj, finalizerErr := l.addFinalizer(ctx, obj)
 	if apierrors.IsNotFound(finalizerErr) {
 		// The object went meanwhile, which is an event that is still to come.

@@ -87,19 +87,19 @@ func changeEvents(kind, namespace string, changes []apply.Change) []events.Event
 			out = append(out, events.Event{Warning: true, Reason: "Restored", Action: "Repair", Note: c.String() + " was gone, and is made again."})
 		case apply.Changed:
 			changed := events.Event{Reason: "Changed", Action: "Change", Note: "Changed " + c.String() + ".", Key: c.Version()}
-			changed.Resolve = func(ctx context.Context) events.Event { return repaired(ctx, kind, namespace, c) }
+			changed.Resolve = func(ctx context.Context) events.Event { return repaired(ctx, kind, namespace, c, changed) }
 			out = append(out, changed)
 		}
 	}
 	return out
 }
 
-// repaired is the event of a child that was changed, by what the API server knows of
-// who had changed it before.
-func repaired(ctx context.Context, kind, namespace string, c apply.Change) events.Event {
+// repaired is the event of a child that was changed: that it was, unless the API
+// server knows of somebody who had changed it before.
+func repaired(ctx context.Context, kind, namespace string, c apply.Change, changed events.Event) events.Event {
 	by := c.By(ctx)
 	if by == "" {
-		return events.Event{Reason: "Changed", Action: "Change", Note: "Changed " + c.String() + "."}
+		return changed
 	}
 	metrics.ChildRepaired(kind, c.GVK.Kind)
 	if namespace != "" && c.Namespace != namespace {
