@@ -352,7 +352,7 @@ func (p *platform) show(ctx context.Context) error {
 		return err
 	}
 	fmt.Println()
-	if err := summary.Print(os.Stdout, cli.ColorWanted(os.Stdout)); err != nil {
+	if err := cli.PrintSummary(os.Stdout, summary, cli.ColorWanted(os.Stdout)); err != nil {
 		return err
 	}
 	report, matrix, err := cli.Audit(ctx, p.admin, p.settings, time.Now())
@@ -361,7 +361,7 @@ func (p *platform) show(ctx context.Context) error {
 	}
 	fmt.Println("\nWho reaches whom, from the network policies (kubectl gov reach --matrix):")
 	fmt.Println()
-	if err := matrix.Print(os.Stdout, cli.ColorWanted(os.Stdout)); err != nil {
+	if err := cli.PrintMatrix(os.Stdout, matrix, cli.ColorWanted(os.Stdout)); err != nil {
 		return err
 	}
 	fmt.Println("\nThe same against approved links and declared platforms (kubectl gov audit):")

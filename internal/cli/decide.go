@@ -14,18 +14,14 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
-	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
-	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
 	texts "github.com/govplatform/govplatform/internal/text"
 )
@@ -48,24 +44,6 @@ type Decision struct {
 	Operator string
 }
 
-// ScopeShown is what an approval approves, as the user sees it before he decides.
-type ScopeShown struct {
-	Link       client.ObjectKey
-	Identifier string
-	// Scope as the link's status has it; nil for a suspension of a link without one.
-	Scope *v1alpha1.LinkScope
-	Hash  string
-	// Agencies of the scope by name, as far as the user may read them.
-	Agencies map[string]AgencyShown
-	// Decisions so far, the oldest first.
-	Decisions []v1alpha1.LinkDecision
-	// Checked is true when the hash was computed here from what is shown, and not
-	// only read from the link's status.
-	Checked bool
-	// Notes are what else the user should know.
-	Notes []string
-}
-
 // Prepared is a decision that is ready to be written.
 type Prepared struct {
 	Scope    ScopeShown
@@ -84,7 +62,7 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	if err := c.Get(ctx, d.Link, &link); err != nil {
 		return Prepared{}, explainRead(err, v1alpha1.KindDataSharingLink, d.Link.String())
 	}
-	scope, err := readScope(ctx, c, d, &link)
+	scope, err := readScope(ctx, c, d.Decision, d.Settings, &link)
 	if err != nil {
 		return Prepared{}, err
 	}
@@ -149,102 +127,6 @@ func whoAmI(ctx context.Context, c client.Client) (authenticationv1.UserInfo, er
 		return authenticationv1.UserInfo{}, fmt.Errorf("ask the API server who you are: %w", err)
 	}
 	return self.Status.UserInfo, nil
-}
-
-// readHelp is what helps when an object of a kind cannot be read.
-type readHelp struct {
-	resource string
-	// absent is said when it is not there, forbidden when the user may not read it.
-	absent, forbidden string
-}
-
-// readHelps by kind. Links are read by those whom they concern, agencies by
-// everybody (docs/decisions/0609-who-reads-what.md).
-var readHelps = map[string]readHelp{
-	v1alpha1.KindAgency: {
-		resource: kinds.Agency.Plural, absent: "kubectl gov status -A lists them",
-		forbidden: "ask the platform team for the ClusterRole govplatform-catalogue-viewer",
-	},
-	v1alpha1.KindDataSharingLink: {
-		resource: kinds.DataSharingLink.Plural, absent: "name the consumer's namespace with -n agency-<consumer>",
-		forbidden: "who administers or views the consumer's, the provider's or the authority's agency may, from a moment after the request on, and so may the ClusterRoles govplatform-authority and govplatform-platform-team; ask the consumer whether the name is right",
-	},
-}
-
-// explainRead says why an object could not be read, and what helps.
-func explainRead(err error, kind, name string) error {
-	help := readHelps[kind]
-	switch {
-	case apierrors.IsNotFound(err):
-		return fmt.Errorf("there is no %s %s: %s", kind, name, help.absent)
-	case apierrors.IsForbidden(err):
-		return fmt.Errorf("you may not read %s %s: %s", kind, name, help.forbidden)
-	case meta.IsNoMatchError(err):
-		return errNotInstalled(help.resource)
-	}
-	return fmt.Errorf("read %s %s: %w", kind, name, err)
-}
-
-// readScope reads what the user will see: the scope of the link's status, whose
-// hash the decision is bound to. What changes afterwards has another hash.
-func readScope(ctx context.Context, c client.Client, d Decision, link *v1alpha1.DataSharingLink) (ScopeShown, error) {
-	s := ScopeShown{Link: d.Link, Identifier: link.Status.Identifier, Scope: link.Status.Scope, Hash: link.Status.SpecHash, Decisions: link.Status.Decisions}
-	if link.Status.ObservedGeneration != link.Generation && d.Decision != v1alpha1.DecisionSuspend {
-		return s, errors.New("the operator has not looked at the latest spec of the link yet: repeat the command in a moment")
-	}
-	if s.Hash == "" && d.Decision != v1alpha1.DecisionSuspend {
-		why := "see its conditions"
-		if cond := meta.FindStatusCondition(link.Status.Conditions, v1alpha1.ConditionReferencesResolved); cond != nil && cond.Status != metav1.ConditionTrue {
-			why = cond.Message
-		}
-		return s, fmt.Errorf("the link has no scope that could be decided about yet: %s", why)
-	}
-	if s.Hash != "" && (s.Scope == nil || policy.HashScope(*s.Scope) != s.Hash) {
-		if d.Decision != v1alpha1.DecisionSuspend {
-			return s, errors.New("the link's status.scope is not what its status.specHash stands for: repeat the command in a moment, and report it if it stays so")
-		}
-		s.Scope = nil
-	}
-	if d.Decision == v1alpha1.DecisionApprove && !time.Now().Before(link.Spec.ValidUntil.Time) {
-		s.Notes = append(s.Notes, "the link has expired, so an approval opens nothing")
-	}
-	s.Agencies = readAgencies(ctx, c, s.Scope)
-	return s, s.check(ctx, c, d, link)
-}
-
-// check computes the hash from what is there now, if the user may read all of it.
-func (s *ScopeShown) check(ctx context.Context, c client.Client, d Decision, link *v1alpha1.DataSharingLink) error {
-	if s.Hash == "" {
-		return nil
-	}
-	country, err := readCountry(ctx, sharingOnly{c}, d.Settings)
-	if err != nil {
-		return err
-	}
-	if len(country.unreadable) > 0 {
-		return nil
-	}
-	in, err := gather.DataSharingLink(ctx, country.store, d.Settings, time.Now(), link)
-	if err != nil {
-		return err
-	}
-	scope, ok := desired.ScopeOf(in)
-	if ok && policy.HashScope(scope) != s.Hash && d.Decision != v1alpha1.DecisionSuspend {
-		return errors.New("the scope is changing: the operator's hash is not the one of what is there now; repeat the command in a moment")
-	}
-	s.Checked = ok
-	return nil
-}
-
-// sharingOnly leaves out what no scope rests on: all but the kinds that a link may
-// rest on.
-type sharingOnly struct{ client.Reader }
-
-func (r sharingOnly) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
-	if kinds.Listed(list, kinds.Before(kinds.DataSharingLink)) {
-		return r.Reader.List(ctx, list, options...)
-	}
-	return nil
 }
 
 // approvalNamespace finds the side in whose name the user may decide.
@@ -317,7 +199,7 @@ and the operator has not acted on it, and with 1 when nothing was written.`,
 			if err != nil {
 				return err
 			}
-			p.Scope.Print(streams.Out)
+			printScope(streams.Out, p.Scope)
 			if !yes {
 				if err := confirm(streams, fmt.Sprintf("%s exactly this, as %s for %s?", decision, p.Approval.Spec.Approver, p.Approval.Namespace)); err != nil {
 					return err
@@ -333,7 +215,7 @@ and the operator has not acted on it, and with 1 when nothing was written.`,
 	command.Flags().StringVar(&asAgency, "as-agency", "", "the provider's or the authority's agency, in whose name you decide; without it the one for which you may")
 	command.Flags().StringVar(&approvalNS, "approval-namespace", "", "the same as a namespace")
 	command.Flags().StringVar(&reason, "reason", "", "why, for both sides to read; required to reject or suspend")
-	at.addFlags(command)
+	addInstallation(command, &at)
 	command.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	command.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long to wait for the operator to act on it; 0 to not wait")
 	command.MarkFlagsMutuallyExclusive("as-agency", "approval-namespace")

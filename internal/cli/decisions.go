@@ -4,13 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 
-	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -74,62 +69,16 @@ func revoked(all []v1alpha1.LinkDecision, i int) string {
 	return "decision"
 }
 
-// PrintDecisions writes them for people.
-func PrintDecisions(w io.Writer, rows []DecisionRow, color bool) error {
-	if len(rows) == 0 {
-		say(w, "Nobody has decided about it, or the operator has not looked at a decision yet.\n")
-		return nil
-	}
+// decisionTable shows the entries of a record. A decision that was deleted is not
+// shown as what its former giver did.
+func decisionTable(rows []DecisionRow) table {
 	t := table{header: []string{"WHEN", "SIDE", "WHO", "DECISION", "SCOPE", "HASH", "REASON"}}
-	deleted := false
 	for _, r := range rows {
 		who, decision, reason := r.Approver, r.Decision, r.Reason
 		if r.Deleted != "" {
 			who, decision, reason = "-", fmt.Sprintf("the %s of %s was deleted", texts.Line(r.Deleted), texts.Line(r.Approver)), ""
-			deleted = true
 		}
 		t.add(text(clock(r.Time.Time)), text(string(r.Side)), text(who), text(decision), text(r.About), text(cmp.Or(shortHash(r.SpecHash), "-")), text(reason))
 	}
-	err := t.write(w, color)
-	if deleted {
-		say(w, "note: who deleted a decision is not on the record; the API server's audit log has it\n")
-	}
-	return err
-}
-
-// shortHash is as much of a hash as a table has room for.
-func shortHash(hash string) string {
-	digits := strings.TrimPrefix(hash, "sha256:")
-	return strings.ToValidUTF8(digits[:min(12, len(digits))], "")
-}
-
-func newDecisionsCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	var output string
-	command := &cobra.Command{
-		Use:   "decisions LINK -n CONSUMER-NAMESPACE",
-		Short: "Show who decided what about a data-sharing link, and when",
-		Long: `Decisions shows the record of a link, the oldest first. SCOPE is Present for a decision about exactly what the link asks for now, Another for
-one about what it asked for before, and Any for a suspension without a scope. The whole hashes are in -o json.`,
-		Example: "  kubectl gov decisions residents-for-tax -n agency-finance\n  kubectl gov decisions residents-for-tax -n agency-finance -o json",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			key, err := linkKey(flags, args[0])
-			if err != nil {
-				return err
-			}
-			reader, err := newClient(flags)
-			if err != nil {
-				return err
-			}
-			rows, err := Decisions(cmd.Context(), reader, key)
-			if err != nil {
-				return err
-			}
-			return writeAs(streams.Out, output, rows, func() error { return PrintDecisions(streams.Out, rows, ColorWanted(streams.Out)) })
-		},
-	}
-	addOutput(command, &output, "a table")
-	flags.AddFlags(command.Flags())
-	addLinkCompletion(command, flags)
-	return command
+	return t
 }

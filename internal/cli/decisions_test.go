@@ -40,7 +40,7 @@ func TestDecisionsGolden(t *testing.T) {
 	}
 	assertGolden(t, "testdata/decisions/rows.yaml.golden", string(data))
 	var shown bytes.Buffer
-	ScopeShown{Link: client.ObjectKeyFromObject(l), Hash: now, Decisions: l.Status.Decisions}.Print(&shown)
+	printScope(&shown, ScopeShown{Link: client.ObjectKeyFromObject(l), Hash: now, Decisions: l.Status.Decisions})
 	assertGolden(t, "testdata/decisions/scope.golden", shown.String())
 
 	var none bytes.Buffer

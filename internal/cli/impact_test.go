@@ -99,7 +99,7 @@ func narrow(t *testing.T, out string) []string {
 func TestImpactNeedsToReadAll(t *testing.T) {
 	r := thirteen()
 	r.errs = map[string]error{"agencyportals": apierrors.NewForbidden(schema.GroupResource{Resource: "agencyportals"}, "", nil)}
-	if _, err := Impact(t.Context(), r, settings.Default(), time.Now(), policyFile(t, "{}")); err == nil || ExitCode(err) != 2 {
+	if _, err := Impact(t.Context(), r, settings.Default(), time.Now(), policyFile(t, "{}")); err == nil || ExitCode(asFailure(err)) != exitFailed {
 		t.Errorf("an impact that rests on half of the country: %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,7 +63,7 @@ func TestUnknownKindsOfFiles(t *testing.T) {
 		if err != nil || !slices.Equal(r.Refusals, []string{want}) {
 			t.Errorf("render: %v, %q, want %q", err, r.Refusals, want)
 		}
-		if _, err := loadPolicies(t.Context(), nil, []string{file}, io.Discard); err == nil || err.Error() != want {
+		if _, _, err := readPolicies(t.Context(), nil, []string{file}); err == nil || err.Error() != want {
 			t.Errorf("impact: %v, want %s", err, want)
 		}
 	}
@@ -72,10 +71,9 @@ func TestUnknownKindsOfFiles(t *testing.T) {
 	if docs, skipped, err := load(nil, []string{others}); err != nil || len(docs) != 0 || !slices.Equal(skipped, []string{others + ":1: Secret s: left out, it is not of platform.gov.vn"}) {
 		t.Errorf("an object of another group in a list: %v, %v, %v", docs, skipped, err)
 	}
-	var notes strings.Builder
 	mistyped := write("mistyped.yaml", "{apiVersion: plattform.gov.vn/v1alpha1, kind: SecurityPolicy, metadata: {name: p}}")
-	if _, err := loadPolicies(t.Context(), nil, []string{mistyped}, &notes); err == nil || notes.String() != "note: "+mistyped+":1: SecurityPolicy p: left out, it is not of platform.gov.vn\n" {
-		t.Errorf("impact of a standard of another group: %v, %q", err, notes.String())
+	if _, skipped, err := readPolicies(t.Context(), nil, []string{mistyped}); err == nil || !slices.Equal(skipped, []string{mistyped + ":1: SecurityPolicy p: left out, it is not of platform.gov.vn"}) {
+		t.Errorf("impact of a standard of another group: %v, %q", err, skipped)
 	}
 	nothing := write("nothing.yaml", "{apiVersion: v1, kind: List, items: [{metadata: {name: s}}]}")
 	if _, _, err := load(nil, []string{nothing}); err == nil || !strings.Contains(err.Error(), "apiVersion or kind is missing") {
@@ -90,7 +88,7 @@ func TestEveryKindIsShown(t *testing.T) {
 	s := Summary{
 		Agencies: []AgencyStatus{{}}, Portals: []PortalStatus{{}}, Policies: []PolicyStatus{{}}, Platforms: []PlatformStatus{{}}, Services: []ServiceStatus{{}}, Links: []LinkStatus{{}},
 	}
-	tables := append(s.tables(), s.sharingTables()...)
+	tables := s.tables()
 	for _, d := range kinds.All() {
 		i := slices.IndexFunc(tables, func(t table) bool { return slices.Equal(t.header, d.Header) })
 		switch {

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -116,7 +115,7 @@ func TestSettingsHeldIsTold(t *testing.T) {
 		if tt.r.record == nil {
 			continue
 		}
-		if got, err := liveSettings(t.Context(), tt.r, installation{}, io.Discard); err != nil || got.TimeZone != "UTC" {
+		if got, _, err := currentSettings(t.Context(), tt.r, installation{}); err != nil || got.TimeZone != "UTC" {
 			t.Errorf("%s: the settings in force are %q, %v", name, got.TimeZone, err)
 		}
 	}

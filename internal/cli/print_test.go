@@ -19,7 +19,7 @@ func TestTimesHaveTheirZone(t *testing.T) {
 	}
 	s := Summary{Links: []LinkStatus{{Consumer: "a", Name: "l", ValidUntil: until.UTC()}}}
 	var out bytes.Buffer
-	if err := s.Print(&out, false); err != nil {
+	if err := PrintSummary(&out, s, false); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "VALID UNTIL (+07:00)") || !strings.Contains(out.String(), "2027-01-01 00:00") {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,22 +35,6 @@ type ReachAnswer struct {
 	Links []string `json:"links"`
 }
 
-// Print writes the answer for people.
-func (a ReachAnswer) Print(w io.Writer) {
-	answer := "No"
-	switch {
-	case a.Open:
-		answer = "Yes"
-	case len(a.Over) > 0:
-		say(w, "Not directly: over %s.\n", strings.Join(a.Over, ", "))
-		answer = "Directly no"
-	}
-	say(w, "%s: %s\n", answer, a.Why)
-	for _, l := range a.Links {
-		say(w, "  - %s\n", l)
-	}
-}
-
 // portalKey finds the portal that an argument names: agency/portal,
 // namespace/portal, or a name that is unique among what the user may read.
 func (c *platformState) portalKey(namespace, arg string) (client.ObjectKey, error) {
@@ -73,10 +56,10 @@ func (c *platformState) portalKey(namespace, arg string) (client.ObjectKey, erro
 		if !qualified && namespace != "" {
 			return c.portalKey("", arg)
 		}
-		return client.ObjectKey{}, exitError{exitFailed, fmt.Sprintf("there is no portal %q that you may read: name it as agency/portal", arg)}
+		return client.ObjectKey{}, fmt.Errorf("there is no portal %q that you may read: name it as agency/portal", arg)
 	}
 	slices.SortFunc(matches, compareKeys)
-	return client.ObjectKey{}, exitError{exitFailed, fmt.Sprintf("%q is more than one portal (%s, %s, …): name it as agency/portal", arg, matches[0], matches[1])}
+	return client.ObjectKey{}, fmt.Errorf("%q is more than one portal (%s, %s, …): name it as agency/portal", arg, matches[0], matches[1])
 }
 
 func compareKeys(a, b client.ObjectKey) int {

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/govplatform/govplatform/internal/settings"
 )
 
 // Exit codes of reach and audit beside 0.
@@ -58,7 +60,7 @@ Where A reaches B over a sharing platform only, the answer begins with "Not dire
 			}
 			if matrix {
 				if err := c.needsAll("the matrix"); err != nil {
-					return err
+					return asFailure(err)
 				}
 				return asFailure(printResult(streams, output, c.matrix()))
 			}
@@ -66,7 +68,7 @@ Where A reaches B over a sharing platform only, the answer begins with "Not dire
 			if err != nil && len(paths) == 0 {
 				return asFailure(err)
 			}
-			answer, err := c.ask(cmd.Context(), flags, namespace, args, port, now)
+			answer, err := c.ask(cmd.Context(), namespace, args[0], args[1], port, now)
 			if err != nil {
 				return asFailure(err)
 			}
@@ -84,28 +86,10 @@ Where A reaches B over a sharing platform only, the answer begins with "Not dire
 	command.Flags().StringSliceVarP(&paths, "filename", "f", nil, "answer offline, from these files, folders, or - for standard input")
 	command.Flags().BoolVar(&assume, "assume-approved", false, "with -f: take every link as approved by all sides")
 	command.Flags().StringVarP(&output, "output", "o", "", "json; text without it")
-	at.addFlags(command)
+	addInstallation(command, &at)
 	command.Flags().Lookup("settings").Usage = "the operator's settings; those of the cluster, or with -f the shipped ones, without it"
 	flags.AddFlags(command.Flags())
 	return command
-}
-
-// ask finds the two portals and what the user may read of their namespaces.
-func (c *platformState) ask(ctx context.Context, flags *genericclioptions.ConfigFlags, namespace string, args []string, port int32, now time.Time) (ReachAnswer, error) {
-	if len(c.unreadable) > 0 {
-		if err := c.readParts(ctx, flags, args); err != nil {
-			return ReachAnswer{}, err
-		}
-	}
-	from, err := c.portalKey(namespace, args[0])
-	if err != nil {
-		return ReachAnswer{}, err
-	}
-	to, err := c.portalKey(namespace, args[1])
-	if err != nil {
-		return ReachAnswer{}, err
-	}
-	return c.reach(ctx, from, to, port, now)
 }
 
 // asFailure gives an error without a code of its own that of a failure.
@@ -129,9 +113,47 @@ func printResult(streams genericiooptions.IOStreams, output string, result any) 
 	}
 	switch r := result.(type) {
 	case AgencyMatrix:
-		return r.Print(streams.Out, ColorWanted(streams.Out))
+		return PrintMatrix(streams.Out, r, ColorWanted(streams.Out))
 	case ReachAnswer:
-		r.Print(streams.Out)
+		printAnswer(streams.Out, r)
 	}
 	return nil
+}
+
+func loadCountry(ctx context.Context, streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags, paths []string, at installation, assume bool, now time.Time) (*platformState, error) {
+	if len(paths) > 0 {
+		s, err := readSettings("--settings", at.settings)
+		if err != nil {
+			return nil, err
+		}
+		return offlineCountry(ctx, streams, paths, s, assume, now)
+	}
+	if assume {
+		return nil, exitError{exitFailed, "--assume-approved is for files (-f): the cluster's approvals are what they are"}
+	}
+	reader, err := newClient(flags)
+	if err != nil {
+		return nil, err
+	}
+	s, err := liveSettings(ctx, reader, at, streams.ErrOut)
+	if err != nil {
+		return nil, err
+	}
+	return readCountry(ctx, reader, s)
+}
+
+// offlineCountry is what the operator would make of local files, with a pod for
+// every Deployment.
+func offlineCountry(ctx context.Context, streams genericiooptions.IOStreams, paths []string, s settings.Settings, assume bool, now time.Time) (*platformState, error) {
+	r, c, err := renderCountry(ctx, streams.In, RenderInput{Paths: paths, Settings: s, AssumeApproved: assume, Now: now})
+	if err != nil {
+		return nil, err
+	}
+	for _, refusal := range r.Refusals {
+		say(streams.ErrOut, "refused: %s\n", refusal)
+	}
+	if c == nil {
+		return nil, errRefused
+	}
+	return c, nil
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,9 +86,9 @@ func agencyOf(namespace string) string {
 	return namespace
 }
 
-// Print writes the matrix: rows reach columns. A cell holds the number of pairs
-// of portals between which something is open.
-func (m AgencyMatrix) Print(w io.Writer, color bool) error {
+// table shows the matrix: rows reach columns. A cell holds the number of pairs of
+// portals between which something is open.
+func (m AgencyMatrix) table() table {
 	t := table{header: []string{"FROM \\ TO"}}
 	for i := range m.Agencies {
 		t.header = append(t.header, strconv.Itoa(i+1))
@@ -106,14 +105,5 @@ func (m AgencyMatrix) Print(w io.Writer, color bool) error {
 		}
 		t.add(row...)
 	}
-	if err := t.write(w, color); err != nil {
-		return err
-	}
-	say(w, "\n")
-	for _, c := range m.Cells {
-		say(w, "%s → %s: %s (%s)\n", c.From, c.To, strings.Join(c.Portals, ", "), strings.Join(c.Ports, ", "))
-	}
-	say(w, "Everything else is shut: %d of %d pairs of agencies, on every port (%d stand for all).\n",
-		len(m.Agencies)*len(m.Agencies)-len(m.Cells), len(m.Agencies)*len(m.Agencies), m.Ports)
-	return nil
+	return t
 }

@@ -3,21 +3,16 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/cli-runtime/pkg/printers"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
@@ -28,9 +23,6 @@ import (
 
 // renderedUID stands where the API server would put the owner's UID.
 const renderedUID types.UID = "rendered-offline"
-
-// errRefused ends the command with 1 after the reasons were printed.
-var errRefused = errors.New("refused: change what is named above, then render again")
 
 // RenderInput is what is rendered and with which settings.
 type RenderInput struct {
@@ -336,103 +328,4 @@ func plainObject(o desired.Object) (*unstructured.Unstructured, error) {
 	unstructured.RemoveNestedField(fields, "metadata", "creationTimestamp")
 	unstructured.RemoveNestedField(fields, "spec", "template", "metadata", "creationTimestamp")
 	return u, nil
-}
-
-func newRenderCommand(streams genericiooptions.IOStreams) *cobra.Command {
-	var paths []string
-	var output, settingsFile string
-	command := &cobra.Command{
-		Use:   "render -f FILE...",
-		Short: "Show what local YAML would become, offline",
-		Long: `Render shows the objects that the operator would make of local agencies, portals, policies, platforms and links, with the operator's own code and
-without a cluster. Everything that the API server or the operator would refuse is said on standard error, and ends the command with 1.`,
-		Example: `  # a folder, as it lies in Git
-  kubectl gov render -f config/samples/national
-
-  # one portal against the authority's standards
-  kubectl gov render -f portal.yaml -f standards/`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			printer, err := printerFor(output)
-			if err != nil {
-				return err
-			}
-			config, err := readSettings("--settings", settingsFile)
-			if err != nil {
-				return err
-			}
-			r, err := Render(cmd.Context(), streams.In, RenderInput{Paths: paths, Settings: config})
-			if err != nil {
-				return err
-			}
-			return r.write(streams, printer, output == "json")
-		},
-	}
-	command.Flags().StringSliceVarP(&paths, "filename", "f", nil, "file, folder with everything in it, or - for standard input; may be repeated")
-	command.Flags().StringVarP(&output, "output", "o", "yaml", "yaml or json")
-	command.Flags().StringVar(&settingsFile, "settings", "", "the operator's settings; the shipped ones without it")
-	_ = command.MarkFlagRequired("filename")
-	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"yaml", "json"}, cobra.ShellCompDirectiveNoFileComp))
-	_ = command.MarkFlagFilename("filename", "yaml", "yml", "json")
-	_ = command.MarkFlagFilename("settings", "yaml", "yml")
-	return command
-}
-
-// readSettings reads the file that a flag names; without one, the shipped settings.
-func readSettings(flag, file string) (settings.Settings, error) {
-	if file == "" {
-		return settings.Default(), nil
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return settings.Settings{}, fmt.Errorf("%s: %w", flag, err)
-	}
-	s, err := settings.Parse(data)
-	if err != nil {
-		return settings.Settings{}, fmt.Errorf("%s %s: %w", flag, file, err)
-	}
-	return s, nil
-}
-
-func printerFor(output string) (printers.ResourcePrinter, error) {
-	switch output {
-	case "yaml":
-		return &printers.YAMLPrinter{}, nil
-	case "json":
-		return &printers.JSONPrinter{}, nil
-	}
-	return nil, fmt.Errorf("-o %s is not known: use yaml or json", output)
-}
-
-func (r Rendering) write(streams genericiooptions.IOStreams, printer printers.ResourcePrinter, list bool) error {
-	for _, n := range r.Notes {
-		say(streams.ErrOut, "note: %s\n", n)
-	}
-	for _, refusal := range r.Refusals {
-		say(streams.ErrOut, "refused: %s\n", refusal)
-	}
-	if err := r.print(streams.Out, printer, list); err != nil {
-		return err
-	}
-	if len(r.Refusals) > 0 {
-		return errRefused
-	}
-	return nil
-}
-
-// print writes YAML as a stream and JSON as one list, the forms that kubectl reads.
-func (r Rendering) print(w io.Writer, printer printers.ResourcePrinter, list bool) error {
-	if !list {
-		for _, o := range r.Objects {
-			if err := printer.PrintObj(o, w); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	all := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "v1", "kind": "List"}}
-	for _, o := range r.Objects {
-		all.Items = append(all.Items, *o)
-	}
-	return printer.PrintObj(all, w)
 }

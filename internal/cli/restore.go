@@ -84,7 +84,7 @@ func Restore(ctx context.Context, c client.Client, e *Export, o RestoreOptions) 
 	if err != nil {
 		r.fail("approvals: %s", err)
 	}
-	if err := r.table.write(o.Out, ColorWanted(o.Out)); err != nil {
+	if err := writeTable(o.Out, r.table, ColorWanted(o.Out)); err != nil {
 		return err
 	}
 	r.sayRights()
@@ -110,7 +110,7 @@ func (r *restorer) fail(format string, args ...any) {
 
 func (r *restorer) row(kind, name, result, note string) {
 	tones := map[string]tone{"created": good, "overwritten": pending, "changed": good, "waits": pending, "conflict": bad, "failed": bad, "skipped": pending}
-	r.table.add(text(kind), text(name), cell{result, tones[result]}, text(note))
+	r.table.add(text(kind), text(name), cell{text: result, tone: tones[result]}, text(note))
 }
 
 // run goes through the phases until one that closes is not complete.

@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"strings"
-
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	texts "github.com/govplatform/govplatform/internal/text"
@@ -19,11 +16,6 @@ const (
 	labelColumns = 16
 	valueColumns = 80 - 2 - labelColumns - 2
 )
-
-// AgencyShown is who an agency is.
-type AgencyShown struct {
-	Code, DisplayName string
-}
 
 // scopeTable writes rows.
 type scopeTable struct{ w io.Writer }
@@ -65,36 +57,16 @@ func wrap(text string, most int) []string {
 	return append(out, line.String())
 }
 
-// readAgencies finds out who the agencies of a scope are, as far as the user may
-// read them.
-func readAgencies(ctx context.Context, c client.Reader, scope *v1alpha1.LinkScope) map[string]AgencyShown {
-	out := map[string]AgencyShown{}
-	if scope == nil {
-		return out
-	}
-	ends := []v1alpha1.LinkScopeEnd{scope.Consumer, scope.Provider}
-	if scope.Via != nil {
-		ends = append(ends, *scope.Via)
-	}
-	for _, e := range ends {
-		var a v1alpha1.Agency
-		if err := c.Get(ctx, client.ObjectKey{Name: string(e.Agency)}, &a); err == nil {
-			out[a.Name] = AgencyShown{Code: a.Spec.Code, DisplayName: string(a.Spec.DisplayName)}
-		}
-	}
-	return out
-}
-
-// Print shows the exact scope, who decided what so far, and notes.
-func (s ScopeShown) Print(w io.Writer) {
+// printScope shows the exact scope, who decided what so far, and notes.
+func printScope(w io.Writer, s ScopeShown) {
 	t := scopeTable{w}
 	say(w, "DataSharingLink %s\n", s.Link)
 	if s.Scope == nil {
 		t.fact("scope", "none yet")
 	} else {
-		s.printScope(t)
+		printWhat(t, s)
 	}
-	s.printDecisions(t)
+	printDecided(t, s)
 	switch s.Hash {
 	case "":
 		t.fact("hash", "none")
@@ -109,17 +81,17 @@ func (s ScopeShown) Print(w io.Writer) {
 	}
 }
 
-func (s ScopeShown) printScope(t scopeTable) {
+func printWhat(t scopeTable, s ScopeShown) {
 	c := s.Scope
-	s.printEnd(t, "consumer", c.Consumer)
+	printEnd(t, s, "consumer", c.Consumer)
 	if c.RequestedBy == "" {
 		t.fact("requested by", "not said")
 	} else {
 		t.row("requested by", c.RequestedBy)
 	}
-	s.printEnd(t, "provider", c.Provider)
+	printEnd(t, s, "provider", c.Provider)
 	if c.Via != nil {
-		s.printEnd(t, "via", *c.Via)
+		printEnd(t, s, "via", *c.Via)
 	}
 	t.row("service", c.Service.Name)
 	if s.Identifier != "" {
@@ -146,7 +118,7 @@ func (s ScopeShown) printScope(t scopeTable) {
 	}
 }
 
-func (s ScopeShown) printEnd(t scopeTable, label string, e v1alpha1.LinkScopeEnd) {
+func printEnd(t scopeTable, s ScopeShown, label string, e v1alpha1.LinkScopeEnd) {
 	t.row(label, string(e.Agency)+"/"+e.Name)
 	if a, ok := s.Agencies[string(e.Agency)]; ok {
 		t.row("  agency", a.DisplayName)
@@ -158,9 +130,9 @@ func (s ScopeShown) printEnd(t scopeTable, label string, e v1alpha1.LinkScopeEnd
 	t.row("  image", e.Image)
 }
 
-// printDecisions says who decided what and when, the oldest first, and whether
+// printDecided says who decided what and when, the oldest first, and whether
 // that was about this scope.
-func (s ScopeShown) printDecisions(t scopeTable) {
+func printDecided(t scopeTable, s ScopeShown) {
 	t.fact("decided so far", fmt.Sprintf("%d decisions:", len(s.Decisions)))
 	for i, d := range s.Decisions {
 		nth := fmt.Sprintf("  %d of %d", i+1, len(s.Decisions))

@@ -32,7 +32,7 @@ func TestScopeCannotBeImitated(t *testing.T) {
 			Purpose:    long + "\n" + row, LegalBasis: "none", ValidUntil: until, Route: v1alpha1.RoutePlatform, Classification: v1alpha1.ClassificationPersonal,
 		}}
 	var out bytes.Buffer
-	s.Print(&out)
+	printScope(&out, s)
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	shape := regexp.MustCompile(`^  ([a-z0-9 ]{16}\| |                \+ )`)
 	classifications := 0

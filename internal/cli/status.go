@@ -2,21 +2,13 @@ package cli
 
 import (
 	"cmp"
-	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/kinds"
@@ -128,80 +120,6 @@ type Summary struct {
 	unobserved unobserved
 }
 
-// ReadSummary reads the state of one namespace, or of all when namespace is
-// empty. Kinds that the user may not read are named in the summary: an agency's
-// team can read its own namespace and not the whole country.
-func ReadSummary(ctx context.Context, reader client.Reader, namespace string) (Summary, error) {
-	var s Summary
-	var agencies v1alpha1.AgencyList
-	var portals v1alpha1.AgencyPortalList
-	var policies v1alpha1.SecurityPolicyList
-	var platforms v1alpha1.SharedPlatformList
-	var services v1alpha1.DataServiceList
-	var links v1alpha1.DataSharingLinkList
-	reads := []struct {
-		kind    string
-		list    client.ObjectList
-		options []client.ListOption
-	}{
-		{kinds.Agency.Plural, &agencies, nil},
-		{kinds.AgencyPortal.Plural, &portals, []client.ListOption{client.InNamespace(namespace)}},
-		{kinds.SecurityPolicy.Plural, &policies, nil},
-		{kinds.SharedPlatform.Plural, &platforms, nil},
-		{kinds.DataService.Plural, &services, []client.ListOption{client.InNamespace(namespace)}},
-		{kinds.DataSharingLink.Plural, &links, nil},
-	}
-	for _, r := range reads {
-		err := reader.List(ctx, r.list, r.options...)
-		switch {
-		case apierrors.IsForbidden(err):
-			if r.kind == kinds.DataSharingLink.Plural && namespace != "" {
-				if links.Items, err = linksOf(ctx, reader, namespace, services.Items); err == nil {
-					continue
-				}
-			}
-			s.NotReadable = append(s.NotReadable, r.kind)
-		case meta.IsNoMatchError(err):
-			return Summary{}, errNotInstalled(r.kind)
-		case err != nil:
-			return Summary{}, fmt.Errorf("list %s: %w", r.kind, err)
-		}
-		_ = meta.EachListItem(r.list, s.unobserved.look)
-	}
-	if len(s.NotReadable) == len(reads) {
-		return Summary{}, fmt.Errorf("you may read neither agencies nor portals nor policies here: name your agency's namespace with -n agency-<name>, or ask for membership in its viewerGroups")
-	}
-	s.fill(namespace, agencies.Items, portals.Items, policies.Items)
-	s.fillSharing(namespace, platforms.Items, services.Items, links.Items)
-	return s, nil
-}
-
-// linksOf reads the links of one agency for its own people: those in its
-// namespace, and one by one those of others that ask for its services, each of
-// which they may read.
-func linksOf(ctx context.Context, reader client.Reader, namespace string, services []v1alpha1.DataService) ([]v1alpha1.DataSharingLink, error) {
-	var own v1alpha1.DataSharingLinkList
-	if err := reader.List(ctx, &own, client.InNamespace(namespace)); err != nil {
-		return nil, err
-	}
-	out := own.Items
-	for i := range services {
-		for _, asks := range services[i].Status.Links {
-			key := client.ObjectKey{}
-			if key.Namespace, key.Name, _ = strings.Cut(asks, "/"); key.Namespace == namespace {
-				continue
-			}
-			var l v1alpha1.DataSharingLink
-			if err := reader.Get(ctx, key, &l); err == nil {
-				out = append(out, l)
-			} else if !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err) {
-				return nil, err
-			}
-		}
-	}
-	return out, nil
-}
-
 func (s *Summary) fill(namespace string, agencies []v1alpha1.Agency, portals []v1alpha1.AgencyPortal, policies []v1alpha1.SecurityPolicy) {
 	s.Agencies, s.Portals, s.Policies = []AgencyStatus{}, []PortalStatus{}, []PolicyStatus{}
 	for i := range agencies {
@@ -297,7 +215,7 @@ func (s *Summary) fillSharing(namespace string, platforms []v1alpha1.SharedPlatf
 }
 
 // readyOf trusts a Ready condition only when it is about the present spec.
-func readyOf(object client.Object, status v1alpha1.StatusBase) Ready {
+func readyOf(object metav1.Object, status v1alpha1.StatusBase) Ready {
 	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
 	if object.GetDeletionTimestamp() != nil && (ready == nil || ready.Status == metav1.ConditionTrue) {
 		return Ready{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDeleting, Message: "It is being deleted."}
@@ -322,69 +240,6 @@ func (r *Ready) mention(status v1alpha1.StatusBase, condition string) {
 	}
 }
 
-func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	var all bool
-	var output string
-	var at installation
-	command := &cobra.Command{
-		Use:   "status [PORTAL...]",
-		Short: "Show agencies, portals, platforms, services and links, and the first reason why one is not ready",
-		Example: `  # everything in the country
-  kubectl gov status -A
-
-  # one agency
-  kubectl gov status -n agency-finance
-
-  # one portal, for a script
-  kubectl gov status -n agency-finance tax-filing -o json`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			reader, err := newClient(flags)
-			if err != nil {
-				return err
-			}
-			namespace, err := namespaceOf(flags, all)
-			if err != nil {
-				return err
-			}
-			summary, err := ReadSummary(cmd.Context(), reader, namespace)
-			if err != nil {
-				return err
-			}
-			if err := summary.found(namespace); err != nil {
-				return err
-			}
-			if err := summary.keepPortals(args); err != nil {
-				return err
-			}
-			summary.lookAtOperator(cmd.Context(), reader, at, namespace, time.Now())
-			return summary.write(streams, output)
-		},
-	}
-	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "show every agency")
-	operatorNamespaceFlag(command, &at.namespace)
-	addOutput(command, &output, "a table")
-	flags.AddFlags(command.Flags())
-	addStatusCompletion(command, flags)
-	return command
-}
-
-// namespaceOf returns the namespace to show; empty means all. Outside an
-// agency's namespace, such as in "default", there is nothing to show, so that
-// means all as well unless the user named it.
-func namespaceOf(flags *genericclioptions.ConfigFlags, all bool) (string, error) {
-	if all {
-		return "", nil
-	}
-	namespace, explicit, err := flags.ToRawKubeConfigLoader().Namespace()
-	if err != nil {
-		return "", err
-	}
-	if _, ok := names.AgencyOf(namespace); !ok && !explicit {
-		return "", nil
-	}
-	return namespace, nil
-}
-
 // found says when a namespace that somebody named is no agency's and has nothing
 // to show: a typo must not look like an agency where all is well.
 func (s *Summary) found(namespace string) error {
@@ -406,33 +261,4 @@ func (s *Summary) keepPortals(wanted []string) error {
 	}
 	s.Portals = slices.DeleteFunc(s.Portals, func(p PortalStatus) bool { return !slices.Contains(wanted, p.Name) })
 	return nil
-}
-
-func (s Summary) write(streams genericiooptions.IOStreams, output string) error {
-	switch output {
-	case "":
-		for _, kind := range s.NotReadable {
-			say(streams.ErrOut, "note: you may not read %s here, so they are left out\n", kind)
-		}
-		if s.OperatorIdle != "" {
-			say(streams.ErrOut, "WARNING: %s\n", s.OperatorIdle)
-		}
-		if s.SettingsHeld != "" {
-			say(streams.ErrOut, "WARNING: %s\n", s.SettingsHeld)
-		}
-		return s.Print(streams.Out, ColorWanted(streams.Out))
-	case "json":
-		data, err := json.MarshalIndent(s, "", "  ")
-		if err != nil {
-			return err
-		}
-		return raw(streams.Out, append(data, '\n'))
-	case "yaml":
-		data, err := yaml.Marshal(s)
-		if err != nil {
-			return err
-		}
-		return raw(streams.Out, data)
-	}
-	return fmt.Errorf("-o %s is not known: use json or yaml, or leave it out for a table", output)
 }

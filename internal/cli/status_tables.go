@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"fmt"
-	"io"
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,45 +9,13 @@ import (
 	"github.com/govplatform/govplatform/internal/kinds"
 )
 
-// Print writes the summary for people.
-func (s Summary) Print(w io.Writer, color bool) error {
-	for _, t := range append(s.tables(), s.sharingTables()...) {
-		if len(t.rows) == 0 {
-			continue
-		}
-		if err := t.write(w, color); err != nil {
-			return err
-		}
-		say(w, "\n")
-	}
-	readyAgencies, readyPortals, openLinks := 0, 0, 0
-	for _, a := range s.Agencies {
-		readyAgencies += a.one()
-	}
-	for _, p := range s.Portals {
-		readyPortals += p.one()
-	}
-	for _, l := range s.Links {
-		openLinks += l.one()
-	}
-	open := ""
-	if len(s.Links) > 0 {
-		open = fmt.Sprintf(" %d of %d links are open.", openLinks, len(s.Links))
-	}
-	say(w, "%d of %d agencies and %d of %d portals are ready.%s\n", readyAgencies, len(s.Agencies), readyPortals, len(s.Portals), open)
-	return nil
-}
-
-// one is 1 for what is ready.
-func (r Ready) one() int {
-	if r.Status == metav1.ConditionTrue {
-		return 1
-	}
-	return 0
-}
-
-// tables of agencies, portals and standards, in the order in which people read them.
+// tables in the order in which people read them.
 func (s Summary) tables() []table {
+	return append(s.ownTables(), s.sharingTables()...)
+}
+
+// ownTables of agencies, portals and standards.
+func (s Summary) ownTables() []table {
 	agencies := table{header: kinds.Agency.Header}
 	for _, a := range s.Agencies {
 		changed := "-"

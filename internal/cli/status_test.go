@@ -114,7 +114,7 @@ func TestStatusGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			if err := s.Print(&out, test.color); err != nil {
+			if err := PrintSummary(&out, s, test.color); err != nil {
 				t.Fatal(err)
 			}
 			assertGolden(t, "testdata/status/"+test.name+".golden", out.String())
@@ -158,13 +158,13 @@ func TestStatusStructuredOutput(t *testing.T) {
 	}
 	for _, format := range []string{"json", "yaml"} {
 		streams, _, out, _ := genericiooptions.NewTestIOStreams()
-		if err := s.write(streams, format); err != nil {
+		if err := writeSummary(streams, s, format); err != nil {
 			t.Fatal(err)
 		}
 		assertGolden(t, "testdata/status/health."+format+".golden", out.String())
 	}
 	streams, _, _, _ := genericiooptions.NewTestIOStreams()
-	if err := s.write(streams, "wide"); err == nil {
+	if err := writeSummary(streams, s, "wide"); err == nil {
 		t.Error("an unknown format was accepted")
 	}
 }

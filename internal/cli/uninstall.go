@@ -168,11 +168,11 @@ func (r *Removal) Print(w io.Writer) error {
 	for _, o := range r.Objects {
 		goes.add(text(o.GetKind()), text(objectName(o)))
 	}
-	if err := goes.write(w, ColorWanted(w)); err != nil {
+	if err := writeTable(w, goes, ColorWanted(w)); err != nil {
 		return err
 	}
 	say(w, "\n")
-	err := r.stays.write(w, ColorWanted(w))
+	err := writeTable(w, r.stays, ColorWanted(w))
 	for _, n := range r.notes {
 		say(w, "note: %s\n", n)
 	}
