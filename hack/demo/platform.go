@@ -27,6 +27,7 @@ import (
 	"github.com/govplatform/govplatform/internal/cli"
 	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/view"
 	"github.com/govplatform/govplatform/test/controlplane"
 	"github.com/govplatform/govplatform/test/sample"
 )
@@ -355,7 +356,7 @@ func (p *platform) show(ctx context.Context) error {
 	if err := cli.PrintSummary(os.Stdout, summary, cli.ColorWanted(os.Stdout)); err != nil {
 		return err
 	}
-	report, matrix, err := cli.Audit(ctx, p.admin, p.settings, time.Now())
+	report, matrix, err := view.Audit(ctx, p.admin, p.settings, time.Now())
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
@@ -377,11 +378,11 @@ func (p *platform) show(ctx context.Context) error {
 }
 
 // settledSummary reads the summary until it stays the same.
-func (p *platform) settledSummary(ctx context.Context) (cli.Summary, error) {
-	var last cli.Summary
+func (p *platform) settledSummary(ctx context.Context) (view.Summary, error) {
+	var last view.Summary
 	since := time.Now()
 	for began := since; ; {
-		next, err := cli.ReadSummary(ctx, p.admin, "")
+		next, err := view.ReadSummary(ctx, p.admin, "")
 		if err != nil {
 			return next, err
 		}

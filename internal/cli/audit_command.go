@@ -12,6 +12,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/govplatform/govplatform/internal/audit"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // PrintAudit writes a report for people.
@@ -28,7 +29,7 @@ func PrintAudit(w io.Writer, r audit.Report) {
 
 func newAuditCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var output string
-	var at installation
+	var at view.Installation
 	var verbose bool
 	command := &cobra.Command{
 		Use:   "audit",
@@ -51,7 +52,7 @@ it fails, 2 on an error. It writes nothing.`,
 			if err != nil {
 				return asFailure(err)
 			}
-			report, _, err := Audit(cmd.Context(), reader, s, time.Now())
+			report, _, err := view.Audit(cmd.Context(), reader, s, time.Now())
 			if err != nil {
 				return asFailure(err)
 			}

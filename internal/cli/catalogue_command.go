@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -10,12 +9,13 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // PrintCatalogue writes it for people.
-func PrintCatalogue(w io.Writer, rows []CatalogueRow, color bool) error {
+func PrintCatalogue(w io.Writer, rows []view.CatalogueRow, color bool) error {
 	if len(rows) > 0 {
-		if err := writeTable(w, catalogueTable(rows), color); err != nil {
+		if err := writeTable(w, view.CatalogueTable(rows), color); err != nil {
 			return err
 		}
 	}
@@ -41,7 +41,7 @@ service and operations. It reads agencies and nothing else.`,
 			if len(args) > 0 {
 				agency = args[0]
 			}
-			rows, err := Catalogue(cmd.Context(), reader, agency)
+			rows, err := view.Catalogue(cmd.Context(), reader, agency)
 			if err != nil {
 				return err
 			}
@@ -63,9 +63,4 @@ func completeAgencies(flags *genericclioptions.ConfigFlags, prefix string) []str
 		out = append(out, strings.TrimPrefix(ns, names.Namespace("")))
 	}
 	return out
-}
-
-// errNoAgency says that an agency that was named does not exist.
-func errNoAgency(name string) error {
-	return fmt.Errorf("there is no agency %q: see the names with kubectl get agencies", name)
 }

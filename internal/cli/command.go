@@ -2,18 +2,12 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
-	appsv1 "k8s.io/api/apps/v1"
-	authenticationv1 "k8s.io/api/authentication/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
-	coordinationv1 "k8s.io/api/coordination/v1"
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // NewCommand returns the root of the plugin. kubectl runs it as "kubectl gov".
@@ -44,24 +38,11 @@ Shell completion:
 	return root
 }
 
-// Scheme knows the kinds that the commands read.
-func Scheme() *runtime.Scheme {
-	scheme := runtime.NewScheme()
-	// They fail on a nil scheme only.
-	for _, add := range []func(*runtime.Scheme) error{
-		v1alpha1.AddToScheme, corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme, authenticationv1.AddToScheme, authorizationv1.AddToScheme,
-		coordinationv1.AddToScheme,
-	} {
-		_ = add(scheme)
-	}
-	return scheme
-}
-
 // newClient returns a client for the cluster that the flags name.
 func newClient(flags *genericclioptions.ConfigFlags) (client.Client, error) {
 	config, err := flags.ToRESTConfig()
 	if err != nil {
 		return nil, err
 	}
-	return client.New(config, client.Options{Scheme: Scheme()})
+	return client.New(config, client.Options{Scheme: view.Scheme()})
 }

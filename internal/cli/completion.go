@@ -13,6 +13,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	texts "github.com/govplatform/govplatform/internal/text"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // completionTimeout bounds how long a press of the tab key may take.
@@ -102,7 +103,7 @@ func completePortals(flags *genericclioptions.ConfigFlags, all bool, chosen []st
 	if err != nil {
 		return nil
 	}
-	summary, err := ReadSummary(ctx, reader, namespace)
+	summary, err := view.ReadSummary(ctx, reader, namespace)
 	if err != nil {
 		return nil
 	}

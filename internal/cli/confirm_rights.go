@@ -17,6 +17,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // confirmOwner owns the fields of a confirmation. Delivery tools take back what a
@@ -33,7 +34,7 @@ type Confirmation struct {
 func PrepareConfirmation(ctx context.Context, c client.Client, name string) (Confirmation, error) {
 	var a v1alpha1.Agency
 	if err := c.Get(ctx, client.ObjectKey{Name: name}, &a); err != nil {
-		return Confirmation{}, explainRead(err, v1alpha1.KindAgency, name)
+		return Confirmation{}, view.ExplainRead(err, v1alpha1.KindAgency, name)
 	}
 	p := a.Status.PendingRights
 	switch {
@@ -63,7 +64,7 @@ func (c Confirmation) Print(w io.Writer) {
 	for _, part := range []struct {
 		label, note string
 		rights      v1alpha1.AgencyRights
-	}{{"in force", " since " + clock(a.Status.Rights.Since.Time), a.Status.Rights.AgencyRights}, {"is added", " when confirmed", p.Added}} {
+	}{{"in force", " since " + view.Clock(a.Status.Rights.Since.Time), a.Status.Rights.AgencyRights}, {"is added", " when confirmed", p.Added}} {
 		items := desired.RightsList(part.rights)
 		t.fact(part.label, fmt.Sprintf("%d%s:", len(items), part.note))
 		for i, item := range items {

@@ -24,6 +24,7 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 	texts "github.com/govplatform/govplatform/internal/text"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // Decision is what somebody decides about a link.
@@ -46,7 +47,7 @@ type Decision struct {
 
 // Prepared is a decision that is ready to be written.
 type Prepared struct {
-	Scope    ScopeShown
+	Scope    view.ScopeShown
 	Approval *v1alpha1.DataSharingApproval
 	exists   bool
 	// authority is the agency of the authority, and home the operator's namespace.
@@ -60,9 +61,9 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	}
 	var link v1alpha1.DataSharingLink
 	if err := c.Get(ctx, d.Link, &link); err != nil {
-		return Prepared{}, explainRead(err, v1alpha1.KindDataSharingLink, d.Link.String())
+		return Prepared{}, view.ExplainRead(err, v1alpha1.KindDataSharingLink, d.Link.String())
 	}
-	scope, err := readScope(ctx, c, d.Decision, d.Settings, &link)
+	scope, err := view.ReadScope(ctx, c, d.Decision, d.Settings, &link)
 	if err != nil {
 		return Prepared{}, err
 	}
@@ -80,7 +81,7 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 		return Prepared{}, fmt.Errorf("list approvals in %s: %w", namespace, err)
 	}
 	if veto := earlierVeto(&link, names.Namespace(d.Settings.AuthorityAgency), ""); veto != nil && d.Decision == v1alpha1.DecisionApprove {
-		scope.Notes = append(scope.Notes, fmt.Sprintf("%s, when %s was the authority, and what closes beats what opens: %s", veto.said(), agencyOf(veto.Namespace), veto.lifted()))
+		scope.Notes = append(scope.Notes, fmt.Sprintf("%s, when %s was the authority, and what closes beats what opens: %s", veto.said(), view.AgencyOf(veto.Namespace), veto.lifted()))
 	}
 	p := Prepared{Scope: scope, authority: d.Settings.AuthorityAgency, home: d.Operator, Approval: &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.Link(link.Namespace, link.Name)}}}
 	for i := range others.Items {
@@ -135,7 +136,7 @@ func approvalNamespace(ctx context.Context, c client.Client, d Decision, link *v
 	if d.Namespace != "" {
 		if d.Namespace != provider && d.Namespace != authority {
 			if veto := earlierVeto(link, authority, d.Namespace); veto != nil {
-				return "", fmt.Errorf("agency %s is no longer the authority, which is %s, so it decides nothing anew; what it stopped stands (%s), and %s", agencyOf(d.Namespace), agencyOf(authority), veto.said(), veto.lifted())
+				return "", fmt.Errorf("agency %s is no longer the authority, which is %s, so it decides nothing anew; what it stopped stands (%s), and %s", view.AgencyOf(d.Namespace), view.AgencyOf(authority), veto.said(), veto.lifted())
 			}
 			return "", fmt.Errorf("an approval in %s decides nothing about this link: its provider is %s and the authority is %s", d.Namespace, provider, authority)
 		}
@@ -162,7 +163,7 @@ func newDecideCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 		v1alpha1.DecisionSuspend: {"suspend", "Close a data-sharing link at once, whatever its scope, with a reason", "suspended"},
 	}[decision]
 	var asAgency, approvalNS, reason string
-	var at installation
+	var at view.Installation
 	var yes bool
 	var wait time.Duration
 	command := &cobra.Command{
@@ -195,7 +196,7 @@ and the operator has not acted on it, and with 1 when nothing was written.`,
 			if asAgency != "" {
 				approvalNS = names.Namespace(asAgency)
 			}
-			p, err := Prepare(cmd.Context(), c, Decision{Link: key, Decision: decision, Reason: reason, Namespace: approvalNS, Settings: s, Operator: at.namespace})
+			p, err := Prepare(cmd.Context(), c, Decision{Link: key, Decision: decision, Reason: reason, Namespace: approvalNS, Settings: s, Operator: at.Namespace})
 			if err != nil {
 				return err
 			}

@@ -3,30 +3,25 @@ package cli
 import (
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // PrintDecisions writes them for people.
-func PrintDecisions(w io.Writer, rows []DecisionRow, color bool) error {
+func PrintDecisions(w io.Writer, rows []view.DecisionRow, color bool) error {
 	if len(rows) == 0 {
 		say(w, "Nobody has decided about it, or the operator has not looked at a decision yet.\n")
 		return nil
 	}
-	err := writeTable(w, decisionTable(rows), color)
-	if slices.ContainsFunc(rows, func(r DecisionRow) bool { return r.Deleted != "" }) {
+	err := writeTable(w, view.DecisionTable(rows), color)
+	if slices.ContainsFunc(rows, func(r view.DecisionRow) bool { return r.Deleted != "" }) {
 		say(w, "note: who deleted a decision is not on the record; the API server's audit log has it\n")
 	}
 	return err
-}
-
-// shortHash is as much of a hash as a table has room for.
-func shortHash(hash string) string {
-	digits := strings.TrimPrefix(hash, "sha256:")
-	return strings.ToValidUTF8(digits[:min(12, len(digits))], "")
 }
 
 func newDecisionsCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -47,7 +42,7 @@ one about what it asked for before, and Any for a suspension without a scope. Th
 			if err != nil {
 				return err
 			}
-			rows, err := Decisions(cmd.Context(), reader, key)
+			rows, err := view.Decisions(cmd.Context(), reader, key)
 			if err != nil {
 				return err
 			}

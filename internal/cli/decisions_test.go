@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // TestDecisionsGolden: a deletion is not shown as what the former decider did. It
@@ -25,7 +26,7 @@ func TestDecisionsGolden(t *testing.T) {
 		{Side: v1alpha1.SideAuthority, Decision: "Suspend", Approver: "lan", Time: at, UID: "2", Reason: "Điều tra"},
 		{Side: v1alpha1.SideProvider, Decision: "Revoked", Approver: "mai", SpecHash: now, Time: at, UID: "1", Reason: "The approval was deleted."},
 	}
-	rows, err := Decisions(t.Context(), oneLink{link: l}, client.ObjectKeyFromObject(l))
+	rows, err := view.Decisions(t.Context(), oneLink{link: l}, client.ObjectKeyFromObject(l))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func TestDecisionsGolden(t *testing.T) {
 	}
 	assertGolden(t, "testdata/decisions/rows.yaml.golden", string(data))
 	var shown bytes.Buffer
-	printScope(&shown, ScopeShown{Link: client.ObjectKeyFromObject(l), Hash: now, Decisions: l.Status.Decisions})
+	printScope(&shown, view.ScopeShown{Link: client.ObjectKeyFromObject(l), Hash: now, Decisions: l.Status.Decisions})
 	assertGolden(t, "testdata/decisions/scope.golden", shown.String())
 
 	var none bytes.Buffer

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // standing is an entry of a link's record whose decision stands.
@@ -34,5 +35,5 @@ func (s *standing) said() string {
 
 // lifted says who lifts it, and how.
 func (s *standing) lifted() string {
-	return fmt.Sprintf("whoever gave it deletes it (kubectl -n %s delete datasharingapproval %s), and another administrator of %s sets spec.approver to the own name before", s.Namespace, s.Name, agencyOf(s.Namespace))
+	return fmt.Sprintf("whoever gave it deletes it (kubectl -n %s delete datasharingapproval %s), and another administrator of %s sets spec.approver to the own name before", s.Namespace, s.Name, view.AgencyOf(s.Namespace))
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 	policyrules "github.com/govplatform/govplatform/internal/policy"
 	texts "github.com/govplatform/govplatform/internal/text"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // hostile is what a text could hold before the schema forbade it: it erases the
@@ -146,7 +147,7 @@ func hostileCountry() map[string][]any {
 // read one kind.
 func hostileServer(t *testing.T, forbidden string) string {
 	t.Helper()
-	scheme := Scheme()
+	scheme := view.Scheme()
 	country := hostileCountry()
 	groups := map[string]*metav1.APIResourceList{}
 	paths := map[string][]any{}
@@ -236,7 +237,7 @@ func hostileServer(t *testing.T, forbidden string) string {
 // hostileFile is what the country has of the platform's kinds, as a file.
 func hostileFile(t *testing.T) string {
 	t.Helper()
-	scheme := Scheme()
+	scheme := view.Scheme()
 	var all bytes.Buffer
 	country := hostileCountry()
 	for _, resource := range slices.Sorted(maps.Keys(country)) {
@@ -270,7 +271,7 @@ func hostileFile(t *testing.T) string {
 // Fails for a kind that is taken out of the country, and for one that the file
 // leaves out.
 func TestHostileCountryHasEveryKind(t *testing.T) {
-	scheme := Scheme()
+	scheme := view.Scheme()
 	inCountry := map[string]bool{}
 	for resource, objects := range hostileCountry() {
 		for _, o := range objects {

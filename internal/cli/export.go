@@ -30,6 +30,7 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 	texts "github.com/govplatform/govplatform/internal/text"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // What an export says that it is.
@@ -122,21 +123,21 @@ func ReadExport(ctx context.Context, c client.Reader, o ExportOptions, now time.
 // exportedSettings returns the settings as written, or those in force where these are
 // others: what waits, or no operator has started with, had no say in what is exported.
 func exportedSettings(ctx context.Context, c client.Reader, o ExportOptions) (string, error) {
-	home := cmp.Or(o.Namespace, operatorNamespace)
+	home := cmp.Or(o.Namespace, view.OperatorNamespace)
 	var config corev1.ConfigMap
-	err := c.Get(ctx, client.ObjectKey{Namespace: home, Name: operatorConfigMap}, &config)
+	err := c.Get(ctx, client.ObjectKey{Namespace: home, Name: view.OperatorConfigMap}, &config)
 	if client.IgnoreNotFound(err) != nil {
 		return "", explainSettings(err, home)
 	}
-	record, err := settingsRecord(ctx, c, home)
+	record, err := view.SettingsRecord(ctx, c, home)
 	if err != nil {
 		return "", explainSettings(err, home)
 	}
-	written := config.Data[operatorSettings]
+	written := config.Data[view.OperatorSettings]
 	if record == nil {
 		if written == "" && !o.WithoutSettings {
 			return "", fmt.Errorf("there are no settings in ConfigMap %s/%s, and an export that leaves something out is none: name the operator's namespace with --operator-namespace, "+
-				"or say --without-settings if they are lost", home, operatorConfigMap)
+				"or say --without-settings if they are lost", home, view.OperatorConfigMap)
 		}
 		return written, nil
 	}
@@ -155,7 +156,7 @@ func explainSettings(err error, home string) error {
 		return fmt.Errorf("read the settings in namespace %s: %w", home, err)
 	}
 	return fmt.Errorf("you may not read the settings in ConfigMaps %[1]s/%[2]s and %[3]s, and an export that leaves something out is none: "+
-		"a cluster administrator gives the right with kubectl -n %[1]s create rolebinding %[4]s --role=%[4]s --user=<you>", home, operatorConfigMap, settings.RecordName, settingsViewer)
+		"a cluster administrator gives the right with kubectl -n %[1]s create rolebinding %[4]s --role=%[4]s --user=<you>", home, view.OperatorConfigMap, settings.RecordName, view.SettingsViewer)
 }
 
 // listKind returns all objects of a kind of the platform, by namespace and name.
@@ -165,7 +166,7 @@ func listKind(ctx context.Context, c client.Reader, d kinds.Descriptor) ([]unstr
 	err := c.List(ctx, &list)
 	switch {
 	case meta.IsNoMatchError(err):
-		return nil, errNotInstalled(d.Kind)
+		return nil, view.NotInstalled(d.Kind)
 	case apierrors.IsForbidden(err):
 		return nil, fmt.Errorf("you may not list every %s, and an export that leaves something out is none: a cluster administrator gives the right with kubectl create clusterrolebinding NAME --clusterrole=govplatform-platform-team --user=<you>, or with the ClusterRole govplatform-authority", d.Kind)
 	case err != nil:

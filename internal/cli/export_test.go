@@ -15,6 +15,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // small is an export with a link, and a decision of each kind about it.
@@ -147,10 +148,10 @@ func TestSettingsInForceAreExported(t *testing.T) {
 			t.Fatal(err)
 		}
 		configMap := func(name string, data map[string]string) *corev1.ConfigMap {
-			return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: name}, Data: data}
+			return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: view.OperatorNamespace, Name: name}, Data: data}
 		}
 		written := "# As it is written.\n" + asYAML(of("VN/NEWER"))
-		c := fake.NewClientBuilder().WithScheme(Scheme()).WithObjects(configMap(settings.RecordName, data), configMap(operatorConfigMap, map[string]string{operatorSettings: written}),
+		c := fake.NewClientBuilder().WithScheme(view.Scheme()).WithObjects(configMap(settings.RecordName, data), configMap(view.OperatorConfigMap, map[string]string{view.OperatorSettings: written}),
 			&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "c"}}).Build()
 		e, err := ReadExport(t.Context(), c, ExportOptions{}, time.Now())
 		if err != nil {
@@ -161,7 +162,7 @@ func TestSettingsInForceAreExported(t *testing.T) {
 		}
 		e.Settings = asYAML(of("VN/RESTORED"))
 		(&restorer{client: c, export: e, options: RestoreOptions{OnConflict: ConflictOverwrite}}).settings(t.Context())
-		if record, err := settingsRecord(t.Context(), c, operatorNamespace); err != nil || record == nil || record.InForce.IdentifierPrefix != "VN/RESTORED" {
+		if record, err := view.SettingsRecord(t.Context(), c, view.OperatorNamespace); err != nil || record == nil || record.InForce.IdentifierPrefix != "VN/RESTORED" {
 			t.Errorf("%s: the record after the restore: %+v, %v", name, record, err)
 		}
 	}

@@ -13,10 +13,11 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // PrintImpact writes an impact for people.
-func PrintImpact(w io.Writer, i StandardImpact, b settings.ImpactBound) {
+func PrintImpact(w io.Writer, i view.StandardImpact, b settings.ImpactBound) {
 	if i.Portals+i.Links == 0 {
 		say(w, "SecurityPolicy %s stops nothing of the %d that run.\n", i.Policy, i.Running)
 		return
@@ -43,7 +44,7 @@ func printStops(w io.Writer, stops []desired.Stop) {
 
 // loadPolicies reads the SecurityPolicies of files, and says what is left out.
 func loadPolicies(ctx context.Context, in io.Reader, paths []string, notes io.Writer) ([]v1alpha1.SecurityPolicy, error) {
-	policies, skipped, err := readPolicies(ctx, in, paths)
+	policies, skipped, err := view.ReadPolicies(ctx, in, paths)
 	for _, s := range skipped {
 		say(notes, "note: %s\n", s)
 	}
@@ -53,7 +54,7 @@ func loadPolicies(ctx context.Context, in io.Reader, paths []string, notes io.Wr
 func newImpactCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var files []string
 	var output, newSettings string
-	var at installation
+	var at view.Installation
 	command := &cobra.Command{
 		Use:   "impact -f POLICY.yaml",
 		Short: "Show what a standard, or new settings, would stop that runs, before they are applied",
@@ -82,7 +83,7 @@ operator's settings instead, and shows which portals and links these would touch
 			if err != nil {
 				return asFailure(err)
 			}
-			impacts, err := Impact(cmd.Context(), reader, s, time.Now(), policies)
+			impacts, err := view.Impact(cmd.Context(), reader, s, time.Now(), policies)
 			if err != nil {
 				return asFailure(err)
 			}

@@ -9,10 +9,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // PrintSettingsImpact writes an impact of settings for people.
-func PrintSettingsImpact(w io.Writer, i SettingsChangeImpact, b settings.ImpactBound) {
+func PrintSettingsImpact(w io.Writer, i view.SettingsChangeImpact, b settings.ImpactBound) {
 	if i.Portals+i.Links == 0 {
 		say(w, "The settings touch nothing of the %d that run.\n", i.Running)
 		return
@@ -30,7 +31,7 @@ func PrintSettingsImpact(w io.Writer, i SettingsChangeImpact, b settings.ImpactB
 // settingsChange is what the command was asked.
 type settingsChange struct {
 	files         []string
-	former        installation
+	former        view.Installation
 	newer, output string
 }
 
@@ -38,7 +39,7 @@ func settingsImpact(ctx context.Context, streams genericiooptions.IOStreams, fla
 	if len(ask.files) > 0 {
 		return exitError{exitFailed, "-f and --new-settings are two questions: ask one after the other"}
 	}
-	newer, err := readSettings("--new-settings", ask.newer)
+	newer, err := view.ReadSettings("--new-settings", ask.newer)
 	if err != nil {
 		return asFailure(err)
 	}
@@ -50,7 +51,7 @@ func settingsImpact(ctx context.Context, streams genericiooptions.IOStreams, fla
 	if err != nil {
 		return asFailure(err)
 	}
-	impact, err := SettingsImpact(ctx, reader, former, newer)
+	impact, err := view.SettingsImpact(ctx, reader, former, newer)
 	if err != nil {
 		return asFailure(err)
 	}
@@ -67,10 +68,10 @@ func settingsImpact(ctx context.Context, streams genericiooptions.IOStreams, fla
 }
 
 // formerSettings returns what newer settings are held against.
-func formerSettings(ctx context.Context, reader client.Reader, at installation, warn io.Writer) (settings.Record, error) {
-	if at.settings == "" {
+func formerSettings(ctx context.Context, reader client.Reader, at view.Installation, warn io.Writer) (settings.Record, error) {
+	if at.Settings == "" {
 		// What can't be read is told with the settings that stand in for it.
-		if record, err := settingsRecord(ctx, reader, at.namespace); err == nil && record != nil {
+		if record, err := view.SettingsRecord(ctx, reader, at.Namespace); err == nil && record != nil {
 			return *record, nil
 		}
 	}

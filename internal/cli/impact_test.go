@@ -18,6 +18,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // thirteen is a country with thirteen running portals and a standard in force.
@@ -66,7 +67,7 @@ func TestImpact(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			impacts, err := Impact(t.Context(), thirteen(), settings.Default(), time.Now(), policyFile(t, tt.spec))
+			impacts, err := view.Impact(t.Context(), thirteen(), settings.Default(), time.Now(), policyFile(t, tt.spec))
 			if err != nil || len(impacts) != 1 {
 				t.Fatalf("%+v, %v", impacts, err)
 			}
@@ -99,22 +100,22 @@ func narrow(t *testing.T, out string) []string {
 func TestImpactNeedsToReadAll(t *testing.T) {
 	r := thirteen()
 	r.errs = map[string]error{"agencyportals": apierrors.NewForbidden(schema.GroupResource{Resource: "agencyportals"}, "", nil)}
-	if _, err := Impact(t.Context(), r, settings.Default(), time.Now(), policyFile(t, "{}")); err == nil || ExitCode(asFailure(err)) != exitFailed {
+	if _, err := view.Impact(t.Context(), r, settings.Default(), time.Now(), policyFile(t, "{}")); err == nil || ExitCode(asFailure(err)) != exitFailed {
 		t.Errorf("an impact that rests on half of the country: %v", err)
 	}
 }
 
 func TestViolations(t *testing.T) {
-	got, err := Violations(t.Context(), thirteen(), "digests", "")
+	got, err := view.Violations(t.Context(), thirteen(), "digests", "")
 	if err != nil || len(got) != 13 {
 		t.Fatalf("%d violations, %v", len(got), err)
 	}
-	want := Violation{Policy: "digests", Agency: "health", Portal: "p00", Mode: v1alpha1.ModeAudit, Control: "images.requireDigest", Found: "registry.gov.example/health/p:1", Wanted: got[0].Wanted}
+	want := view.Violation{Policy: "digests", Agency: "health", Portal: "p00", Mode: v1alpha1.ModeAudit, Control: "images.requireDigest", Found: "registry.gov.example/health/p:1", Wanted: got[0].Wanted}
 	if diff := cmp.Diff(want, got[0]); diff != "" {
 		t.Errorf("the first differs (-want +got):\n%s", diff)
 	}
 	for _, none := range [][2]string{{"images", ""}, {"digests", "finance"}} {
-		if got, err := Violations(t.Context(), thirteen(), none[0], none[1]); err != nil || got == nil || len(got) > 0 {
+		if got, err := view.Violations(t.Context(), thirteen(), none[0], none[1]); err != nil || got == nil || len(got) > 0 {
 			t.Errorf("violations of %v: %+v, %v", none, got, err)
 		}
 	}
@@ -145,7 +146,7 @@ func TestSettingsImpactIsTold(t *testing.T) {
 	} {
 		newer := settings.Default()
 		tt.change(&newer)
-		got, err := SettingsImpact(t.Context(), thirteen(), former, newer)
+		got, err := view.SettingsImpact(t.Context(), thirteen(), former, newer)
 		if err != nil || got.Held != tt.held {
 			t.Fatalf("%s: held %v, %v", name, got.Held, err)
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // exitNoEffect is the exit code for a decision that is stored and that the
@@ -110,7 +111,7 @@ func (p Prepared) warn(w io.Writer, l *v1alpha1.DataSharingLink, within time.Dur
 	}
 	say(w, "WARNING: the decision is stored (DataSharingApproval %s), but the operator has not acted on it within %s, %s\n"+
 		"See whether the operator runs: kubectl gov status, and kubectl -n %s get pods. It acts on the decision when it runs again; kubectl gov decisions %s -n %s shows whether it has.\n",
-		client.ObjectKeyFromObject(p.Approval), within, what, cmp.Or(p.home, operatorNamespace), p.Scope.Link.Name, p.Scope.Link.Namespace)
+		client.ObjectKeyFromObject(p.Approval), within, what, cmp.Or(p.home, view.OperatorNamespace), p.Scope.Link.Name, p.Scope.Link.Namespace)
 }
 
 // explain says how the link stands after the decision.
@@ -164,7 +165,7 @@ func replaces(old *v1alpha1.DataSharingApproval, d Decision) string {
 	if old.Spec.Decision != v1alpha1.DecisionApprove || d.Decision == v1alpha1.DecisionApprove {
 		return ""
 	}
-	agency := agencyOf(old.Namespace)
+	agency := view.AgencyOf(old.Namespace)
 	return fmt.Sprintf("it takes the place of the approval of %s by %s: to open the link again, %s must approve anew (kubectl gov approve %s -n %s --as-agency %s)",
 		agency, old.Spec.Approver, agency, d.Link.Name, d.Link.Namespace, agency)
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // oneLink answers every read with its link, or with the error.
@@ -31,7 +32,7 @@ func (r oneLink) Get(_ context.Context, _ client.ObjectKey, into client.Object, 
 }
 
 func written(d v1alpha1.Decision) Prepared {
-	return Prepared{authority: "mic", Scope: ScopeShown{Link: client.ObjectKey{Namespace: "agency-finance", Name: "residents"}},
+	return Prepared{authority: "mic", Scope: view.ScopeShown{Link: client.ObjectKey{Namespace: "agency-finance", Name: "residents"}},
 		Approval: &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-police", Name: "link-residents", UID: "u"},
 			Spec: v1alpha1.DataSharingApprovalSpec{Decision: d, SpecHash: "sha256:1", Approver: "mai", Reason: "x"}}}
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"reflect"
 	"strings"
-	"time"
 	"unicode"
 
 	"golang.org/x/text/width"
@@ -77,9 +76,3 @@ func columnsOf(r rune) int {
 func pad(s string, n int) string {
 	return s + strings.Repeat(" ", max(0, n-columns(s)))
 }
-
-// zone is that of Viet Nam, in which people read times. It has no summer time.
-var zone = time.FixedZone("+07:00", 7*60*60)
-
-// clock shows a time with its zone.
-func clock(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04:05 -07:00") }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // TestTimesHaveTheirZone fails where times are shown in UTC: the term of a link
@@ -14,10 +16,10 @@ func TestTimesHaveTheirZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := clock(until); got != "2027-01-01 00:00:00 +07:00" {
+	if got := view.Clock(until); got != "2027-01-01 00:00:00 +07:00" {
 		t.Errorf("clock = %q", got)
 	}
-	s := Summary{Links: []LinkStatus{{Consumer: "a", Name: "l", ValidUntil: until.UTC()}}}
+	s := view.Summary{Links: []view.LinkStatus{{Consumer: "a", Name: "l", ValidUntil: until.UTC()}}}
 	var out bytes.Buffer
 	if err := PrintSummary(&out, s, false); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // Exit codes of reach and audit beside 0.
@@ -22,7 +23,7 @@ const (
 func newReachCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var paths []string
 	var output string
-	var at installation
+	var at view.Installation
 	var port int32
 	var matrix, assume bool
 	command := &cobra.Command{
@@ -59,16 +60,16 @@ Where A reaches B over a sharing platform only, the answer begins with "Not dire
 				return asFailure(err)
 			}
 			if matrix {
-				if err := c.needsAll("the matrix"); err != nil {
+				if err := c.NeedsAll("the matrix"); err != nil {
 					return asFailure(err)
 				}
-				return asFailure(printResult(streams, output, c.matrix()))
+				return asFailure(printResult(streams, output, c.Matrix()))
 			}
 			namespace, err := namespaceOf(flags, false)
 			if err != nil && len(paths) == 0 {
 				return asFailure(err)
 			}
-			answer, err := c.ask(cmd.Context(), namespace, args[0], args[1], port, now)
+			answer, err := c.Ask(cmd.Context(), namespace, args[0], args[1], port, now)
 			if err != nil {
 				return asFailure(err)
 			}
@@ -112,17 +113,17 @@ func printResult(streams genericiooptions.IOStreams, output string, result any) 
 		return raw(streams.Out, append(data, '\n'))
 	}
 	switch r := result.(type) {
-	case AgencyMatrix:
+	case view.AgencyMatrix:
 		return PrintMatrix(streams.Out, r, ColorWanted(streams.Out))
-	case ReachAnswer:
+	case view.ReachAnswer:
 		printAnswer(streams.Out, r)
 	}
 	return nil
 }
 
-func loadCountry(ctx context.Context, streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags, paths []string, at installation, assume bool, now time.Time) (*platformState, error) {
+func loadCountry(ctx context.Context, streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags, paths []string, at view.Installation, assume bool, now time.Time) (*view.State, error) {
 	if len(paths) > 0 {
-		s, err := readSettings("--settings", at.settings)
+		s, err := view.ReadSettings("--settings", at.Settings)
 		if err != nil {
 			return nil, err
 		}
@@ -139,13 +140,13 @@ func loadCountry(ctx context.Context, streams genericiooptions.IOStreams, flags 
 	if err != nil {
 		return nil, err
 	}
-	return readCountry(ctx, reader, s)
+	return view.ReadState(ctx, reader, s)
 }
 
 // offlineCountry is what the operator would make of local files, with a pod for
 // every Deployment.
-func offlineCountry(ctx context.Context, streams genericiooptions.IOStreams, paths []string, s settings.Settings, assume bool, now time.Time) (*platformState, error) {
-	r, c, err := renderCountry(ctx, streams.In, RenderInput{Paths: paths, Settings: s, AssumeApproved: assume, Now: now})
+func offlineCountry(ctx context.Context, streams genericiooptions.IOStreams, paths []string, s settings.Settings, assume bool, now time.Time) (*view.State, error) {
+	r, c, err := view.RenderState(ctx, streams.In, view.RenderInput{Paths: paths, Settings: s, AssumeApproved: assume, Now: now})
 	if err != nil {
 		return nil, err
 	}

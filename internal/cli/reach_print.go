@@ -3,11 +3,13 @@ package cli
 import (
 	"io"
 	"strings"
+
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // PrintMatrix writes the matrix for people.
-func PrintMatrix(w io.Writer, m AgencyMatrix, color bool) error {
-	if err := writeTable(w, m.table(), color); err != nil {
+func PrintMatrix(w io.Writer, m view.AgencyMatrix, color bool) error {
+	if err := writeTable(w, m.Table(), color); err != nil {
 		return err
 	}
 	say(w, "\n")
@@ -20,7 +22,7 @@ func PrintMatrix(w io.Writer, m AgencyMatrix, color bool) error {
 }
 
 // printAnswer writes the answer for people.
-func printAnswer(w io.Writer, a ReachAnswer) {
+func printAnswer(w io.Writer, a view.ReachAnswer) {
 	answer := "No"
 	switch {
 	case a.Open:

@@ -10,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // forbidding forbids what has the kind, and has nothing else.
@@ -38,7 +40,7 @@ func TestRefusalsNameTheRight(t *testing.T) {
 		_, err := ReadExport(t.Context(), r, ExportOptions{WithoutSettings: true}, time.Now())
 		return err
 	}
-	remove := func(r client.Reader) error { _, err := PlanRemoval(t.Context(), r, operatorNamespace); return err }
+	remove := func(r client.Reader) error { _, err := PlanRemoval(t.Context(), r, view.OperatorNamespace); return err }
 	tests := []struct {
 		kind string
 		run  func(client.Reader) error

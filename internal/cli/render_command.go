@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // errRefused ends the command with 1 after the reasons were printed.
@@ -33,11 +35,11 @@ without a cluster. Everything that the API server or the operator would refuse i
 			if err != nil {
 				return err
 			}
-			config, err := readSettings("--settings", settingsFile)
+			config, err := view.ReadSettings("--settings", settingsFile)
 			if err != nil {
 				return err
 			}
-			r, err := Render(cmd.Context(), streams.In, RenderInput{Paths: paths, Settings: config})
+			r, err := view.Render(cmd.Context(), streams.In, view.RenderInput{Paths: paths, Settings: config})
 			if err != nil {
 				return err
 			}
@@ -64,7 +66,7 @@ func printerFor(output string) (printers.ResourcePrinter, error) {
 	return nil, fmt.Errorf("-o %s is not known: use yaml or json", output)
 }
 
-func writeRendering(streams genericiooptions.IOStreams, r Rendering, printer printers.ResourcePrinter, list bool) error {
+func writeRendering(streams genericiooptions.IOStreams, r view.Rendering, printer printers.ResourcePrinter, list bool) error {
 	for _, n := range r.Notes {
 		say(streams.ErrOut, "note: %s\n", n)
 	}

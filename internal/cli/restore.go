@@ -21,6 +21,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // What a restore does with an object that the cluster has otherwise.
@@ -54,7 +55,7 @@ type restorer struct {
 	export   *Export
 	plan     *restorePlan
 	user     string
-	table    table
+	table    view.Table
 	failures []string
 	// left are the objects, by objectKey, that the cluster has otherwise and that
 	// were left so.
@@ -77,7 +78,7 @@ func Restore(ctx context.Context, c client.Client, e *Export, o RestoreOptions) 
 	if !o.DryRun && !slices.Contains(self.Groups, "system:masters") {
 		return fmt.Errorf("you are %s: a restore writes what other people asked for and the record of what they decided, which only break-glass access (the group system:masters) may; nothing was written, and --dry-run shows what would be", self.Username)
 	}
-	r := &restorer{client: c, options: o, export: e, plan: plan, user: self.Username, table: table{header: []string{"KIND", "OBJECT", "RESULT", "NOTE"}}, left: map[string]bool{}, claimants: map[string]claimant{}}
+	r := &restorer{client: c, options: o, export: e, plan: plan, user: self.Username, table: view.Table{Header: []string{"KIND", "OBJECT", "RESULT", "NOTE"}}, left: map[string]bool{}, claimants: map[string]claimant{}}
 	r.narrow(ctx)
 	r.run(ctx)
 	waiting, err := r.waiting(ctx)
@@ -109,8 +110,8 @@ func (r *restorer) fail(format string, args ...any) {
 }
 
 func (r *restorer) row(kind, name, result, note string) {
-	tones := map[string]tone{"created": good, "overwritten": pending, "changed": good, "waits": pending, "conflict": bad, "failed": bad, "skipped": pending}
-	r.table.add(text(kind), text(name), cell{text: result, tone: tones[result]}, text(note))
+	tones := map[string]view.Tone{"created": view.Good, "overwritten": view.Pending, "changed": view.Good, "waits": view.Pending, "conflict": view.Bad, "failed": view.Bad, "skipped": view.Pending}
+	r.table.Add(view.Text(kind), view.Text(name), view.Cell{Text: result, Tone: tones[result]}, view.Text(note))
 }
 
 // run goes through the phases until one that closes is not complete.
@@ -130,7 +131,7 @@ func (r *restorer) run(ctx context.Context) {
 		incomplete = p.closes && len(r.failures) > before
 	}
 	for _, u := range r.plan.skipped {
-		r.row(u.GetKind(), objectName(u), "skipped", "it was being deleted")
+		r.row(u.GetKind(), view.ObjectName(u), "skipped", "it was being deleted")
 	}
 }
 
@@ -156,8 +157,8 @@ func (r *restorer) settings(ctx context.Context) {
 		say(r.options.Progress, "WARNING: the file has no settings, so what is restored runs under those of the cluster.\n")
 		return
 	}
-	key := client.ObjectKey{Namespace: cmp.Or(r.options.Namespace, operatorNamespace), Name: operatorConfigMap}
-	want := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}, Data: map[string]string{operatorSettings: r.export.Settings}}
+	key := client.ObjectKey{Namespace: cmp.Or(r.options.Namespace, view.OperatorNamespace), Name: view.OperatorConfigMap}
+	want := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}, Data: map[string]string{view.OperatorSettings: r.export.Settings}}
 	var live corev1.ConfigMap
 	err := r.client.Get(ctx, key, &live)
 	switch {
@@ -165,7 +166,7 @@ func (r *restorer) settings(ctx context.Context) {
 		r.done("ConfigMap", key.String(), "created", "the operator reads it when it starts", r.write(func() error { return errors.Join(r.client.Create(ctx, want), r.recordSettings(ctx, key.Namespace)) }))
 	case err != nil:
 		r.done("ConfigMap", key.String(), "failed", "", err)
-	case live.Data[operatorSettings] == r.export.Settings:
+	case live.Data[view.OperatorSettings] == r.export.Settings:
 		r.row("ConfigMap", key.String(), "unchanged", "")
 	default:
 		r.conflict("ConfigMap", key.String(), "the settings differ", func() error {
@@ -223,7 +224,7 @@ func (r *restorer) conflict(kind, name, note string, overwrite func() error) {
 
 // object creates one object, or finds that it is there.
 func (r *restorer) object(ctx context.Context, u *unstructured.Unstructured) {
-	want, kind, name := fresh(u), u.GetKind(), objectName(u)
+	want, kind, name := fresh(u), u.GetKind(), view.ObjectName(u)
 	newest := r.plan.newest[objectKey(u)]
 	note := ""
 	if newest != nil {
@@ -276,7 +277,7 @@ func (r *restorer) replace(ctx context.Context, live, u *unstructured.Unstructur
 // newest brings the newest spec of an object that had another one in force, and
 // was restored with that.
 func (r *restorer) newest(ctx context.Context, u *unstructured.Unstructured) {
-	kind, name := u.GetKind(), objectName(u)
+	kind, name := u.GetKind(), view.ObjectName(u)
 	live, err := r.live(ctx, u)
 	switch {
 	case r.left[objectKey(u)] || err == nil && r.same(ctx, live, fresh(u)):
@@ -307,18 +308,18 @@ func (r *restorer) decision(ctx context.Context, u *unstructured.Unstructured) {
 			if err = r.write(func() error { return r.client.Create(ctx, want) }); err == nil {
 				err = r.write(func() error { return r.status(ctx, named(u, name)) })
 			}
-			r.done(u.GetKind(), objectName(want), "created", note, err)
+			r.done(u.GetKind(), view.ObjectName(want), "created", note, err)
 			return
 		case err != nil:
-			r.done(u.GetKind(), objectName(want), "failed", "", err)
+			r.done(u.GetKind(), view.ObjectName(want), "failed", "", err)
 			return
 		case r.same(ctx, live, want):
-			r.done(u.GetKind(), objectName(want), "unchanged", "", r.write(func() error { return r.status(ctx, named(u, name)) }))
+			r.done(u.GetKind(), view.ObjectName(want), "unchanged", "", r.write(func() error { return r.status(ctx, named(u, name)) }))
 			return
 		}
 		note = "the cluster has another decision " + name + "; this one " + note
 	}
-	r.done(u.GetKind(), objectName(u), "failed", "", errors.New("two other decisions have its names; suspend the link yourself, with kubectl gov approve"))
+	r.done(u.GetKind(), view.ObjectName(u), "failed", "", errors.New("two other decisions have its names; suspend the link yourself, with kubectl gov approve"))
 }
 
 // named is an object of the file under another name.

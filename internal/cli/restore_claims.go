@@ -11,6 +11,7 @@ import (
 	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // Where two objects claim one thing (a code, a zone, a host name, to be the
@@ -111,7 +112,7 @@ func (r *restorer) claimed(u, live *unstructured.Unstructured) {
 	for _, claim := range r.plan.claims(u) {
 		c, ok := r.claimants[claim]
 		if ok && u.GetKind() != v1alpha1.KindDataService && gather.Precedes(live, c.object) {
-			r.fail("%s: it is older here than %s, which was the older one and had the %s: delete it, and repeat the command", objectKey(u), objectName(c.object), claim)
+			r.fail("%s: it is older here than %s, which was the older one and had the %s: delete it, and repeat the command", objectKey(u), view.ObjectName(c.object), claim)
 			continue
 		}
 		r.claimants[claim] = claimant{live, time.Now()}

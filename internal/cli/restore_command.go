@@ -11,6 +11,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 func newRestoreCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -47,7 +49,7 @@ It needs break-glass access (the group system:masters), a running operator, and 
 			}
 			// One after the other is fast enough, and kind to the API server.
 			config.QPS, config.Burst = 50, 100
-			c, err := client.New(config, client.Options{Scheme: Scheme()})
+			c, err := client.New(config, client.Options{Scheme: view.Scheme()})
 			if err != nil {
 				return err
 			}

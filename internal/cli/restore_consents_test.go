@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // TestConsentsThatAreWithheld: a consent comes back only where it covered all that
@@ -154,7 +155,7 @@ func TestPlatformThatIsThere(t *testing.T) {
 		"and the portal's name": {[]client.Object{platform, there("id", "other")}, []string{"id", "other"}},
 	} {
 		u := file()
-		r := &restorer{client: fake.NewClientBuilder().WithScheme(Scheme()).WithObjects(tt.live...).Build(),
+		r := &restorer{client: fake.NewClientBuilder().WithScheme(view.Scheme()).WithObjects(tt.live...).Build(),
 			plan: &restorePlan{consents: []withheld{{portal: objectKey(u), platform: "id"}}, phases: []phase{{items: []*unstructured.Unstructured{u}}}}}
 		r.narrow(t.Context())
 		if got, _, _ := unstructured.NestedStringSlice(u.Object, "spec", "providesPlatforms"); !slices.Equal(got, tt.want) {

@@ -11,6 +11,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // What is in force and what is asked for are two things: a standard that is held
@@ -28,7 +29,7 @@ type waitingRights struct {
 }
 
 // objectKey names an object of the file.
-func objectKey(u *unstructured.Unstructured) string { return u.GetKind() + " " + objectName(u) }
+func objectKey(u *unstructured.Unstructured) string { return u.GetKind() + " " + view.ObjectName(u) }
 
 // splitStandards splits policies into the specs in force, and the newest where
 // that is another one. One that was never in force comes with the latter.

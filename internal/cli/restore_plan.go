@@ -16,6 +16,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // AnnotationRestoredFrom is on a decision that kubectl gov restore wrote. It says
@@ -96,7 +97,7 @@ func planRestore(e *Export) (*restorePlan, error) {
 			}
 			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(closing(e.Cluster, &a))
 			if err != nil {
-				return nil, fmt.Errorf("restore %s %s: %w", u.GetKind(), objectName(u), err)
+				return nil, fmt.Errorf("restore %s %s: %w", u.GetKind(), view.ObjectName(u), err)
 			}
 			decisions = append(decisions, &unstructured.Unstructured{Object: content})
 		case a.DeletionTimestamp == nil && a.Spec.SpecHash != "" && a.Spec.SpecHash == hashes[link]:
@@ -143,7 +144,7 @@ func convert(u *unstructured.Unstructured, into any) error {
 		err = json.Unmarshal(data, into)
 	}
 	if err != nil {
-		return fmt.Errorf("%s %s of the file can't be read: %w", u.GetKind(), objectName(u), err)
+		return fmt.Errorf("%s %s of the file can't be read: %w", u.GetKind(), view.ObjectName(u), err)
 	}
 	return nil
 }
@@ -196,7 +197,7 @@ func sortByClaim(services []*unstructured.Unstructured) {
 
 // otherName is what a decision is called where its own name is taken.
 func otherName(u *unstructured.Unstructured) string {
-	sum := sha256.Sum256([]byte(objectName(u)))
+	sum := sha256.Sum256([]byte(view.ObjectName(u)))
 	return "restored-" + hex.EncodeToString(sum[:])[:16]
 }
 
@@ -217,14 +218,6 @@ func fresh(u *unstructured.Unstructured) *unstructured.Unstructured {
 		unstructured.RemoveNestedField(out.Object, "spec", "adoptNamespace")
 	}
 	return out
-}
-
-// objectName is an object's namespace and name for people.
-func objectName(o metav1.Object) string {
-	if o.GetNamespace() == "" {
-		return o.GetName()
-	}
-	return o.GetNamespace() + "/" + o.GetName()
 }
 
 // approveCommand is how an approval of the old cluster is given again.

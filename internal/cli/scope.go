@@ -7,6 +7,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	texts "github.com/govplatform/govplatform/internal/text"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // The table of a scope can't be imitated: what stands in objects is always
@@ -58,7 +59,7 @@ func wrap(text string, most int) []string {
 }
 
 // printScope shows the exact scope, who decided what so far, and notes.
-func printScope(w io.Writer, s ScopeShown) {
+func printScope(w io.Writer, s view.ScopeShown) {
 	t := scopeTable{w}
 	say(w, "DataSharingLink %s\n", s.Link)
 	if s.Scope == nil {
@@ -81,7 +82,7 @@ func printScope(w io.Writer, s ScopeShown) {
 	}
 }
 
-func printWhat(t scopeTable, s ScopeShown) {
+func printWhat(t scopeTable, s view.ScopeShown) {
 	c := s.Scope
 	printEnd(t, s, "consumer", c.Consumer)
 	if c.RequestedBy == "" {
@@ -102,7 +103,7 @@ func printWhat(t scopeTable, s ScopeShown) {
 		t.row(fmt.Sprintf("  %d of %d name", i+1, len(c.Operations)), o.Name)
 		t.row("    call", o.Method+" "+o.Path)
 	}
-	t.fact("valid until", clock(c.ValidUntil.Time))
+	t.fact("valid until", view.Clock(c.ValidUntil.Time))
 	rate := "no bound"
 	if c.RequestsPerSecond > 0 {
 		rate = fmt.Sprintf("%d requests per second", c.RequestsPerSecond)
@@ -118,7 +119,7 @@ func printWhat(t scopeTable, s ScopeShown) {
 	}
 }
 
-func printEnd(t scopeTable, s ScopeShown, label string, e v1alpha1.LinkScopeEnd) {
+func printEnd(t scopeTable, s view.ScopeShown, label string, e v1alpha1.LinkScopeEnd) {
 	t.row(label, string(e.Agency)+"/"+e.Name)
 	if a, ok := s.Agencies[string(e.Agency)]; ok {
 		t.row("  agency", a.DisplayName)
@@ -132,13 +133,13 @@ func printEnd(t scopeTable, s ScopeShown, label string, e v1alpha1.LinkScopeEnd)
 
 // printDecided says who decided what and when, the oldest first, and whether
 // that was about this scope.
-func printDecided(t scopeTable, s ScopeShown) {
+func printDecided(t scopeTable, s view.ScopeShown) {
 	t.fact("decided so far", fmt.Sprintf("%d decisions:", len(s.Decisions)))
 	for i, d := range s.Decisions {
 		nth := fmt.Sprintf("  %d of %d", i+1, len(s.Decisions))
 		if d.Decision == string(v1alpha1.DecisionRevoked) {
 			t.fact(nth, "deleted; by whom, the API server's audit log says")
-			t.row("    decision", revoked(s.Decisions, i))
+			t.row("    decision", view.Revoked(s.Decisions, i))
 			t.row("    that was by", d.Approver)
 			d.Reason = ""
 		} else {
@@ -146,7 +147,7 @@ func printDecided(t scopeTable, s ScopeShown) {
 			t.row("    decision", d.Decision)
 		}
 		t.row("    for", string(d.Side))
-		t.fact("    at", clock(d.Time.Time))
+		t.fact("    at", view.Clock(d.Time.Time))
 		switch d.SpecHash {
 		case "":
 			t.fact("    about", "whatever scope")

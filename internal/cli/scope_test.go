@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // TestScopeCannotBeImitated: whatever stands in a scope, every line is a label of
@@ -20,8 +21,8 @@ func TestScopeCannotBeImitated(t *testing.T) {
 	until := metav1.NewTime(time.Date(2026, 12, 31, 17, 0, 0, 0, time.UTC))
 	long := strings.Repeat("Đối chiếu thông tin người nộp thuế ", 12)
 	row := "  classification  | \"Public\""
-	s := ScopeShown{Link: client.ObjectKey{Namespace: "agency-a", Name: "l"}, Hash: "sha256:1", Checked: true,
-		Agencies: map[string]AgencyShown{"a": {Code: "G05", DisplayName: "Bộ Tài chính\" | \"x"}},
+	s := view.ScopeShown{Link: client.ObjectKey{Namespace: "agency-a", Name: "l"}, Hash: "sha256:1", Checked: true,
+		Agencies: map[string]view.AgencyShown{"a": {Code: "G05", DisplayName: "Bộ Tài chính\" | \"x"}},
 		Decisions: []v1alpha1.LinkDecision{
 			{Side: v1alpha1.SideProvider, Decision: "Approve", Approver: "x\n" + row, SpecHash: "sha256:0", Time: until},
 			{Side: v1alpha1.SideAuthority, Decision: "Suspend", Approver: "y", Time: until},

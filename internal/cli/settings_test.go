@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // settingsOf returns the two ConfigMaps of an installation, and forbids those that are
@@ -35,8 +36,8 @@ func settingsOf(t *testing.T, namespace string, forbidden ...string) client.Clie
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fake.NewClientBuilder().WithScheme(Scheme()).WithObjects(
-		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: operatorConfigMap}, Data: map[string]string{operatorSettings: string(asYAML)}},
+	return fake.NewClientBuilder().WithScheme(view.Scheme()).WithObjects(
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: view.OperatorConfigMap}, Data: map[string]string{view.OperatorSettings: string(asYAML)}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: settings.RecordName}, Data: record},
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "c"}},
 	).WithInterceptorFuncs(interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, into client.Object, options ...client.GetOption) error {
@@ -53,7 +54,7 @@ func settingsOf(t *testing.T, namespace string, forbidden ...string) client.Clie
 // why, and what helps. Fails without the call of warn: the shipped ones, with authority
 // mic, were used without a word, and the officers of another authority could not decide.
 func TestUnreadSettingsAreTold(t *testing.T) {
-	both := []string{operatorConfigMap, settings.RecordName}
+	both := []string{view.OperatorConfigMap, settings.RecordName}
 	viewer := "the Role govplatform-settings-viewer of namespace govplatform-system, or name your settings with --settings FILE"
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	data, err := yaml.Marshal(settings.Default())
@@ -65,19 +66,19 @@ func TestUnreadSettingsAreTold(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		c         client.Client
-		at        installation
+		at        view.Installation
 		authority string
 		said      []string
 	}{
-		"may read both":      {settingsOf(t, operatorNamespace), installation{}, "moh", nil},
-		"may read neither":   {settingsOf(t, operatorNamespace, both...), installation{}, "mic", []string{"forbidden", "the shipped ones are used, in which the authority is agency mic", viewer}},
-		"may read one":       {settingsOf(t, operatorNamespace, settings.RecordName), installation{}, "newer", []string{"forbidden", "those written in ConfigMap govplatform-config are used", viewer}},
-		"another namespace":  {settingsOf(t, "platform"), installation{}, "mic", []string{"not found", "the shipped ones are used", "--operator-namespace"}},
-		"its namespace":      {settingsOf(t, "platform"), installation{namespace: "platform"}, "moh", nil},
-		"a file, unreadable": {settingsOf(t, operatorNamespace, both...), installation{settings: file}, "mic", nil},
+		"may read both":      {settingsOf(t, view.OperatorNamespace), view.Installation{}, "moh", nil},
+		"may read neither":   {settingsOf(t, view.OperatorNamespace, both...), view.Installation{}, "mic", []string{"forbidden", "the shipped ones are used, in which the authority is agency mic", viewer}},
+		"may read one":       {settingsOf(t, view.OperatorNamespace, settings.RecordName), view.Installation{}, "newer", []string{"forbidden", "those written in ConfigMap govplatform-config are used", viewer}},
+		"another namespace":  {settingsOf(t, "platform"), view.Installation{}, "mic", []string{"not found", "the shipped ones are used", "--operator-namespace"}},
+		"its namespace":      {settingsOf(t, "platform"), view.Installation{Namespace: "platform"}, "moh", nil},
+		"a file, unreadable": {settingsOf(t, view.OperatorNamespace, both...), view.Installation{Settings: file}, "mic", nil},
 	} {
-		if tt.at.namespace == "" {
-			tt.at.namespace = operatorNamespace
+		if tt.at.Namespace == "" {
+			tt.at.Namespace = view.OperatorNamespace
 		}
 		var said bytes.Buffer
 		got, err := liveSettings(t.Context(), tt.c, tt.at, &said)
@@ -146,7 +147,7 @@ func TestExportFindsItsSettings(t *testing.T) {
 	if e, err := ReadExport(t.Context(), elsewhere, ExportOptions{Namespace: "platform"}, time.Now()); err != nil || !strings.Contains(e.Settings, "authorityAgency: moh") {
 		t.Errorf("an export that names the namespace: %+v, %v", e, err)
 	}
-	if _, err := ReadExport(t.Context(), settingsOf(t, operatorNamespace, settings.RecordName), ExportOptions{}, time.Now()); err == nil || !strings.Contains(err.Error(), settingsViewer) {
+	if _, err := ReadExport(t.Context(), settingsOf(t, view.OperatorNamespace, settings.RecordName), ExportOptions{}, time.Now()); err == nil || !strings.Contains(err.Error(), view.SettingsViewer) {
 		t.Errorf("an export of who may not read those in force: %v", err)
 	}
 }

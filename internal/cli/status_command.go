@@ -13,12 +13,13 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var all bool
 	var output string
-	var at installation
+	var at view.Installation
 	command := &cobra.Command{
 		Use:   "status [PORTAL...]",
 		Short: "Show agencies, portals, platforms, services and links, and the first reason why one is not ready",
@@ -39,22 +40,22 @@ func newStatusCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 			if err != nil {
 				return err
 			}
-			summary, err := ReadSummary(cmd.Context(), reader, namespace)
+			summary, err := view.ReadSummary(cmd.Context(), reader, namespace)
 			if err != nil {
 				return err
 			}
-			if err := summary.found(namespace); err != nil {
+			if err := summary.Found(namespace); err != nil {
 				return err
 			}
-			if err := summary.keepPortals(args); err != nil {
+			if err := summary.KeepPortals(args); err != nil {
 				return err
 			}
-			summary.lookAtOperator(cmd.Context(), reader, at, namespace, time.Now())
+			summary.LookAtOperator(cmd.Context(), reader, at, namespace, time.Now())
 			return writeSummary(streams, summary, output)
 		},
 	}
 	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "show every agency")
-	operatorNamespaceFlag(command, &at.namespace)
+	operatorNamespaceFlag(command, &at.Namespace)
 	addOutput(command, &output, "a table")
 	flags.AddFlags(command.Flags())
 	addStatusCompletion(command, flags)
@@ -78,7 +79,7 @@ func namespaceOf(flags *genericclioptions.ConfigFlags, all bool) (string, error)
 	return namespace, nil
 }
 
-func writeSummary(streams genericiooptions.IOStreams, s Summary, output string) error {
+func writeSummary(streams genericiooptions.IOStreams, s view.Summary, output string) error {
 	switch output {
 	case "":
 		for _, kind := range s.NotReadable {
@@ -108,9 +109,9 @@ func writeSummary(streams genericiooptions.IOStreams, s Summary, output string) 
 }
 
 // PrintSummary writes the summary for people.
-func PrintSummary(w io.Writer, s Summary, color bool) error {
-	for _, t := range s.tables() {
-		if len(t.rows) == 0 {
+func PrintSummary(w io.Writer, s view.Summary, color bool) error {
+	for _, t := range s.Tables() {
+		if len(t.Rows) == 0 {
 			continue
 		}
 		if err := writeTable(w, t, color); err != nil {
@@ -137,7 +138,7 @@ func PrintSummary(w io.Writer, s Summary, color bool) error {
 }
 
 // one is 1 for what is ready.
-func one(r Ready) int {
+func one(r view.Ready) int {
 	if r.Status == metav1.ConditionTrue {
 		return 1
 	}

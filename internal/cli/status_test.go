@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // fixedReader answers lists from its fields, or with the error for the kind.
@@ -93,7 +94,7 @@ func TestPolicyThatSelectsNothing(t *testing.T) {
 	r := country()
 	hint := "It selects no portal at the moment; if it should, look for a typo in spec.selector."
 	r.policies[0].Status.StatusBase = observed(metav1.ConditionTrue, v1alpha1.ReasonEnforcing, hint)
-	s, err := ReadSummary(t.Context(), r, "")
+	s, err := view.ReadSummary(t.Context(), r, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +110,7 @@ func TestStatusGolden(t *testing.T) {
 	}{{name: "all"}, {name: "one-namespace", namespace: "agency-health"}, {name: "color", color: true}}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s, err := ReadSummary(context.Background(), country(), test.namespace)
+			s, err := view.ReadSummary(context.Background(), country(), test.namespace)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -132,7 +133,7 @@ func TestStatusMentions(t *testing.T) {
 		}
 		return base
 	}
-	s, err := ReadSummary(context.Background(), fixedReader{
+	s, err := view.ReadSummary(context.Background(), fixedReader{
 		policies: []v1alpha1.SecurityPolicy{
 			{ObjectMeta: metav1.ObjectMeta{Name: "p", Generation: 1}, Status: v1alpha1.SecurityPolicyStatus{StatusBase: lacks(v1alpha1.ReasonEnforcing, v1alpha1.ConditionAgenciesResolved)}},
 			{ObjectMeta: metav1.ObjectMeta{Name: "q", Generation: 1}, Status: v1alpha1.SecurityPolicyStatus{StatusBase: lacks(v1alpha1.ReasonEnforcing, v1alpha1.ConditionControlsEffective)}},
@@ -152,7 +153,7 @@ func TestStatusMentions(t *testing.T) {
 }
 
 func TestStatusStructuredOutput(t *testing.T) {
-	s, err := ReadSummary(context.Background(), country(), "agency-health")
+	s, err := view.ReadSummary(context.Background(), country(), "agency-health")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func TestStatusWithFewRights(t *testing.T) {
 	r := country()
 	r.errs = map[string]error{"agencies": forbidden("agencies"), "securitypolicies": forbidden("securitypolicies")}
 	r.agencies, r.policies = nil, nil
-	s, err := ReadSummary(context.Background(), r, "agency-health")
+	s, err := view.ReadSummary(context.Background(), r, "agency-health")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,27 +189,27 @@ func TestStatusWithFewRights(t *testing.T) {
 	}
 
 	r.errs["agencyportals"], r.errs["sharing"] = forbidden("agencyportals"), forbidden("sharing")
-	if _, err := ReadSummary(context.Background(), r, ""); err == nil || !strings.Contains(err.Error(), "viewerGroups") {
+	if _, err := view.ReadSummary(context.Background(), r, ""); err == nil || !strings.Contains(err.Error(), "viewerGroups") {
 		t.Errorf("error is %v, expected a remedy", err)
 	}
 }
 
 func TestStatusWithoutThePlatform(t *testing.T) {
 	r := fixedReader{errs: map[string]error{"agencies": &meta.NoKindMatchError{}}}
-	if _, err := ReadSummary(context.Background(), r, ""); err == nil || !strings.Contains(err.Error(), "install govplatform") {
+	if _, err := view.ReadSummary(context.Background(), r, ""); err == nil || !strings.Contains(err.Error(), "install govplatform") {
 		t.Errorf("error is %v, expected a remedy", err)
 	}
 }
 
 func TestStatusOfNamedPortals(t *testing.T) {
-	s, err := ReadSummary(context.Background(), country(), "")
+	s, err := view.ReadSummary(context.Background(), country(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.keepPortals([]string{"booking"}); err != nil || len(s.Portals) != 1 {
+	if err := s.KeepPortals([]string{"booking"}); err != nil || len(s.Portals) != 1 {
 		t.Errorf("%v, portals %v", err, s.Portals)
 	}
-	if err := s.keepPortals([]string{"nowhere"}); err == nil {
+	if err := s.KeepPortals([]string{"nowhere"}); err == nil {
 		t.Error("a portal that does not exist was accepted")
 	}
 }
@@ -233,11 +234,11 @@ func TestStatusOfNowhere(t *testing.T) {
 		"agency-health": "",
 		"agency-helth":  `namespace "agency-helth" is no agency's`,
 	} {
-		s, err := ReadSummary(context.Background(), country(), namespace)
+		s, err := view.ReadSummary(context.Background(), country(), namespace)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.found(namespace); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+		if err := s.Found(namespace); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", namespace, err, want)
 		}
 	}

@@ -8,23 +8,24 @@ import (
 	"golang.org/x/term"
 
 	texts "github.com/govplatform/govplatform/internal/text"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
-var toneCodes = map[tone]string{good: "\x1b[32m", bad: "\x1b[31m", pending: "\x1b[33m", heading: "\x1b[1m"}
+var toneCodes = map[view.Tone]string{view.Good: "\x1b[32m", view.Bad: "\x1b[31m", view.Pending: "\x1b[33m", view.Heading: "\x1b[1m"}
 
 // line is what a cell shows.
-func line(c cell) string { return texts.Line(c.text) }
+func line(c view.Cell) string { return texts.Line(c.Text) }
 
 // writeTable writes a table for people. It pads by the columns that a text takes,
 // and before coloring, because color codes take no room. A cell is one line,
 // whatever stands in it.
-func writeTable(w io.Writer, t table, color bool) error {
-	head := make([]cell, len(t.header))
-	for i, h := range t.header {
-		head[i] = cell{text: h, tone: heading}
+func writeTable(w io.Writer, t view.Table, color bool) error {
+	head := make([]view.Cell, len(t.Header))
+	for i, h := range t.Header {
+		head[i] = view.Cell{Text: h, Tone: view.Heading}
 	}
-	rows := append([][]cell{head}, t.rows...)
-	widths := make([]int, len(t.header))
+	rows := append([][]view.Cell{head}, t.Rows...)
+	widths := make([]int, len(t.Header))
 	for _, row := range rows {
 		for i, c := range row {
 			widths[i] = max(widths[i], columns(line(c)))
@@ -46,9 +47,9 @@ func writeTable(w io.Writer, t table, color bool) error {
 	return nil
 }
 
-func paint(c cell, color bool) string {
-	code := toneCodes[c.tone]
-	if !color || code == "" || c.text == "" {
+func paint(c view.Cell, color bool) string {
+	code := toneCodes[c.Tone]
+	if !color || code == "" || c.Text == "" {
 		return line(c)
 	}
 	return code + line(c) + "\x1b[0m"

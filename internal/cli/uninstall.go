@@ -20,6 +20,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // ofTheOperator is on everything that config/default and the chart install.
@@ -31,13 +32,13 @@ type Removal struct {
 	Objects []*unstructured.Unstructured
 	// Namespace of the operator.
 	Namespace string
-	stays     table
+	stays     view.Table
 	notes     []string
 }
 
 // PlanRemoval looks for the operator in a namespace, and at what it leaves.
 func PlanRemoval(ctx context.Context, c client.Reader, namespace string) (*Removal, error) {
-	r := &Removal{Namespace: namespace, stays: table{header: []string{"STAYS", "NUMBER", "WHY"}}}
+	r := &Removal{Namespace: namespace, stays: view.Table{Header: []string{"STAYS", "NUMBER", "WHY"}}}
 	deployments, err := listOf(ctx, c, "apps/v1", "Deployment", client.InNamespace(namespace), ofTheOperator)
 	if err != nil {
 		return nil, err
@@ -112,7 +113,9 @@ func bindsOnly(b *unstructured.Unstructured, namespace string, accounts map[stri
 
 // look counts what stays, and says what nobody sees to meanwhile.
 func (r *Removal) look(ctx context.Context, c client.Reader) error {
-	stays := func(what string, n int, why string) { r.stays.add(text(what), text(fmt.Sprint(n)), text(why)) }
+	stays := func(what string, n int, why string) {
+		r.stays.Add(view.Text(what), view.Text(fmt.Sprint(n)), view.Text(why))
+	}
 	open := 0
 	for _, d := range exported() {
 		objects, err := listKind(ctx, c, d)
@@ -164,9 +167,9 @@ func hasPolicies(u *unstructured.Unstructured) bool {
 
 // Print shows what goes and what stays.
 func (r *Removal) Print(w io.Writer) error {
-	goes := table{header: []string{"REMOVED", "OBJECT"}}
+	goes := view.Table{Header: []string{"REMOVED", "OBJECT"}}
 	for _, o := range r.Objects {
-		goes.add(text(o.GetKind()), text(objectName(o)))
+		goes.Add(view.Text(o.GetKind()), view.Text(view.ObjectName(o)))
 	}
 	if err := writeTable(w, goes, ColorWanted(w)); err != nil {
 		return err
@@ -190,7 +193,7 @@ func (r *Removal) Run(ctx context.Context, c client.Client, wait time.Duration) 
 		}
 		err := c.Delete(ctx, o, client.PropagationPolicy("Foreground"), client.Preconditions{UID: ptr.To(o.GetUID())})
 		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("delete %s %s: %w; what comes after it in the list was not removed, so repeat the command when that is mended", o.GetKind(), objectName(o), err)
+			return fmt.Errorf("delete %s %s: %w; what comes after it in the list was not removed, so repeat the command when that is mended", o.GetKind(), view.ObjectName(o), err)
 		}
 	}
 	return nil

@@ -11,10 +11,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // PrintViolations writes them for people, one policy after the other.
-func PrintViolations(w io.Writer, violations []Violation) {
+func PrintViolations(w io.Writer, violations []view.Violation) {
 	portals, policies := map[string]bool{}, map[string]bool{}
 	last := ""
 	for _, v := range violations {
@@ -42,14 +43,14 @@ reported, with Held it will block when the authority accepts a standard that is 
 			if err != nil {
 				return err
 			}
-			violations, err := Violations(cmd.Context(), reader, policy, agency)
+			violations, err := view.Violations(cmd.Context(), reader, policy, agency)
 			if err != nil {
 				return err
 			}
 			if agency != "" && len(violations) == 0 {
 				// Who may not read agencies has an answer about portals all the same.
 				if err := reader.Get(cmd.Context(), client.ObjectKey{Name: agency}, &v1alpha1.Agency{}); apierrors.IsNotFound(err) {
-					return errNoAgency(agency)
+					return view.NoAgency(agency)
 				}
 			}
 			if policy != "" && len(violations) == 0 {

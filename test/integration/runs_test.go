@@ -26,6 +26,7 @@ import (
 	"github.com/govplatform/govplatform/internal/cli"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/view"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -304,7 +305,7 @@ func TestRestart(t *testing.T) {
 // strangePods are what the audit says about pods of a namespace.
 func strangePods(t *testing.T, namespace string) []string {
 	t.Helper()
-	report, _, err := cli.Audit(t.Context(), env.Admin, settings.Default(), time.Now())
+	report, _, err := view.Audit(t.Context(), env.Admin, settings.Default(), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

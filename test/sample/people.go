@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/cli"
 	"github.com/govplatform/govplatform/internal/kinds"
+	"github.com/govplatform/govplatform/internal/view"
 )
 
 // Groups under which the sample's people act; see Bindings. Agencies name the others in adminGroups.
@@ -57,7 +57,7 @@ func (p *People) as(user, group string) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(config, client.Options{Scheme: cli.Scheme(), Mapper: mapper()})
+	c, err := client.New(config, client.Options{Scheme: view.Scheme(), Mapper: mapper()})
 	if err != nil {
 		return nil, err
 	}

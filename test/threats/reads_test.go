@@ -17,6 +17,7 @@ import (
 	"github.com/govplatform/govplatform/internal/cli"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/view"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -59,7 +60,7 @@ func TestReadsAreBounded(t *testing.T) {
 		if err := bystander.List(t.Context(), &agencies); err != nil {
 			return err
 		}
-		rows, err := cli.Catalogue(t.Context(), bystander, s.provider)
+		rows, err := view.Catalogue(t.Context(), bystander, s.provider)
 		if err == nil && (len(rows) != 1 || rows[0].Name != "data" || !slices.Equal(rows[0].Operations, []string{"list", "read"})) {
 			err = fmt.Errorf("the catalogue is %+v", rows)
 		}
@@ -96,7 +97,7 @@ func TestReadsAreBounded(t *testing.T) {
 
 	merge(t, s.service, `{"spec":{"visibility":"Restricted"}}`)
 	harness.Eventually(t, func() error {
-		if rows, err := cli.Catalogue(t.Context(), bystander, s.provider); err != nil || len(rows) > 0 {
+		if rows, err := view.Catalogue(t.Context(), bystander, s.provider); err != nil || len(rows) > 0 {
 			return errors.Join(fmt.Errorf("the catalogue is %+v", rows), err)
 		}
 		return nil
@@ -109,8 +110,8 @@ func TestReadsAreBounded(t *testing.T) {
 func decideAsProvider(t *testing.T, s shared, provider client.Client) {
 	t.Helper()
 	harness.Eventually(t, func() error {
-		summary, err := cli.ReadSummary(t.Context(), provider, names.Namespace(s.provider))
-		if err == nil && !slices.ContainsFunc(summary.Links, func(l cli.LinkStatus) bool { return l.Name == s.link.Name && l.Phase == "Requested" }) {
+		summary, err := view.ReadSummary(t.Context(), provider, names.Namespace(s.provider))
+		if err == nil && !slices.ContainsFunc(summary.Links, func(l view.LinkStatus) bool { return l.Name == s.link.Name && l.Phase == "Requested" }) {
 			err = fmt.Errorf("kubectl gov status shows the links %+v and leaves out %v", summary.Links, summary.NotReadable)
 		}
 		return err

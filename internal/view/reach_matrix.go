@@ -1,15 +1,12 @@
-package cli
+package view
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/reach"
 )
 
@@ -30,8 +27,8 @@ type MatrixCell struct {
 	Portals []string `json:"portals"`
 }
 
-// matrix looks at every pair of portals on every port that any policy tells apart.
-func (c *platformState) matrix() AgencyMatrix {
+// Matrix looks at every pair of portals on every port that any policy tells apart.
+func (c *State) Matrix() AgencyMatrix {
 	e := reach.New(c.snapshot())
 	var groups []reach.Group
 	var keys []client.ObjectKey
@@ -52,7 +49,7 @@ func (c *platformState) matrix() AgencyMatrix {
 			if !cell.Open() {
 				continue
 			}
-			a, b := agencyOf(from.Namespace), agencyOf(to.Namespace)
+			a, b := AgencyOf(from.Namespace), AgencyOf(to.Namespace)
 			if cells[[2]string{a, b}] == nil {
 				cells[[2]string{a, b}] = &MatrixCell{From: a, To: b}
 			}
@@ -64,7 +61,7 @@ func (c *platformState) matrix() AgencyMatrix {
 		}
 	}
 	for _, key := range keys {
-		out.Agencies = append(out.Agencies, agencyOf(key.Namespace))
+		out.Agencies = append(out.Agencies, AgencyOf(key.Namespace))
 	}
 	slices.Sort(out.Agencies)
 	out.Agencies = slices.Compact(out.Agencies)
@@ -77,33 +74,4 @@ func (c *platformState) matrix() AgencyMatrix {
 		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.To, b.To))
 	})
 	return out
-}
-
-func agencyOf(namespace string) string {
-	if agency, ok := names.AgencyOf(namespace); ok {
-		return agency
-	}
-	return namespace
-}
-
-// table shows the matrix: rows reach columns. A cell holds the number of pairs of
-// portals between which something is open.
-func (m AgencyMatrix) table() table {
-	t := table{header: []string{"FROM \\ TO"}}
-	for i := range m.Agencies {
-		t.header = append(t.header, strconv.Itoa(i+1))
-	}
-	for i, from := range m.Agencies {
-		row := []cell{text(fmt.Sprintf("%2d %s", i+1, from))}
-		for _, to := range m.Agencies {
-			k := slices.IndexFunc(m.Cells, func(c MatrixCell) bool { return c.From == from && c.To == to })
-			if k < 0 {
-				row = append(row, text("·"))
-				continue
-			}
-			row = append(row, cell{text: strconv.Itoa(len(m.Cells[k].Portals)), tone: good})
-		}
-		t.add(row...)
-	}
-	return t
 }

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"context"
@@ -25,11 +25,11 @@ type SettingsChangeImpact struct {
 // SettingsImpact computes what an operator that starts with newer settings would
 // touch of what runs under the former, with the operator's own code.
 func SettingsImpact(ctx context.Context, reader client.Reader, former settings.Record, newer settings.Settings) (SettingsChangeImpact, error) {
-	c, err := readCountry(ctx, platformOnly{reader}, former.InForce)
+	c, err := ReadState(ctx, platformOnly{reader}, former.InForce)
 	if err != nil {
 		return SettingsChangeImpact{}, err
 	}
-	if err := c.needsAll("the impact of settings"); err != nil {
+	if err := c.NeedsAll("the impact of settings"); err != nil {
 		return SettingsChangeImpact{}, err
 	}
 	counted := desired.NewSettingsImpact(former.InForce, newer)

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"os"
@@ -30,7 +30,7 @@ func TestEveryKindOfFilesIsKept(t *testing.T) {
 	}
 	for _, d := range kinds.All() {
 		if err := set.add(of(d.Kind), d.New()); err != nil {
-			t.Errorf("%s is not kept, add a case to add in internal/cli/render.go: %v", d.Kind, err)
+			t.Errorf("%s is not kept, add a case to add in internal/view/render.go: %v", d.Kind, err)
 		}
 	}
 	if s := set.sharing; len(set.agencies) != 1 || len(set.policies) != 1 || len(set.portals) != 1 || len(s.platforms) != 1 || len(s.services) != 1 || len(s.links) != 1 || len(s.approvals) != 1 {
@@ -63,7 +63,7 @@ func TestUnknownKindsOfFiles(t *testing.T) {
 		if err != nil || !slices.Equal(r.Refusals, []string{want}) {
 			t.Errorf("render: %v, %q, want %q", err, r.Refusals, want)
 		}
-		if _, _, err := readPolicies(t.Context(), nil, []string{file}); err == nil || err.Error() != want {
+		if _, _, err := ReadPolicies(t.Context(), nil, []string{file}); err == nil || err.Error() != want {
 			t.Errorf("impact: %v, want %s", err, want)
 		}
 	}
@@ -72,7 +72,7 @@ func TestUnknownKindsOfFiles(t *testing.T) {
 		t.Errorf("an object of another group in a list: %v, %v, %v", docs, skipped, err)
 	}
 	mistyped := write("mistyped.yaml", "{apiVersion: plattform.gov.vn/v1alpha1, kind: SecurityPolicy, metadata: {name: p}}")
-	if _, skipped, err := readPolicies(t.Context(), nil, []string{mistyped}); err == nil || !slices.Equal(skipped, []string{mistyped + ":1: SecurityPolicy p: left out, it is not of platform.gov.vn"}) {
+	if _, skipped, err := ReadPolicies(t.Context(), nil, []string{mistyped}); err == nil || !slices.Equal(skipped, []string{mistyped + ":1: SecurityPolicy p: left out, it is not of platform.gov.vn"}) {
 		t.Errorf("impact of a standard of another group: %v, %q", err, skipped)
 	}
 	nothing := write("nothing.yaml", "{apiVersion: v1, kind: List, items: [{metadata: {name: s}}]}")
@@ -88,18 +88,18 @@ func TestEveryKindIsShown(t *testing.T) {
 	s := Summary{
 		Agencies: []AgencyStatus{{}}, Portals: []PortalStatus{{}}, Policies: []PolicyStatus{{}}, Platforms: []PlatformStatus{{}}, Services: []ServiceStatus{{}}, Links: []LinkStatus{{}},
 	}
-	tables := s.tables()
+	tables := s.Tables()
 	for _, d := range kinds.All() {
-		i := slices.IndexFunc(tables, func(t table) bool { return slices.Equal(t.header, d.Header) })
+		i := slices.IndexFunc(tables, func(t Table) bool { return slices.Equal(t.Header, d.Header) })
 		switch {
 		case i < 0 && d.Header != nil:
 			t.Errorf("kubectl gov status has no table of %s", d.Plural)
-		case i >= 0 && (len(tables[i].rows) != 1 || len(tables[i].rows[0]) != len(d.Header)):
-			t.Errorf("%s: %d rows, of other columns than %v", d.Plural, len(tables[i].rows), d.Header)
+		case i >= 0 && (len(tables[i].Rows) != 1 || len(tables[i].Rows[0]) != len(d.Header)):
+			t.Errorf("%s: %d rows, of other columns than %v", d.Plural, len(tables[i].Rows), d.Header)
 		}
 	}
 	var read []string
-	for _, l := range (&platformState{}).objects() {
+	for _, l := range (&State{}).objects() {
 		read = append(read, l.kind)
 	}
 	for i, d := range kinds.All() {

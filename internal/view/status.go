@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"cmp"
@@ -189,7 +189,7 @@ func (s *Summary) fillSharing(namespace string, platforms []v1alpha1.SharedPlatf
 	for i := range services {
 		d := &services[i]
 		s.Services = append(s.Services, ServiceStatus{
-			Namespace: d.Namespace, Agency: agencyOf(d.Namespace), Name: d.Name, Dataset: string(d.Spec.Dataset),
+			Namespace: d.Namespace, Agency: AgencyOf(d.Namespace), Name: d.Name, Dataset: string(d.Spec.Dataset),
 			Classification: string(d.Spec.Classification), Identifier: d.Status.Identifier, Consumers: d.Status.Consumers,
 			Ready: readyOf(d, d.Status.StatusBase),
 		})
@@ -200,7 +200,7 @@ func (s *Summary) fillSharing(namespace string, platforms []v1alpha1.SharedPlatf
 			continue
 		}
 		s.Links = append(s.Links, LinkStatus{
-			Namespace: l.Namespace, Consumer: agencyOf(l.Namespace), Name: l.Name, Portal: string(l.Spec.Consumer.PortalRef.Name),
+			Namespace: l.Namespace, Consumer: AgencyOf(l.Namespace), Name: l.Name, Portal: string(l.Spec.Consumer.PortalRef.Name),
 			Provider: string(l.Spec.Provider.Agency), Service: string(l.Spec.Provider.Service), Phase: l.Status.Phase,
 			ValidUntil: l.Spec.ValidUntil.UTC(), SpecHash: l.Status.SpecHash, Ready: readyOf(l, l.Status.StatusBase),
 		})
@@ -240,17 +240,17 @@ func (r *Ready) mention(status v1alpha1.StatusBase, condition string) {
 	}
 }
 
-// found says when a namespace that somebody named is no agency's and has nothing
+// Found says when a namespace that somebody named is no agency's and has nothing
 // to show: a typo must not look like an agency where all is well.
-func (s *Summary) found(namespace string) error {
+func (s *Summary) Found(namespace string) error {
 	if namespace == "" || slices.Contains(s.NotReadable, kinds.Agency.Plural) || len(s.Agencies)+len(s.Portals)+len(s.Services)+len(s.Links) > 0 {
 		return nil
 	}
 	return fmt.Errorf("namespace %q is no agency's: an agency's namespace is agency-<name>; see all of them with kubectl gov status -A", namespace)
 }
 
-// keepPortals drops all portals but the named ones.
-func (s *Summary) keepPortals(wanted []string) error {
+// KeepPortals drops all portals but the named ones.
+func (s *Summary) KeepPortals(wanted []string) error {
 	if len(wanted) == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"context"
@@ -18,9 +18,9 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 )
 
-// ask answers for two portals as a person names them. A namespace without its
+// Ask answers for two portals as a person names them. A namespace without its
 // agency is where the name is looked for first. Port 0 is the port of the second.
-func (c *platformState) ask(ctx context.Context, namespace, a, b string, port int32, now time.Time) (ReachAnswer, error) {
+func (c *State) Ask(ctx context.Context, namespace, a, b string, port int32, now time.Time) (ReachAnswer, error) {
 	if len(c.unreadable) > 0 {
 		if err := c.readParts(ctx, a, b); err != nil {
 			return ReachAnswer{}, err
@@ -39,7 +39,7 @@ func (c *platformState) ask(ctx context.Context, namespace, a, b string, port in
 
 // readParts reads only the namespaces of the two portals, for a user who may
 // not read them all.
-func (c *platformState) readParts(ctx context.Context, portals ...string) error {
+func (c *State) readParts(ctx context.Context, portals ...string) error {
 	missing := slices.Clone(c.unreadable)
 	done := map[string]bool{}
 	for _, arg := range portals {
@@ -64,7 +64,7 @@ func (c *platformState) readParts(ctx context.Context, portals ...string) error 
 	return c.index(ctx)
 }
 
-func (c *platformState) readPart(ctx context.Context, kind, namespace string) error {
+func (c *State) readPart(ctx context.Context, kind, namespace string) error {
 	var err error
 	in := client.InNamespace(namespace)
 	switch kind {

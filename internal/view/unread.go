@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"fmt"
@@ -30,8 +30,8 @@ var readHelps = map[string]readHelp{
 	},
 }
 
-// explainRead says why an object could not be read, and what helps.
-func explainRead(err error, kind, name string) error {
+// ExplainRead says why an object could not be read, and what helps.
+func ExplainRead(err error, kind, name string) error {
 	help := readHelps[kind]
 	switch {
 	case apierrors.IsNotFound(err):
@@ -39,7 +39,16 @@ func explainRead(err error, kind, name string) error {
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf("you may not read %s %s: %s", kind, name, help.forbidden)
 	case meta.IsNoMatchError(err):
-		return errNotInstalled(help.resource)
+		return NotInstalled(help.resource)
 	}
 	return fmt.Errorf("read %s %s: %w", kind, name, err)
+}
+
+// NoAgency says that an agency that was named does not exist.
+func NoAgency(name string) error {
+	return fmt.Errorf("there is no agency %q: see the names with kubectl get agencies", name)
+}
+
+func NotInstalled(kind string) error {
+	return fmt.Errorf("the cluster does not know %s: install govplatform first (kubectl apply -k config/crd, then config/default), or choose another cluster with --context", kind)
 }

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"context"
@@ -13,16 +13,16 @@ import (
 // Audit reads the whole platform and proves its isolation; the matrix is what
 // was found on the way.
 func Audit(ctx context.Context, reader client.Reader, s settings.Settings, now time.Time) (audit.Report, AgencyMatrix, error) {
-	c, err := readCountry(ctx, reader, s)
+	c, err := ReadState(ctx, reader, s)
 	if err != nil {
 		return audit.Report{}, AgencyMatrix{}, err
 	}
 	if err := c.readMakers(ctx, reader); err != nil {
 		return audit.Report{}, AgencyMatrix{}, err
 	}
-	if err := c.needsAll("the audit"); err != nil {
+	if err := c.NeedsAll("the audit"); err != nil {
 		return audit.Report{}, AgencyMatrix{}, err
 	}
 	report, err := c.audit(ctx, now)
-	return report, c.matrix(), err
+	return report, c.Matrix(), err
 }

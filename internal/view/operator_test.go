@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"context"
@@ -85,7 +85,7 @@ func TestOperatorIdle(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var s Summary
-			s.lookAtOperator(t.Context(), tt.r, installation{namespace: operatorNamespace}, "", now)
+			s.LookAtOperator(t.Context(), tt.r, Installation{Namespace: OperatorNamespace}, "", now)
 			if tt.want == "" && s.OperatorIdle != "" || !strings.Contains(s.OperatorIdle, tt.want) {
 				t.Errorf("got %q, want %q", s.OperatorIdle, tt.want)
 			}
@@ -108,14 +108,14 @@ func TestSettingsHeldIsTold(t *testing.T) {
 		"forbidden": {leaseReader{forbidden: true}, ""},
 	} {
 		var s Summary
-		s.lookAtOperator(t.Context(), tt.r, installation{namespace: operatorNamespace}, "", time.Now())
+		s.LookAtOperator(t.Context(), tt.r, Installation{Namespace: OperatorNamespace}, "", time.Now())
 		if s.SettingsHeld != tt.want {
 			t.Errorf("%s: it says %q, want %q", name, s.SettingsHeld, tt.want)
 		}
 		if tt.r.record == nil {
 			continue
 		}
-		if got, _, err := currentSettings(t.Context(), tt.r, installation{}); err != nil || got.TimeZone != "UTC" {
+		if got, _, err := CurrentSettings(t.Context(), tt.r, Installation{}); err != nil || got.TimeZone != "UTC" {
 			t.Errorf("%s: the settings in force are %q, %v", name, got.TimeZone, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"context"
@@ -21,8 +21,8 @@ import (
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
-// platformState is everything that reachability and its reasons rest on, read once.
-type platformState struct {
+// State is everything that reachability and its reasons rest on, read once.
+type State struct {
 	settings settings.Settings
 	store    *store
 	// reader is what it was read with; nil for files.
@@ -51,7 +51,7 @@ type namedList struct {
 }
 
 // objects are the lists of the platform's kinds, in the order of their table.
-func (c *platformState) objects() []namedList {
+func (c *State) objects() []namedList {
 	return []namedList{
 		{kinds.Agency.Plural, &c.agencies}, {kinds.SecurityPolicy.Plural, &c.policies}, {kinds.SharedPlatform.Plural, &c.platforms},
 		{kinds.AgencyPortal.Plural, &c.portals}, {kinds.DataService.Plural, &c.services}, {kinds.DataSharingLink.Plural, &c.links},
@@ -59,9 +59,9 @@ func (c *platformState) objects() []namedList {
 	}
 }
 
-// readCountry reads with the user's own rights. What he may not read is named.
-func readCountry(ctx context.Context, reader client.Reader, s settings.Settings) (*platformState, error) {
-	c := &platformState{settings: s, reader: reader}
+// ReadState reads with the user's own rights. What he may not read is named.
+func ReadState(ctx context.Context, reader client.Reader, s settings.Settings) (*State, error) {
+	c := &State{settings: s, reader: reader}
 	// What opens comes last, so that what is read as open is held against what was
 	// there before it and not after.
 	lists := append(c.objects(), namedList{"namespaces", &c.namespaces}, namedList{"pods", &c.pods}, namedList{"networkpolicies", &c.network})
@@ -71,7 +71,7 @@ func readCountry(ctx context.Context, reader client.Reader, s settings.Settings)
 		case apierrors.IsForbidden(err):
 			c.unreadable = append(c.unreadable, l.kind)
 		case meta.IsNoMatchError(err):
-			return nil, errNotInstalled(l.kind)
+			return nil, NotInstalled(l.kind)
 		case err != nil:
 			return nil, fmt.Errorf("list %s: %w", l.kind, err)
 		}
@@ -79,12 +79,8 @@ func readCountry(ctx context.Context, reader client.Reader, s settings.Settings)
 	return c, c.index(ctx)
 }
 
-func errNotInstalled(kind string) error {
-	return fmt.Errorf("the cluster does not know %s: install govplatform first (kubectl apply -k config/crd, then config/default), or choose another cluster with --context", kind)
-}
-
 // index fills the store that gather reads from.
-func (c *platformState) index(ctx context.Context) error {
+func (c *State) index(ctx context.Context) error {
 	var err error
 	if c.store, err = newStore(ctx, c.settings); err != nil {
 		return err
@@ -98,7 +94,7 @@ func (c *platformState) index(ctx context.Context) error {
 }
 
 // readMakers reads what made the pods, after the pods: what made one lives longer.
-func (c *platformState) readMakers(ctx context.Context, reader client.Reader) error {
+func (c *State) readMakers(ctx context.Context, reader client.Reader) error {
 	for _, l := range []struct {
 		kind string
 		list client.ObjectList
@@ -114,20 +110,20 @@ func (c *platformState) readMakers(ctx context.Context, reader client.Reader) er
 	return c.store.addList(&c.deployments)
 }
 
-// needsAll is an error when the user may not read everything.
-func (c *platformState) needsAll(what string) error {
+// NeedsAll is an error when the user may not read everything.
+func (c *State) NeedsAll(what string) error {
 	if len(c.unreadable) == 0 {
 		return nil
 	}
 	return fmt.Errorf("%s needs to read the whole platform, and you may not list %s in all namespaces: ask the platform team, or look at your own portals with kubectl gov reach and status", what, strings.Join(c.unreadable, ", "))
 }
 
-func (c *platformState) snapshot() reach.Snapshot {
+func (c *State) snapshot() reach.Snapshot {
 	return reach.Snapshot{Namespaces: c.namespaces.Items, Pods: c.pods.Items, Policies: c.network.Items}
 }
 
 // audit holds what is open against what should be.
-func (c *platformState) audit(ctx context.Context, now time.Time) (audit.Report, error) {
+func (c *State) audit(ctx context.Context, now time.Time) (audit.Report, error) {
 	in := audit.Input{Snapshot: c.snapshot(), ReplicaSets: c.sets.Items, Deployments: c.deployments.Items}
 	for i := range c.agencies.Items {
 		a, err := gather.Agency(ctx, c.store, c.store, c.store, c.settings, &c.agencies.Items[i])

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"cmp"
@@ -37,7 +37,7 @@ type ReachAnswer struct {
 
 // portalKey finds the portal that an argument names: agency/portal,
 // namespace/portal, or a name that is unique among what the user may read.
-func (c *platformState) portalKey(namespace, arg string) (client.ObjectKey, error) {
+func (c *State) portalKey(namespace, arg string) (client.ObjectKey, error) {
 	where, name, qualified := strings.Cut(arg, "/")
 	var matches []client.ObjectKey
 	for i := range c.portals.Items {
@@ -66,7 +66,7 @@ func compareKeys(a, b client.ObjectKey) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 }
 
-func (c *platformState) portal(key client.ObjectKey) *v1alpha1.AgencyPortal {
+func (c *State) portal(key client.ObjectKey) *v1alpha1.AgencyPortal {
 	for i := range c.portals.Items {
 		if client.ObjectKeyFromObject(&c.portals.Items[i]) == key {
 			return &c.portals.Items[i]
@@ -76,7 +76,7 @@ func (c *platformState) portal(key client.ObjectKey) *v1alpha1.AgencyPortal {
 }
 
 // podsOf are the live pods of a portal.
-func (c *platformState) podsOf(key client.ObjectKey) []reach.Endpoint {
+func (c *State) podsOf(key client.ObjectKey) []reach.Endpoint {
 	var out []reach.Endpoint
 	for i := range c.pods.Items {
 		p := &c.pods.Items[i]
@@ -88,7 +88,7 @@ func (c *platformState) podsOf(key client.ObjectKey) []reach.Endpoint {
 }
 
 // reach answers for one ordered pair of portals. Port 0 is the port of the second.
-func (c *platformState) reach(ctx context.Context, from, to client.ObjectKey, port int32, now time.Time) (ReachAnswer, error) {
+func (c *State) reach(ctx context.Context, from, to client.ObjectKey, port int32, now time.Time) (ReachAnswer, error) {
 	listening := c.listening(to)
 	if port == 0 {
 		port = c.portal(to).Spec.Port
@@ -131,7 +131,7 @@ func (c *platformState) reach(ctx context.Context, from, to client.ObjectKey, po
 }
 
 // listening are the ports that the pods of a portal declare, sorted.
-func (c *platformState) listening(key client.ObjectKey) []int32 {
+func (c *State) listening(key client.ObjectKey) []int32 {
 	var out []int32
 	for i := range c.pods.Items {
 		p := &c.pods.Items[i]
@@ -167,7 +167,7 @@ func otherThan(endpoints []reach.Endpoint, not reach.Endpoint) reach.Endpoint {
 
 // linksBetween adds to an answer what the links and references from one portal to
 // the other come to.
-func (c *platformState) linksBetween(ctx context.Context, from, to client.ObjectKey, now time.Time, a *ReachAnswer) error {
+func (c *State) linksBetween(ctx context.Context, from, to client.ObjectKey, now time.Time, a *ReachAnswer) error {
 	out := []string{}
 	for i := range c.links.Items {
 		l := &c.links.Items[i]
@@ -184,7 +184,7 @@ func (c *platformState) linksBetween(ctx context.Context, from, to client.Object
 			out = append(out, c.describeLink(in, overIt && !toProvider))
 		}
 		if via := in.Via.Portal; toProvider && via != nil && l.Spec.Route != v1alpha1.RouteDirect && c.isOpen(in) {
-			a.Over = append(a.Over, fmt.Sprintf("%s/%s (link %s/%s is Open)", agencyOf(via.Namespace), via.Name, l.Namespace, l.Name))
+			a.Over = append(a.Over, fmt.Sprintf("%s/%s (link %s/%s is Open)", AgencyOf(via.Namespace), via.Name, l.Namespace, l.Name))
 		}
 	}
 	for i := range c.platforms.Items {
@@ -210,7 +210,7 @@ func (c *platformState) linksBetween(ctx context.Context, from, to client.Object
 }
 
 // isOpen reports whether a link is open, by its status or, offline, by decision.
-func (c *platformState) isOpen(in desired.LinkInput) bool {
+func (c *State) isOpen(in desired.LinkInput) bool {
 	phase := in.Link.Status.Phase
 	if phase == "" {
 		phase, _ = c.offlinePhase(in)
@@ -219,7 +219,7 @@ func (c *platformState) isOpen(in desired.LinkInput) bool {
 }
 
 // describeLink says in one sentence what a link lets pass, or what it lacks.
-func (c *platformState) describeLink(in desired.LinkInput, isPlatform bool) string {
+func (c *State) describeLink(in desired.LinkInput, isPlatform bool) string {
 	l := in.Link
 	name := fmt.Sprintf("DataSharingLink %s/%s", l.Namespace, l.Name)
 	missing := []string{}
@@ -250,7 +250,7 @@ func (c *platformState) describeLink(in desired.LinkInput, isPlatform bool) stri
 }
 
 // offlinePhase decides about a link that no operator has seen.
-func (c *platformState) offlinePhase(in desired.LinkInput) (phase string, missing []string) {
+func (c *State) offlinePhase(in desired.LinkInput) (phase string, missing []string) {
 	out := desired.DataSharingLink(in)
 	for _, b := range out.References {
 		missing = append(missing, b.Message)

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"cmp"
@@ -42,7 +42,7 @@ func Violations(ctx context.Context, reader client.Reader, policy, agency string
 	case apierrors.IsForbidden(err):
 		return nil, fmt.Errorf("you may not read the portals of agency %q: ask for membership in its viewerGroups", agency)
 	case meta.IsNoMatchError(err):
-		return nil, errNotInstalled(kinds.AgencyPortal.Plural)
+		return nil, NotInstalled(kinds.AgencyPortal.Plural)
 	case err != nil:
 		return nil, fmt.Errorf("list portals: %w", err)
 	}
@@ -51,7 +51,7 @@ func Violations(ctx context.Context, reader client.Reader, policy, agency string
 		p := &portals.Items[i]
 		for _, f := range p.Status.Findings {
 			if policy == "" || f.Policy == policy {
-				out = append(out, Violation{Policy: f.Policy, Agency: agencyOf(p.Namespace), Portal: p.Name, Mode: f.Mode, Control: f.Control, Found: f.Found, Wanted: f.Wanted})
+				out = append(out, Violation{Policy: f.Policy, Agency: AgencyOf(p.Namespace), Portal: p.Name, Mode: f.Mode, Control: f.Control, Found: f.Found, Wanted: f.Wanted})
 			}
 		}
 	}

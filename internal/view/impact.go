@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"context"
@@ -38,11 +38,11 @@ type StandardImpact struct {
 // Impact computes what each of the policies would stop of what runs now, with
 // the operator's own code. They share the bound.
 func Impact(ctx context.Context, reader client.Reader, s settings.Settings, now time.Time, policies []v1alpha1.SecurityPolicy) ([]StandardImpact, error) {
-	c, err := readCountry(ctx, platformOnly{reader}, s)
+	c, err := ReadState(ctx, platformOnly{reader}, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.needsAll("the impact of a standard"); err != nil {
+	if err := c.NeedsAll("the impact of a standard"); err != nil {
 		return nil, err
 	}
 	bound := gather.Bound(s)
@@ -67,7 +67,7 @@ func Impact(ctx context.Context, reader client.Reader, s settings.Settings, now 
 
 // applied returns a policy of a file as it would be in the cluster before the
 // operator looks at it.
-func (c *platformState) applied(p v1alpha1.SecurityPolicy) v1alpha1.SecurityPolicy {
+func (c *State) applied(p v1alpha1.SecurityPolicy) v1alpha1.SecurityPolicy {
 	p.Status, p.Generation = v1alpha1.SecurityPolicyStatus{}, 1
 	for i := range c.policies.Items {
 		existing := &c.policies.Items[i]
@@ -92,9 +92,9 @@ func (r platformOnly) List(ctx context.Context, list client.ObjectList, options 
 	return nil
 }
 
-// readPolicies reads the SecurityPolicies of files, as the API server would take them.
+// ReadPolicies reads the SecurityPolicies of files, as the API server would take them.
 // What is of another group is left out, and named in skipped.
-func readPolicies(ctx context.Context, in io.Reader, paths []string) (out []v1alpha1.SecurityPolicy, skipped []string, err error) {
+func ReadPolicies(ctx context.Context, in io.Reader, paths []string) (out []v1alpha1.SecurityPolicy, skipped []string, err error) {
 	docs, skipped, err := load(in, paths)
 	if err != nil {
 		return nil, nil, err

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"context"
@@ -47,7 +47,7 @@ func ReadSummary(ctx context.Context, reader client.Reader, namespace string) (S
 			}
 			s.NotReadable = append(s.NotReadable, r.kind)
 		case meta.IsNoMatchError(err):
-			return Summary{}, errNotInstalled(r.kind)
+			return Summary{}, NotInstalled(r.kind)
 		case err != nil:
 			return Summary{}, fmt.Errorf("list %s: %w", r.kind, err)
 		}

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"context"
@@ -41,9 +41,9 @@ type AgencyShown struct {
 	Code, DisplayName string
 }
 
-// readScope reads what the user will see: the scope of the link's status, whose
+// ReadScope reads what the user will see: the scope of the link's status, whose
 // hash the decision is bound to. What changes afterwards has another hash.
-func readScope(ctx context.Context, c client.Reader, decision v1alpha1.Decision, current settings.Settings, link *v1alpha1.DataSharingLink) (ScopeShown, error) {
+func ReadScope(ctx context.Context, c client.Reader, decision v1alpha1.Decision, current settings.Settings, link *v1alpha1.DataSharingLink) (ScopeShown, error) {
 	s := ScopeShown{Link: client.ObjectKeyFromObject(link), Identifier: link.Status.Identifier, Scope: link.Status.Scope, Hash: link.Status.SpecHash, Decisions: link.Status.Decisions}
 	if link.Status.ObservedGeneration != link.Generation && decision != v1alpha1.DecisionSuspend {
 		return s, errors.New("the operator has not looked at the latest spec of the link yet: repeat the command in a moment")
@@ -73,7 +73,7 @@ func (s *ScopeShown) check(ctx context.Context, c client.Reader, decision v1alph
 	if s.Hash == "" {
 		return nil
 	}
-	country, err := readCountry(ctx, sharingOnly{c}, current)
+	country, err := ReadState(ctx, sharingOnly{c}, current)
 	if err != nil {
 		return err
 	}

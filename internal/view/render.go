@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"cmp"
@@ -49,13 +49,13 @@ type Rendering struct {
 // error means that the files are no input at all; what the API server or the
 // operator would refuse is in the rendering.
 func Render(ctx context.Context, in io.Reader, input RenderInput) (Rendering, error) {
-	r, _, err := renderCountry(ctx, in, input)
+	r, _, err := RenderState(ctx, in, input)
 	return r, err
 }
 
-// renderCountry also returns what the rendering means for the network; nil when
+// RenderState also returns what the rendering means for the network; nil when
 // the files are refused as they stand.
-func renderCountry(ctx context.Context, in io.Reader, input RenderInput) (Rendering, *platformState, error) {
+func RenderState(ctx context.Context, in io.Reader, input RenderInput) (Rendering, *State, error) {
 	if input.Now.IsZero() {
 		input.Now = time.Now()
 	}
@@ -159,11 +159,11 @@ func (s *localSet) add(d document, o kinds.Object) error {
 }
 
 func (s *localSet) where(kind string, o metav1.Object) string {
-	name := objectName(o)
+	name := ObjectName(o)
 	return s.sources[kind+" "+name] + ": " + kind + " " + name
 }
 
-func (s *localSet) render(ctx context.Context, input RenderInput, r *Rendering) (*platformState, error) {
+func (s *localSet) render(ctx context.Context, input RenderInput, r *Rendering) (*State, error) {
 	config := input.Settings
 	var objects []desired.Object
 	for i := range s.policies {
@@ -241,7 +241,7 @@ func (s *localSet) renderAgency(config settings.Settings, a *v1alpha1.Agency, r 
 	return out.Objects
 }
 
-func (s *localSet) renderPortal(ctx context.Context, c *platformState, p *v1alpha1.AgencyPortal, r *Rendering) ([]desired.Object, error) {
+func (s *localSet) renderPortal(ctx context.Context, c *State, p *v1alpha1.AgencyPortal, r *Rendering) ([]desired.Object, error) {
 	where := s.where(v1alpha1.KindAgencyPortal, p)
 	in, err := s.portalInput(ctx, c, p)
 	if err != nil {

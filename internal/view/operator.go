@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"context"
@@ -58,15 +58,15 @@ func changed(o client.Object) time.Time {
 	return at
 }
 
-// lookAtOperator says whether the operator acts, as far as the user may see.
-func (s *Summary) lookAtOperator(ctx context.Context, reader client.Reader, at installation, namespace string, now time.Time) {
+// LookAtOperator says whether the operator acts, as far as the user may see.
+func (s *Summary) LookAtOperator(ctx context.Context, reader client.Reader, at Installation, namespace string, now time.Time) {
 	var approvals v1alpha1.DataSharingApprovalList
 	// Who may not read them sees the other signs.
 	_ = reader.List(ctx, &approvals, client.InNamespace(namespace))
 	_ = meta.EachListItem(&approvals, s.unobserved.look)
-	s.OperatorIdle = operatorIdle(ctx, reader, at.namespace, s.unobserved, now)
+	s.OperatorIdle = operatorIdle(ctx, reader, at.Namespace, s.unobserved, now)
 	// Who may not read the record is not told.
-	if record, err := settingsRecord(ctx, reader, at.namespace); err == nil && record != nil {
+	if record, err := SettingsRecord(ctx, reader, at.Namespace); err == nil && record != nil {
 		s.SettingsHeld = record.Held
 	}
 }
@@ -82,11 +82,11 @@ func operatorIdle(ctx context.Context, reader client.Reader, home string, u unob
 	case lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "":
 		signs = append(signs, "no replica holds its lease")
 	case lease.Spec.RenewTime != nil && now.Sub(lease.Spec.RenewTime.Time) > idleFor:
-		signs = append(signs, "its lease was renewed last at "+clock(lease.Spec.RenewTime.Time))
+		signs = append(signs, "its lease was renewed last at "+Clock(lease.Spec.RenewTime.Time))
 	}
 	old := slices.DeleteFunc(slices.SortedFunc(slices.Values(u), time.Time.Compare), func(at time.Time) bool { return now.Sub(at) < idleFor })
 	if len(old) > 0 {
-		signs = append(signs, fmt.Sprintf("%d objects were changed and not looked at since, the first at %s", len(old), clock(old[0])))
+		signs = append(signs, fmt.Sprintf("%d objects were changed and not looked at since, the first at %s", len(old), Clock(old[0])))
 	}
 	if len(signs) == 0 {
 		return ""

@@ -1,15 +1,12 @@
-package cli
+package view
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	texts "github.com/govplatform/govplatform/internal/text"
 )
 
 // What the scope of a decision is to the link's present one.
@@ -33,13 +30,13 @@ type DecisionRow struct {
 func Decisions(ctx context.Context, reader client.Reader, link client.ObjectKey) ([]DecisionRow, error) {
 	var l v1alpha1.DataSharingLink
 	if err := reader.Get(ctx, link, &l); err != nil {
-		return nil, explainRead(err, v1alpha1.KindDataSharingLink, link.String())
+		return nil, ExplainRead(err, v1alpha1.KindDataSharingLink, link.String())
 	}
 	rows := []DecisionRow{}
 	for i, d := range l.Status.Decisions {
 		row := DecisionRow{LinkDecision: d, About: about(d, l.Status.SpecHash)}
 		if d.Decision == string(v1alpha1.DecisionRevoked) {
-			row.Deleted = revoked(l.Status.Decisions, i)
+			row.Deleted = Revoked(l.Status.Decisions, i)
 		}
 		rows = append(rows, row)
 	}
@@ -58,27 +55,13 @@ func about(d v1alpha1.LinkDecision, present string) string {
 	}
 }
 
-// revoked is the decision that the entry Revoked with the index i is about: the
+// Revoked is the decision that the entry Revoked with the index i is about: the
 // one before it of the same object.
-func revoked(all []v1alpha1.LinkDecision, i int) string {
+func Revoked(all []v1alpha1.LinkDecision, i int) string {
 	for _, d := range slices.Backward(all[:i]) {
 		if d.UID == all[i].UID && d.Decision != string(v1alpha1.DecisionRevoked) {
 			return d.Decision
 		}
 	}
 	return "decision"
-}
-
-// decisionTable shows the entries of a record. A decision that was deleted is not
-// shown as what its former giver did.
-func decisionTable(rows []DecisionRow) table {
-	t := table{header: []string{"WHEN", "SIDE", "WHO", "DECISION", "SCOPE", "HASH", "REASON"}}
-	for _, r := range rows {
-		who, decision, reason := r.Approver, r.Decision, r.Reason
-		if r.Deleted != "" {
-			who, decision, reason = "-", fmt.Sprintf("the %s of %s was deleted", texts.Line(r.Deleted), texts.Line(r.Approver)), ""
-		}
-		t.add(text(clock(r.Time.Time)), text(string(r.Side)), text(who), text(decision), text(r.About), text(cmp.Or(shortHash(r.SpecHash), "-")), text(reason))
-	}
-	return t
 }

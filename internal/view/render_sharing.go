@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"context"
@@ -28,8 +28,8 @@ type sharingSet struct {
 
 // country holds the files' objects as if the operator had looked at each: a
 // portal that nothing blocks is compliant.
-func (s *localSet) country(ctx context.Context, input RenderInput) (*platformState, error) {
-	c := &platformState{settings: input.Settings}
+func (s *localSet) country(ctx context.Context, input RenderInput) (*State, error) {
+	c := &State{settings: input.Settings}
 	for _, a := range s.agencies {
 		c.agencies.Items = append(c.agencies.Items, *a)
 	}
@@ -79,7 +79,7 @@ func (s *localSet) country(ctx context.Context, input RenderInput) (*platformSta
 	return c, c.index(ctx)
 }
 
-func (c *platformState) assumeAgency(name string, domains []v1alpha1.DNSName) {
+func (c *State) assumeAgency(name string, domains []v1alpha1.DNSName) {
 	for i := range c.agencies.Items {
 		if c.agencies.Items[i].Name == name {
 			c.agencies.Items[i].Spec.Domains = append(c.agencies.Items[i].Spec.Domains, domains...)
@@ -95,7 +95,7 @@ func setTrue(s *v1alpha1.StatusBase, condition string) {
 
 // portalInput gathers as the operator does. Which of two claims is older, the
 // files don't say; renderPortal refuses both.
-func (s *localSet) portalInput(ctx context.Context, c *platformState, p *v1alpha1.AgencyPortal) (desired.PortalInput, error) {
+func (s *localSet) portalInput(ctx context.Context, c *State, p *v1alpha1.AgencyPortal) (desired.PortalInput, error) {
 	in, err := gather.AgencyPortal(ctx, c.store, c.settings, p)
 	in.NamespaceGuarded, in.OlderSiblings, in.RunningSiblings, in.OneStopHolder, in.HostnameHolders = true, 0, 0, "", nil
 	return in, err
@@ -103,7 +103,7 @@ func (s *localSet) portalInput(ctx context.Context, c *platformState, p *v1alpha
 
 // renderSharing builds the policies of the links that are open, and what lets
 // people read links, and says what is wrong with platforms, services and links.
-func (s *localSet) renderSharing(ctx context.Context, c *platformState, input RenderInput, r *Rendering) ([]desired.Object, error) {
+func (s *localSet) renderSharing(ctx context.Context, c *State, input RenderInput, r *Rendering) ([]desired.Object, error) {
 	for i, p := range s.sharing.platforms {
 		where := s.where(v1alpha1.KindSharedPlatform, p)
 		for _, other := range s.sharing.platforms[:i] {
@@ -148,7 +148,7 @@ func (s *localSet) renderSharing(ctx context.Context, c *platformState, input Re
 	return objects, nil
 }
 
-func (s *localSet) renderLink(ctx context.Context, c *platformState, l *v1alpha1.DataSharingLink, input RenderInput, r *Rendering) ([]desired.Object, error) {
+func (s *localSet) renderLink(ctx context.Context, c *State, l *v1alpha1.DataSharingLink, input RenderInput, r *Rendering) ([]desired.Object, error) {
 	where := s.where(v1alpha1.KindDataSharingLink, l)
 	in, err := gather.DataSharingLink(ctx, c.store, c.settings, input.Now, l)
 	if err != nil {
@@ -187,7 +187,7 @@ func (s *localSet) renderLink(ctx context.Context, c *platformState, l *v1alpha1
 
 // observe takes the objects as they would be in the cluster, with one pod for
 // every Deployment.
-func (c *platformState) observe(ctx context.Context, objects []desired.Object) error {
+func (c *State) observe(ctx context.Context, objects []desired.Object) error {
 	seen := map[string]bool{}
 	namespace := func(name string) {
 		if !seen[name] {

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"context"
@@ -14,30 +14,30 @@ import (
 
 // Where config/default puts the operator's settings, and the Role that reads them.
 const (
-	operatorNamespace = "govplatform-system"
-	operatorConfigMap = "govplatform-config"
-	operatorSettings  = "config.yaml"
-	settingsViewer    = "govplatform-settings-viewer"
+	OperatorNamespace = "govplatform-system"
+	OperatorConfigMap = "govplatform-config"
+	OperatorSettings  = "config.yaml"
+	SettingsViewer    = "govplatform-settings-viewer"
 )
 
-// installation is where a command finds what the operator is installed with.
-type installation struct {
-	// namespace of the operator.
-	namespace string
-	// settings is a file that holds instead of those of the cluster; empty for none.
-	settings string
+// Installation is where a command finds what the operator is installed with.
+type Installation struct {
+	// Namespace of the operator.
+	Namespace string
+	// Settings is a file that holds instead of those of the cluster; empty for none.
+	Settings string
 }
 
-// currentSettings are those of the file, else those that the operator has in force, else
+// CurrentSettings are those of the file, else those that the operator has in force, else
 // those of its installation, else the shipped ones. Who may not read the first of these
 // in the cluster is warned which are used: another authority or other networks give
 // another answer.
-func currentSettings(ctx context.Context, reader client.Reader, at installation) (s settings.Settings, warning string, err error) {
-	if at.settings != "" {
-		s, err = readSettings("--settings", at.settings)
+func CurrentSettings(ctx context.Context, reader client.Reader, at Installation) (s settings.Settings, warning string, err error) {
+	if at.Settings != "" {
+		s, err = ReadSettings("--settings", at.Settings)
 		return s, "", err
 	}
-	record, unread := settingsRecord(ctx, reader, at.namespace)
+	record, unread := SettingsRecord(ctx, reader, at.Namespace)
 	if unread != nil && !apierrors.IsForbidden(unread) {
 		return settings.Settings{}, "", unread
 	}
@@ -45,7 +45,7 @@ func currentSettings(ctx context.Context, reader client.Reader, at installation)
 		return record.InForce, "", nil
 	}
 	var config corev1.ConfigMap
-	err = reader.Get(ctx, client.ObjectKey{Namespace: at.namespace, Name: operatorConfigMap}, &config)
+	err = reader.Get(ctx, client.ObjectKey{Namespace: at.Namespace, Name: OperatorConfigMap}, &config)
 	switch {
 	case apierrors.IsForbidden(err), apierrors.IsNotFound(err):
 		s = settings.Default()
@@ -53,28 +53,28 @@ func currentSettings(ctx context.Context, reader client.Reader, at installation)
 	case err != nil:
 		return settings.Settings{}, "", fmt.Errorf("read the operator's settings: %w", err)
 	}
-	s, err = settings.Parse([]byte(config.Data[operatorSettings]))
+	s, err = settings.Parse([]byte(config.Data[OperatorSettings]))
 	if err != nil {
-		return settings.Settings{}, "", fmt.Errorf("ConfigMap %s/%s: %w; name the settings with --settings", at.namespace, operatorConfigMap, err)
+		return settings.Settings{}, "", fmt.Errorf("ConfigMap %s/%s: %w; name the settings with --settings", at.Namespace, OperatorConfigMap, err)
 	}
 	if unread != nil {
-		warning = at.warning(fmt.Sprintf("those written in ConfigMap %s are used, which may be held", operatorConfigMap), unread)
+		warning = at.warning(fmt.Sprintf("those written in ConfigMap %s are used, which may be held", OperatorConfigMap), unread)
 	}
 	return s, warning, nil
 }
 
 // warning says which settings are used instead of those in force, and what helps.
-func (i installation) warning(used string, err error) string {
+func (i Installation) warning(used string, err error) string {
 	help := "name another namespace of the operator with --operator-namespace"
 	if apierrors.IsForbidden(err) {
-		help = fmt.Sprintf("have a cluster administrator bind you to the Role %s of namespace %s", settingsViewer, i.namespace)
+		help = fmt.Sprintf("have a cluster administrator bind you to the Role %s of namespace %s", SettingsViewer, i.Namespace)
 	}
 	return fmt.Sprintf("the settings in force can't be read (%s), so %s. Where yours are others the answer may be wrong: %s, or name your settings with --settings FILE.", err, used, help)
 }
 
-// settingsRecord returns what the operator recorded of its settings; nil when there
+// SettingsRecord returns what the operator recorded of its settings; nil when there
 // is none.
-func settingsRecord(ctx context.Context, reader client.Reader, namespace string) (*settings.Record, error) {
+func SettingsRecord(ctx context.Context, reader client.Reader, namespace string) (*settings.Record, error) {
 	var kept corev1.ConfigMap
 	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: settings.RecordName}, &kept)
 	switch {
@@ -90,8 +90,8 @@ func settingsRecord(ctx context.Context, reader client.Reader, namespace string)
 	return &record, nil
 }
 
-// readSettings reads the file that a flag names; without one, the shipped settings.
-func readSettings(flag, file string) (settings.Settings, error) {
+// ReadSettings reads the file that a flag names; without one, the shipped settings.
+func ReadSettings(flag, file string) (settings.Settings, error) {
 	if file == "" {
 		return settings.Default(), nil
 	}

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"cmp"
@@ -31,7 +31,7 @@ func Catalogue(ctx context.Context, reader client.Reader, agency string) ([]Cata
 	case apierrors.IsForbidden(err):
 		return nil, fmt.Errorf("you may not read agencies, which have the catalogue: %s", readHelps[v1alpha1.KindAgency].forbidden)
 	case meta.IsNoMatchError(err):
-		return nil, errNotInstalled(kinds.Agency.Plural)
+		return nil, NotInstalled(kinds.Agency.Plural)
 	case err != nil:
 		return nil, fmt.Errorf("list agencies: %w", err)
 	}
@@ -48,20 +48,10 @@ func Catalogue(ctx context.Context, reader client.Reader, agency string) ([]Cata
 		}
 	}
 	if !found {
-		return nil, errNoAgency(agency)
+		return nil, NoAgency(agency)
 	}
 	slices.SortFunc(out, func(a, b CatalogueRow) int {
 		return cmp.Or(cmp.Compare(a.Dataset, b.Dataset), strings.Compare(a.Agency, b.Agency), cmp.Compare(a.Name, b.Name))
 	})
 	return out, nil
-}
-
-// catalogueTable shows the rows of a catalogue.
-func catalogueTable(rows []CatalogueRow) table {
-	t := table{header: []string{"DATASET", "CLASS", "AGENCY", "SERVICE", "MODE", "IDENTIFIER", "OPERATIONS"}}
-	for _, r := range rows {
-		t.add(text(string(r.Dataset)), text(string(r.Classification)), text(r.Agency), text(string(r.Name)), text(string(r.ShareMode)),
-			text(r.Identifier), text(strings.Join(r.Operations, ",")))
-	}
-	return t
 }
