@@ -105,6 +105,19 @@ func TestImpactNeedsToReadAll(t *testing.T) {
 	}
 }
 
+// TestLeftOutIsNoted: what of a file is no object of the platform is named, also where
+// nothing else is in it. Fails when the notes are passed over.
+func TestLeftOutIsNoted(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "mistyped.yaml")
+	if err := os.WriteFile(file, []byte("{apiVersion: plattform.gov.vn/v1alpha1, kind: SecurityPolicy, metadata: {name: p}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var notes strings.Builder
+	if _, err := loadPolicies(t.Context(), nil, []string{file}, &notes); err == nil || notes.String() != "note: "+file+":1: SecurityPolicy p: left out, it is not of platform.gov.vn\n" {
+		t.Errorf("%v, %q", err, notes.String())
+	}
+}
+
 func TestViolations(t *testing.T) {
 	got, err := view.Violations(t.Context(), thirteen(), "digests", "")
 	if err != nil || len(got) != 13 {

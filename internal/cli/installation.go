@@ -16,6 +16,7 @@ func operatorNamespaceFlag(command *cobra.Command, namespace *string) {
 	command.Flags().StringVar(namespace, "operator-namespace", view.OperatorNamespace, "namespace of the operator")
 }
 
+// addInstallation adds the flags that say where the settings are found.
 func addInstallation(command *cobra.Command, i *view.Installation) {
 	operatorNamespaceFlag(command, &i.Namespace)
 	command.Flags().StringVar(&i.Settings, "settings", "", "the operator's settings; those of the cluster without it")

@@ -55,7 +55,7 @@ func about(d v1alpha1.LinkDecision, present string) string {
 	}
 }
 
-// Revoked is the decision that the entry Revoked with the index i is about: the
+// Revoked returns the decision that the entry Revoked with the index i is about: the
 // one before it of the same object.
 func Revoked(all []v1alpha1.LinkDecision, i int) string {
 	for _, d := range slices.Backward(all[:i]) {

@@ -6,6 +6,7 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 )
 
+// AgencyOf returns the agency of a namespace, or the namespace where it is no agency's.
 func AgencyOf(namespace string) string {
 	if agency, ok := names.AgencyOf(namespace); ok {
 		return agency

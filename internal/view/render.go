@@ -53,7 +53,7 @@ func Render(ctx context.Context, in io.Reader, input RenderInput) (Rendering, er
 	return r, err
 }
 
-// RenderState also returns what the rendering means for the network; nil when
+// RenderState renders, and also returns what that means for the network; nil when
 // the files are refused as they stand.
 func RenderState(ctx context.Context, in io.Reader, input RenderInput) (Rendering, *State, error) {
 	if input.Now.IsZero() {

@@ -18,7 +18,7 @@ import (
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
-// ScopeShown is what an approval approves, as the user sees it before he decides.
+// ScopeShown is what an approval approves, as the user sees it before deciding.
 type ScopeShown struct {
 	Link       client.ObjectKey
 	Identifier string

@@ -16,11 +16,13 @@ import (
 const (
 	OperatorNamespace = "govplatform-system"
 	OperatorConfigMap = "govplatform-config"
-	OperatorSettings  = "config.yaml"
-	SettingsViewer    = "govplatform-settings-viewer"
+	// OperatorSettings is the key in the ConfigMap.
+	OperatorSettings = "config.yaml"
+	// SettingsViewer is the Role.
+	SettingsViewer = "govplatform-settings-viewer"
 )
 
-// Installation is where a command finds what the operator is installed with.
+// Installation is where it is found what the operator is installed with.
 type Installation struct {
 	// Namespace of the operator.
 	Namespace string

@@ -59,7 +59,8 @@ func (c *State) objects() []namedList {
 	}
 }
 
-// ReadState reads with the user's own rights. What he may not read is named.
+// ReadState reads with the user's own rights. What the user may not read is named
+// by NeedsAll.
 func ReadState(ctx context.Context, reader client.Reader, s settings.Settings) (*State, error) {
 	c := &State{settings: s, reader: reader}
 	// What opens comes last, so that what is read as open is held against what was

@@ -9,7 +9,8 @@ import (
 	"github.com/govplatform/govplatform/internal/kinds"
 )
 
-// Tables in the order in which people read them.
+// Tables are what people see of it, in the order in which they read it. A table
+// without rows has nothing to show.
 func (s Summary) Tables() []Table {
 	return append(s.ownTables(), s.sharingTables()...)
 }

@@ -3,6 +3,7 @@ package view
 // Tone is how a cell is meant: good, bad or pending.
 type Tone int
 
+// Tones. Heading is that of a header.
 const (
 	Plain Tone = iota
 	Good

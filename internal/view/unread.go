@@ -49,6 +49,7 @@ func NoAgency(name string) error {
 	return fmt.Errorf("there is no agency %q: see the names with kubectl get agencies", name)
 }
 
+// NotInstalled says that the cluster has no definition of a kind, and what helps.
 func NotInstalled(kind string) error {
 	return fmt.Errorf("the cluster does not know %s: install govplatform first (kubectl apply -k config/crd, then config/default), or choose another cluster with --context", kind)
 }
