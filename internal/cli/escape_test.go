@@ -337,7 +337,7 @@ func strictFile(t *testing.T) string {
 // exportFile is an export with an approval whose texts are hostile.
 func exportFile(t *testing.T) string {
 	t.Helper()
-	e := &Export{APIVersion: exportVersion, Kind: exportKind, Cluster: hostile, Time: hostile, Namespaces: []ExportedNamespace{}}
+	e := &Export{Cluster: hostile, Time: hostile, Namespaces: []ExportedNamespace{}}
 	for _, decision := range []v1alpha1.Decision{v1alpha1.DecisionApprove, v1alpha1.DecisionReject} {
 		a := hostileCountry()["datasharingapprovals"][0].(*v1alpha1.DataSharingApproval)
 		a.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DataSharingApproval"))
@@ -352,7 +352,7 @@ func exportFile(t *testing.T) string {
 		}
 		e.Objects = append(e.Objects, object)
 	}
-	e.Digest = e.digest()
+	e.Seal()
 	data, err := e.Marshal()
 	if err != nil {
 		t.Fatal(err)

@@ -9,20 +9,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -87,7 +82,7 @@ type ExportOptions struct {
 // ReadExport reads everything from a cluster. It fails rather than leave out what
 // the user may not read, or what is not where it looks.
 func ReadExport(ctx context.Context, c client.Reader, o ExportOptions, now time.Time) (*Export, error) {
-	e := &Export{APIVersion: exportVersion, Kind: exportKind, Time: now.UTC().Format(time.RFC3339), Namespaces: []ExportedNamespace{}, Objects: []map[string]any{}}
+	e := &Export{Time: now.UTC().Format(time.RFC3339), Namespaces: []ExportedNamespace{}, Objects: []map[string]any{}}
 	var system corev1.Namespace
 	if err := c.Get(ctx, client.ObjectKey{Name: "kube-system"}, &system); err != nil {
 		return nil, fmt.Errorf("read the namespace kube-system, which identifies the cluster: %w", err)
@@ -116,7 +111,7 @@ func ReadExport(ctx context.Context, c client.Reader, o ExportOptions, now time.
 			e.Objects = append(e.Objects, objects[i].Object)
 		}
 	}
-	e.Digest = e.digest()
+	e.Seal()
 	return e, nil
 }
 
@@ -179,6 +174,11 @@ func listKind(ctx context.Context, c client.Reader, d kinds.Descriptor) ([]unstr
 		list.Items[i].SetGroupVersionKind(d.GVK())
 	}
 	return list.Items, nil
+}
+
+// Seal says what the export is, and gives it the digest of what it holds.
+func (e *Export) Seal() {
+	e.APIVersion, e.Kind, e.Digest = exportVersion, exportKind, e.digest()
 }
 
 func (e *Export) digest() string {
@@ -288,64 +288,4 @@ func ParseExport(data []byte) (*Export, error) {
 		}
 	}
 	return &e, nil
-}
-
-// writeFile replaces a file as a whole, readable by its owner alone.
-func writeFile(name string, data []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".part-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(temporary.Name()) }()
-	err = errors.Join(raw(temporary, data), temporary.Sync(), temporary.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), name)
-}
-
-func newExportCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	var file string
-	var options ExportOptions
-	command := &cobra.Command{
-		Use:   "export",
-		Short: "Write all objects of the platform, with the decisions in their status, to one file",
-		Long: `Export reads every agency, portal, service, link, decision, standard and platform, the settings, and which namespace is whose, and writes
-them as one YAML document in a fixed order, with the cluster's UID, the time and a digest. It fails if there is anything that you may not read,
-or if it finds no settings.
-
-The file has no Secrets and no workloads: back those up besides, as docs/lifecycle.md says. It names officers and what people wrote, so keep it
-where only those may read it, and write it, who may restore. kubectl gov restore puts it back.`,
-		Example: "  kubectl gov export -f platform.yaml\n  kubectl gov export | gzip > platform.yaml.gz",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			reader, err := newClient(flags)
-			if err != nil {
-				return err
-			}
-			e, err := ReadExport(cmd.Context(), reader, options, time.Now())
-			if err != nil {
-				return err
-			}
-			data, err := e.Marshal()
-			if err != nil {
-				return err
-			}
-			if file == "" {
-				err = raw(streams.Out, data)
-			} else {
-				err = writeFile(file, data)
-			}
-			if err != nil {
-				return fmt.Errorf("write the export: %w", err)
-			}
-			say(streams.ErrOut, "exported %d objects and %d namespaces of cluster %s\n", len(e.Objects), len(e.Namespaces), e.Cluster)
-			return nil
-		},
-	}
-	command.Flags().StringVarP(&file, "filename", "f", "", "file to write; standard output without it")
-	operatorNamespaceFlag(command, &options.Namespace)
-	command.Flags().BoolVar(&options.WithoutSettings, "without-settings", false, "go on where the cluster has no settings")
-	flags.AddFlags(command.Flags())
-	return command
 }

@@ -21,7 +21,7 @@ import (
 // small is an export with a link, and a decision of each kind about it.
 func small(t *testing.T) *Export {
 	t.Helper()
-	e := &Export{APIVersion: exportVersion, Kind: exportKind, Cluster: "old", Time: "2026-01-01T00:00:00Z", Settings: "identifierPrefix: vn\n",
+	e := &Export{Cluster: "old", Time: "2026-01-01T00:00:00Z", Settings: "identifierPrefix: vn\n",
 		Namespaces: []ExportedNamespace{{Name: "agency-a", UID: "1", Agency: "a", AgencyUID: "2"}}}
 	for _, text := range []string{
 		"{kind: DataSharingLink, metadata: {name: l, namespace: agency-a, uid: '3', generation: 9007199254740993}, status: {specHash: 'sha256:1'}}",
@@ -44,7 +44,7 @@ func small(t *testing.T) *Export {
 		}
 		e.Objects = append(e.Objects, o)
 	}
-	e.Digest = e.digest()
+	e.Seal()
 	return e
 }
 
@@ -63,7 +63,7 @@ func TestExportFile(t *testing.T) {
 	if !reflect.DeepEqual(e, back) {
 		t.Errorf("read back otherwise:\n%+v\n%+v", e, back)
 	}
-	for was, is := range map[string]string{`"Suspend"`: `"Approve"`, exportVersion: "export.platform.gov.vn/v2", "digest: ": "sum: ", "- {": "- [{"} {
+	for was, is := range map[string]string{`"Suspend"`: `"Approve"`, "export.platform.gov.vn/v1": "export.platform.gov.vn/v2", "digest: ": "sum: ", "- {": "- [{"} {
 		if _, err := ParseExport([]byte(strings.Replace(string(data), was, is, 1))); err == nil {
 			t.Errorf("a file with %s for %s is accepted", is, was)
 		}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"reflect"
 	"slices"
 
@@ -91,16 +90,6 @@ func (p *restorePlan) splitPortals(all []*unstructured.Unstructured) (newest []*
 		p.former[objectKey(u)], p.newest[objectKey(u)] = former, u
 	}
 	return newest
-}
-
-// sayRights names the rights that were left out.
-func (r *restorer) sayRights() {
-	if len(r.plan.rights) > 0 {
-		say(r.options.Out, "\nThese rights waited for a confirmation and are not in the spec any more. Who wants them asks for them again, with spec.rightsChange.requestedBy:\n")
-	}
-	for _, w := range r.plan.rights {
-		say(r.options.Out, "  Agency %s: %s   # was asked for by %s\n", w.agency, desired.SayRights(w.rights), cmp.Or(w.by, "nobody who was named"))
-	}
 }
 
 // onlyRightsInForce takes out of agencies' specs the rights that nobody has yet.
