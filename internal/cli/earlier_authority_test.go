@@ -11,6 +11,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/settings"
+	"github.com/govplatform/govplatform/internal/view/backup"
 )
 
 // TestEarlierVeto: who decides is told what an earlier authority stopped and has not
@@ -67,7 +68,7 @@ func TestRestoreKeepsTheSide(t *testing.T) {
 		a := &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-former", Name: "halt", UID: "1"}, Status: v1alpha1.DataSharingApprovalStatus{Side: tt.side}}
 		a.Spec = v1alpha1.DataSharingApprovalSpec{LinkRef: v1alpha1.LinkReference{Namespace: "agency-asks", Name: "l"}, Decision: v1alpha1.DecisionReject, SpecHash: "h", Approver: "boss"}
 		l := &v1alpha1.DataSharingLink{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-asks", Name: "l"}, Status: v1alpha1.DataSharingLinkStatus{Decisions: tt.record}}
-		e := &Export{}
+		e := &backup.Export{}
 		for kind, o := range map[string]any{"DataSharingApproval": a, "DataSharingLink": l} {
 			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 			if err != nil {
@@ -77,16 +78,16 @@ func TestRestoreKeepsTheSide(t *testing.T) {
 			u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
 			e.Objects = append(e.Objects, u.Object)
 		}
-		p, err := planRestore(e)
+		p, err := backup.NewPlan(e)
 		if err != nil {
 			t.Fatal(err)
 		}
 		i := 0
-		for p.phases[i].title != "decisions that close" {
+		for p.Phases[i].Title != "decisions that close" {
 			i++
 		}
 		live := &unstructured.Unstructured{Object: map[string]any{}}
-		keepSide(live, named(p.phases[i].items[0], "other"))
+		keepSide(live, named(p.Phases[i].Items[0], "other"))
 		if got, _, _ := unstructured.NestedString(live.Object, "status", "side"); got != string(tt.want) {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}

@@ -33,6 +33,7 @@ import (
 	policyrules "github.com/govplatform/govplatform/internal/policy"
 	texts "github.com/govplatform/govplatform/internal/text"
 	"github.com/govplatform/govplatform/internal/view"
+	"github.com/govplatform/govplatform/internal/view/backup"
 )
 
 // hostile is what a text could hold before the schema forbade it: it erases the
@@ -337,7 +338,7 @@ func strictFile(t *testing.T) string {
 // exportFile is an export with an approval whose texts are hostile.
 func exportFile(t *testing.T) string {
 	t.Helper()
-	e := &Export{Cluster: hostile, Time: hostile, Namespaces: []ExportedNamespace{}}
+	e := &backup.Export{Cluster: hostile, Time: hostile, Namespaces: []backup.Namespace{}}
 	for _, decision := range []v1alpha1.Decision{v1alpha1.DecisionApprove, v1alpha1.DecisionReject} {
 		a := hostileCountry()["datasharingapprovals"][0].(*v1alpha1.DataSharingApproval)
 		a.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DataSharingApproval"))

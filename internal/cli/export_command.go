@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/govplatform/govplatform/internal/view/backup"
 )
 
 // writeFile replaces a file as a whole, readable by its owner alone.
@@ -28,7 +30,7 @@ func writeFile(name string, data []byte) error {
 
 func newExportCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var file string
-	var options ExportOptions
+	var options backup.Options
 	command := &cobra.Command{
 		Use:   "export",
 		Short: "Write all objects of the platform, with the decisions in their status, to one file",
@@ -45,7 +47,7 @@ where only those may read it, and write it, who may restore. kubectl gov restore
 			if err != nil {
 				return err
 			}
-			e, err := ReadExport(cmd.Context(), reader, options, time.Now())
+			e, err := backup.Read(cmd.Context(), reader, options, time.Now())
 			if err != nil {
 				return err
 			}

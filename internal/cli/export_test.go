@@ -13,16 +13,16 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/view"
+	"github.com/govplatform/govplatform/internal/view/backup"
 )
 
 // small is an export with a link, and a decision of each kind about it.
-func small(t *testing.T) *Export {
+func small(t *testing.T) *backup.Export {
 	t.Helper()
-	e := &Export{Cluster: "old", Time: "2026-01-01T00:00:00Z", Settings: "identifierPrefix: vn\n",
-		Namespaces: []ExportedNamespace{{Name: "agency-a", UID: "1", Agency: "a", AgencyUID: "2"}}}
+	e := &backup.Export{Cluster: "old", Time: "2026-01-01T00:00:00Z", Settings: "identifierPrefix: vn\n",
+		Namespaces: []backup.Namespace{{Name: "agency-a", UID: "1", Agency: "a", AgencyUID: "2"}}}
 	for _, text := range []string{
 		"{kind: DataSharingLink, metadata: {name: l, namespace: agency-a, uid: '3', generation: 9007199254740993}, status: {specHash: 'sha256:1'}}",
 		"{kind: DataSharingApproval, metadata: {name: granted, namespace: agency-b}, spec: {linkRef: {namespace: agency-a, name: l}, decision: Approve, specHash: 'sha256:1', approver: an}}",
@@ -56,7 +56,7 @@ func TestExportFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	assertGolden(t, filepath.Join("testdata", "export", "small.yaml"), string(data))
-	back, err := ParseExport(data)
+	back, err := backup.Parse(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestExportFile(t *testing.T) {
 		t.Errorf("read back otherwise:\n%+v\n%+v", e, back)
 	}
 	for was, is := range map[string]string{`"Suspend"`: `"Approve"`, "export.platform.gov.vn/v1": "export.platform.gov.vn/v2", "digest: ": "sum: ", "- {": "- [{"} {
-		if _, err := ParseExport([]byte(strings.Replace(string(data), was, is, 1))); err == nil {
+		if _, err := backup.Parse([]byte(strings.Replace(string(data), was, is, 1))); err == nil {
 			t.Errorf("a file with %s for %s is accepted", is, was)
 		}
 	}
@@ -73,16 +73,16 @@ func TestExportFile(t *testing.T) {
 // TestPlanOpensNothing: no approval is among what is written, and rejections
 // come back as suspensions, before any link.
 func TestPlanOpensNothing(t *testing.T) {
-	p, err := planRestore(small(t))
+	p, err := backup.NewPlan(small(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.approvals) != 1 || approveCommand(&p.approvals[0]) != "kubectl gov approve l -n agency-a --as-agency b" {
-		t.Errorf("approvals that wait: %+v", p.approvals)
+	if len(p.Approvals) != 1 || backup.ApproveCommand(&p.Approvals[0]) != "kubectl gov approve l -n agency-a --as-agency b" {
+		t.Errorf("approvals that wait: %+v", p.Approvals)
 	}
 	var order, reasons []string
-	for _, phase := range p.phases {
-		for _, u := range phase.items {
+	for _, phase := range p.Phases {
+		for _, u := range phase.Items {
 			order = append(order, u.GetKind())
 			if spec, _ := u.Object["spec"].(map[string]any); u.GetKind() == "DataSharingApproval" && spec["decision"] != "Suspend" {
 				t.Errorf("%s comes back as %v", u.GetName(), spec["decision"])
@@ -97,30 +97,6 @@ func TestPlanOpensNothing(t *testing.T) {
 	}
 	if r := []rune(reasons[1]); len(r) != 1000 {
 		t.Errorf("a reason of %d characters", len(r))
-	}
-}
-
-// TestEveryKindIsExported fails when a kind of the API is missing from exports,
-// or comes back in no step of a restore.
-func TestEveryKindIsExported(t *testing.T) {
-	e := &Export{}
-	for _, d := range kinds.All() {
-		o := map[string]any{"apiVersion": v1alpha1.GroupVersion.String(), "kind": d.Kind, "metadata": map[string]any{"name": "x"}}
-		if d.Kind == v1alpha1.KindDataSharingApproval {
-			o["spec"] = map[string]any{"decision": "Suspend"}
-		}
-		e.Objects = append(e.Objects, o)
-	}
-	p, err := planRestore(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, phase := range p.phases {
-		n += len(phase.items)
-	}
-	if n != len(e.Objects) || n != len(exported()) {
-		t.Errorf("%d of %d kinds come back, %d are exported", n, len(e.Objects), len(exported()))
 	}
 }
 
@@ -153,7 +129,7 @@ func TestSettingsInForceAreExported(t *testing.T) {
 		written := "# As it is written.\n" + asYAML(of("VN/NEWER"))
 		c := fake.NewClientBuilder().WithScheme(view.Scheme()).WithObjects(configMap(settings.RecordName, data), configMap(view.OperatorConfigMap, map[string]string{view.OperatorSettings: written}),
 			&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "c"}}).Build()
-		e, err := ReadExport(t.Context(), c, ExportOptions{}, time.Now())
+		e, err := backup.Read(t.Context(), c, backup.Options{}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

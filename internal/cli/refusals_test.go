@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/internal/view"
+	"github.com/govplatform/govplatform/internal/view/backup"
 )
 
 // forbidding forbids what has the kind, and has nothing else.
@@ -37,7 +38,7 @@ func (f forbidding) List(_ context.Context, list client.ObjectList, _ ...client.
 // TestRefusalsNameTheRight: who may not is told the command that gives the right.
 func TestRefusalsNameTheRight(t *testing.T) {
 	export := func(r client.Reader) error {
-		_, err := ReadExport(t.Context(), r, ExportOptions{WithoutSettings: true}, time.Now())
+		_, err := backup.Read(t.Context(), r, backup.Options{WithoutSettings: true}, time.Now())
 		return err
 	}
 	remove := func(r client.Reader) error { _, err := PlanRemoval(t.Context(), r, view.OperatorNamespace); return err }

@@ -22,6 +22,7 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/view"
+	"github.com/govplatform/govplatform/internal/view/backup"
 )
 
 // What a restore does with an object that the cluster has otherwise.
@@ -52,8 +53,8 @@ type RestoreOptions struct {
 type restorer struct {
 	client   client.Client
 	options  RestoreOptions
-	export   *Export
-	plan     *restorePlan
+	export   *backup.Export
+	plan     *backup.Plan
 	user     string
 	table    view.Table
 	failures []string
@@ -66,8 +67,8 @@ type restorer struct {
 
 // Restore puts an export into a cluster. It opens nothing that needs an approval,
 // and may be repeated until it says that nothing is left.
-func Restore(ctx context.Context, c client.Client, e *Export, o RestoreOptions) error {
-	plan, err := planRestore(e)
+func Restore(ctx context.Context, c client.Client, e *backup.Export, o RestoreOptions) error {
+	plan, err := backup.NewPlan(e)
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func Restore(ctx context.Context, c client.Client, e *Export, o RestoreOptions) 
 		say(o.Out, "\nThese approvals do not come back by themselves. Whoever decides for the agency looks at the link and gives them again:\n")
 	}
 	for i := range waiting {
-		say(o.Out, "  %s   # was approved by %s\n", approveCommand(&waiting[i]), waiting[i].Spec.Approver)
+		say(o.Out, "  %s   # was approved by %s\n", backup.ApproveCommand(&waiting[i]), waiting[i].Spec.Approver)
 	}
 	if len(r.failures) == 0 {
 		return nil
@@ -118,32 +119,32 @@ func (r *restorer) row(kind, name, result, note string) {
 func (r *restorer) run(ctx context.Context) {
 	r.settings(ctx)
 	incomplete := len(r.failures) > 0
-	for i, p := range r.plan.phases {
+	for i, p := range r.plan.Phases {
 		if incomplete && !r.options.DryRun {
-			r.fail("%s and what follows: not begun, because what closes is not complete", p.title)
+			r.fail("%s and what follows: not begun, because what closes is not complete", p.Title)
 			return
 		}
-		say(r.options.Progress, "step %d of %d: %s (%d)\n", i+1, len(r.plan.phases), p.title, len(p.items))
+		say(r.options.Progress, "step %d of %d: %s (%d)\n", i+1, len(r.plan.Phases), p.Title, len(p.Items))
 		before := len(r.failures)
 		if r.options.DryRun || r.ready(ctx, p) {
 			r.items(ctx, p)
 		}
-		incomplete = p.closes && len(r.failures) > before
+		incomplete = p.Closes && len(r.failures) > before
 	}
-	for _, u := range r.plan.skipped {
+	for _, u := range r.plan.Skipped {
 		r.row(u.GetKind(), view.ObjectName(u), "skipped", "it was being deleted")
 	}
 }
 
-func (r *restorer) items(ctx context.Context, p phase) {
-	for n, u := range p.items {
+func (r *restorer) items(ctx context.Context, p backup.Phase) {
+	for n, u := range p.Items {
 		if n > 0 && n%100 == 0 {
-			say(r.options.Progress, "  %d of %d\n", n, len(p.items))
+			say(r.options.Progress, "  %d of %d\n", n, len(p.Items))
 		}
 		switch {
 		case u.GetKind() == v1alpha1.KindDataSharingApproval:
 			r.decision(ctx, u)
-		case p.newest && r.plan.former[objectKey(u)] != nil:
+		case p.Newest && r.plan.Former[backup.ObjectKey(u)] != nil:
 			r.newest(ctx, u)
 		default:
 			r.object(ctx, u)
@@ -224,8 +225,8 @@ func (r *restorer) conflict(kind, name, note string, overwrite func() error) {
 
 // object creates one object, or finds that it is there.
 func (r *restorer) object(ctx context.Context, u *unstructured.Unstructured) {
-	want, kind, name := fresh(u), u.GetKind(), view.ObjectName(u)
-	newest := r.plan.newest[objectKey(u)]
+	want, kind, name := backup.Fresh(u), u.GetKind(), view.ObjectName(u)
+	newest := r.plan.Newest[backup.ObjectKey(u)]
 	note := ""
 	if newest != nil {
 		note = "with the spec that was in force; the newest follows"
@@ -248,12 +249,12 @@ func (r *restorer) object(ctx context.Context, u *unstructured.Unstructured) {
 		r.done(kind, name, "created", note, err)
 	case err != nil:
 		r.done(kind, name, "failed", "", err)
-	case r.same(ctx, live, want), newest != nil && r.same(ctx, live, fresh(newest)):
+	case r.same(ctx, live, want), newest != nil && r.same(ctx, live, backup.Fresh(newest)):
 		r.claimed(u, live)
 		r.done(kind, name, "unchanged", "", r.write(func() error { return r.status(ctx, u) }))
 	default:
 		r.claimed(u, live)
-		r.left[objectKey(u)] = r.options.OnConflict != ConflictOverwrite
+		r.left[backup.ObjectKey(u)] = r.options.OnConflict != ConflictOverwrite
 		r.conflict(kind, name, "the cluster has another one of this name", func() error { return r.replace(ctx, live, u) })
 	}
 }
@@ -268,7 +269,7 @@ func (r *restorer) replace(ctx context.Context, live, u *unstructured.Unstructur
 		if !reflect.DeepEqual(now.Object["spec"], live.Object["spec"]) {
 			return errors.New("somebody changed it at this moment; repeat the command")
 		}
-		now.Object["spec"] = fresh(u).Object["spec"]
+		now.Object["spec"] = backup.Fresh(u).Object["spec"]
 		return r.client.Update(ctx, now)
 	})
 	return errors.Join(err, r.status(ctx, u))
@@ -280,10 +281,10 @@ func (r *restorer) newest(ctx context.Context, u *unstructured.Unstructured) {
 	kind, name := u.GetKind(), view.ObjectName(u)
 	live, err := r.live(ctx, u)
 	switch {
-	case r.left[objectKey(u)] || err == nil && r.same(ctx, live, fresh(u)):
+	case r.left[backup.ObjectKey(u)] || err == nil && r.same(ctx, live, backup.Fresh(u)):
 	case r.options.DryRun:
 		r.row(kind, name, "changed", "to its newest spec, which waits as it did")
-	case err == nil && !r.same(ctx, live, fresh(r.plan.former[objectKey(u)])):
+	case err == nil && !r.same(ctx, live, backup.Fresh(r.plan.Former[backup.ObjectKey(u)])):
 		r.conflict(kind, name, "somebody changed it meanwhile", func() error { return r.replace(ctx, live, u) })
 	default:
 		if err == nil {
@@ -296,9 +297,9 @@ func (r *restorer) newest(ctx context.Context, u *unstructured.Unstructured) {
 // decision writes a decision that closes. Where another decision has its name it
 // gets another name: whatever the cluster has otherwise, what closed closes.
 func (r *restorer) decision(ctx context.Context, u *unstructured.Unstructured) {
-	note := "closes its link: " + u.GetAnnotations()[AnnotationRestoredFrom]
-	for _, name := range []string{u.GetName(), otherName(u)} {
-		want := fresh(u)
+	note := "closes its link: " + u.GetAnnotations()[backup.AnnotationRestoredFrom]
+	for _, name := range []string{u.GetName(), backup.OtherName(u)} {
+		want := backup.Fresh(u)
 		want.SetName(name)
 		// The API server accepts only the requesting user here.
 		_ = unstructured.SetNestedField(want.Object, r.user, "spec", "approver")
@@ -341,10 +342,10 @@ func (r *restorer) live(ctx context.Context, u *unstructured.Unstructured) (*uns
 func (r *restorer) same(ctx context.Context, live, want *unstructured.Unstructured) bool {
 	if live.GetKind() == v1alpha1.KindDataSharingApproval {
 		var is, should v1alpha1.DataSharingApproval
-		err := errors.Join(convert(live, &is), convert(want, &should))
+		err := errors.Join(backup.Convert(live, &is), backup.Convert(want, &should))
 		return err == nil && is.Spec.LinkRef == should.Spec.LinkRef && is.Spec.Decision == v1alpha1.DecisionSuspend
 	}
-	have := fresh(live)
+	have := backup.Fresh(live)
 	if reflect.DeepEqual(have.Object["spec"], want.Object["spec"]) {
 		return true
 	}
@@ -353,7 +354,7 @@ func (r *restorer) same(ctx context.Context, live, want *unstructured.Unstructur
 	if err := r.client.Update(ctx, asked, client.DryRunAll); err != nil {
 		return false
 	}
-	return reflect.DeepEqual(have.Object["spec"], fresh(asked).Object["spec"])
+	return reflect.DeepEqual(have.Object["spec"], backup.Fresh(asked).Object["spec"])
 }
 
 // adopt lets an Agency take over the namespace that the very Agency of the file
@@ -364,7 +365,7 @@ func (r *restorer) adopt(ctx context.Context, a *unstructured.Unstructured) (not
 		return "", client.IgnoreNotFound(err)
 	}
 	owner, marked := names.MarkedOwner(&ns)
-	i := slices.IndexFunc(r.export.Namespaces, func(n ExportedNamespace) bool { return n.Name == ns.Name && n.Agency == a.GetName() })
+	i := slices.IndexFunc(r.export.Namespaces, func(n backup.Namespace) bool { return n.Name == ns.Name && n.Agency == a.GetName() })
 	if !marked || i < 0 || string(owner.UID) != r.export.Namespaces[i].AgencyUID {
 		return "the namespace " + ns.Name + " is not that of the file; the Agency says how it is taken over", nil
 	}
@@ -378,8 +379,8 @@ func (r *restorer) waiting(ctx context.Context) ([]v1alpha1.DataSharingApproval,
 		return nil, err
 	}
 	var out []v1alpha1.DataSharingApproval
-	for i := range r.plan.approvals {
-		a := &r.plan.approvals[i]
+	for i := range r.plan.Approvals {
+		a := &r.plan.Approvals[i]
 		var link v1alpha1.DataSharingLink
 		err := r.client.Get(ctx, client.ObjectKey{Namespace: string(a.Spec.LinkRef.Namespace), Name: string(a.Spec.LinkRef.Name)}, &link)
 		if client.IgnoreNotFound(err) != nil {

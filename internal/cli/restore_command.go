@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/internal/view"
+	"github.com/govplatform/govplatform/internal/view/backup"
 )
 
 func newRestoreCommand(streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -25,7 +26,7 @@ func newRestoreCommand(streams genericiooptions.IOStreams, flags *genericcliopti
 that close, and only then platforms, portals, services and links. It stops when a step that closes is not complete, and goes on from there
 when it is repeated. What the cluster has otherwise stays unless --on-conflict says what to do.
 
-Suspensions and rejections come back as suspensions in your name, with who decided in the annotation ` + AnnotationRestoredFrom + `. Approvals do
+Suspensions and rejections come back as suspensions in your name, with who decided in the annotation ` + backup.AnnotationRestoredFrom + `. Approvals do
 not come back: each is bound to the identities of one cluster. The links that wait and the commands that approve them are listed.
 
 It needs break-glass access (the group system:masters), a running operator, and its admission policies.`,
@@ -39,7 +40,7 @@ It needs break-glass access (the group system:masters), a running operator, and 
 			if err != nil {
 				return fmt.Errorf("read the export: %w", err)
 			}
-			export, err := ParseExport(data)
+			export, err := backup.Parse(data)
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}

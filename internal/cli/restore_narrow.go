@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/view/backup"
 )
 
 // noPlatform is the UID of a consent that is withheld. No object has it.
@@ -17,19 +18,19 @@ const noPlatform = "withheld-by-restore"
 // narrow takes the names of withheld consents out of portals whose platform the
 // cluster has: the operator could be quicker than the record.
 func (r *restorer) narrow(ctx context.Context) {
-	for _, w := range r.plan.consents {
-		if apierrors.IsNotFound(r.client.Get(ctx, client.ObjectKey{Name: w.platform}, &v1alpha1.SharedPlatform{})) {
+	for _, w := range r.plan.Consents {
+		if apierrors.IsNotFound(r.client.Get(ctx, client.ObjectKey{Name: w.Platform}, &v1alpha1.SharedPlatform{})) {
 			continue
 		}
-		for _, phase := range r.plan.phases {
-			for _, u := range phase.items {
-				if objectKey(u) != w.portal {
+		for _, phase := range r.plan.Phases {
+			for _, u := range phase.Items {
+				if backup.ObjectKey(u) != w.Portal {
 					continue
 				}
-				if live, err := r.live(ctx, u); err == nil && provides(live, w.platform) {
+				if live, err := r.live(ctx, u); err == nil && backup.Provides(live, w.Platform) {
 					continue
 				}
-				u.Object = r.plan.withoutWithheld(u).Object
+				u.Object = r.plan.WithoutWithheld(u).Object
 			}
 		}
 	}
@@ -40,18 +41,18 @@ func (r *restorer) narrow(ctx context.Context) {
 // the first generation the operator was quicker.
 func (r *restorer) keepConsents(live, u *unstructured.Unstructured) {
 	have, _, _ := unstructured.NestedSlice(live.Object, "status", "platformConsents")
-	for _, w := range r.plan.consents {
-		if w.portal != objectKey(u) || !provides(u, w.platform) {
+	for _, w := range r.plan.Consents {
+		if w.Portal != backup.ObjectKey(u) || !backup.Provides(u, w.Platform) {
 			continue
 		}
 		same := func(c any) bool {
 			m, _ := c.(map[string]any)
-			return m["name"] == w.platform
+			return m["name"] == w.Platform
 		}
 		if live.GetGeneration() > 1 && slices.ContainsFunc(have, same) {
 			continue
 		}
-		have = append(slices.DeleteFunc(have, same), map[string]any{"name": w.platform, "uid": noPlatform})
+		have = append(slices.DeleteFunc(have, same), map[string]any{"name": w.Platform, "uid": noPlatform})
 		_ = unstructured.SetNestedSlice(live.Object, have, "status", "platformConsents")
 	}
 }

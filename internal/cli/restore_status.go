@@ -89,7 +89,7 @@ func (r *restorer) keepRecord(live *unstructured.Unstructured) {
 		data, _ := json.Marshal([]any{d["uid"], d["decision"], d["side"]})
 		return string(data)
 	}
-	all := slices.Clone(r.plan.records[live.GetNamespace()+"/"+live.GetName()])
+	all := slices.Clone(r.plan.Records[live.GetNamespace()+"/"+live.GetName()])
 	seen := map[string]bool{}
 	for _, d := range have {
 		seen[key(d)] = true

@@ -14,36 +14,37 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/view/backup"
 )
 
 // ready waits for what a phase rests on, and reports whether it may begin.
-func (r *restorer) ready(ctx context.Context, p phase) bool {
+func (r *restorer) ready(ctx context.Context, p backup.Phase) bool {
 	before := len(r.failures)
 	wait := func(u *unstructured.Unstructured, missing func(context.Context, *unstructured.Unstructured) string) {
 		if why := r.until(ctx, func() string { return missing(ctx, u) }); why != "" {
-			r.fail("%s: %s; the operator must run, see kubectl gov status -A, then repeat the command", objectKey(u), why)
+			r.fail("%s: %s; the operator must run, see kubectl gov status -A, then repeat the command", backup.ObjectKey(u), why)
 		}
 	}
 	switch {
-	case p.inNamespaces:
+	case p.InNamespaces:
 		// Decisions are written before there is a link.
-		for _, u := range r.plan.agencies {
+		for _, u := range r.plan.Agencies {
 			wait(u, r.namespaceMissing)
 		}
-	case p.newest && p.closes && len(p.items) > 0:
+	case p.Newest && p.Closes && len(p.Items) > 0:
 		// A newest spec is held if it would stop what runs under the former one.
-		for _, u := range r.plan.ran {
+		for _, u := range r.plan.Ran {
 			wait(u, r.unseen)
 		}
-		for _, u := range r.plan.standards {
+		for _, u := range r.plan.Standards {
 			wait(u, r.notInForce)
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(lateCache):
 		}
-	case p.newest:
-		for _, u := range r.plan.newStandards {
+	case p.Newest:
+		for _, u := range r.plan.NewStandards {
 			wait(u, r.unseen)
 		}
 	}
@@ -77,18 +78,18 @@ func (r *restorer) unseen(ctx context.Context, u *unstructured.Unstructured) str
 // notInForce says why the former spec of a standard is not in force. One that
 // has its newest spec, or that is as the cluster has it, is not waited for.
 func (r *restorer) notInForce(ctx context.Context, u *unstructured.Unstructured) string {
-	if r.left[objectKey(u)] || r.plan.former[objectKey(u)] == nil {
+	if r.left[backup.ObjectKey(u)] || r.plan.Former[backup.ObjectKey(u)] == nil {
 		return ""
 	}
 	live, err := r.live(ctx, u)
 	if err != nil {
 		return err.Error()
 	}
-	if !r.same(ctx, live, fresh(u)) {
+	if !r.same(ctx, live, backup.Fresh(u)) {
 		return ""
 	}
 	var p v1alpha1.SecurityPolicy
-	if err := convert(live, &p); err != nil {
+	if err := backup.Convert(live, &p); err != nil {
 		return err.Error()
 	}
 	if policy.Pending(&p) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/view"
+	"github.com/govplatform/govplatform/internal/view/backup"
 )
 
 // settingsOf returns the two ConfigMaps of an installation, and forbids those that are
@@ -138,16 +139,16 @@ func TestCommandsTellUnreadSettings(t *testing.T) {
 // looked like a whole one.
 func TestExportFindsItsSettings(t *testing.T) {
 	elsewhere := settingsOf(t, "platform")
-	if e, err := ReadExport(t.Context(), elsewhere, ExportOptions{}, time.Now()); err == nil || !strings.Contains(err.Error(), "--operator-namespace") || !strings.Contains(err.Error(), "--without-settings") {
+	if e, err := backup.Read(t.Context(), elsewhere, backup.Options{}, time.Now()); err == nil || !strings.Contains(err.Error(), "--operator-namespace") || !strings.Contains(err.Error(), "--without-settings") {
 		t.Errorf("an export without settings: %+v, %v", e, err)
 	}
-	if e, err := ReadExport(t.Context(), elsewhere, ExportOptions{WithoutSettings: true}, time.Now()); err != nil || e.Settings != "" {
+	if e, err := backup.Read(t.Context(), elsewhere, backup.Options{WithoutSettings: true}, time.Now()); err != nil || e.Settings != "" {
 		t.Errorf("an export that says that there are none: %+v, %v", e, err)
 	}
-	if e, err := ReadExport(t.Context(), elsewhere, ExportOptions{Namespace: "platform"}, time.Now()); err != nil || !strings.Contains(e.Settings, "authorityAgency: moh") {
+	if e, err := backup.Read(t.Context(), elsewhere, backup.Options{Namespace: "platform"}, time.Now()); err != nil || !strings.Contains(e.Settings, "authorityAgency: moh") {
 		t.Errorf("an export that names the namespace: %+v, %v", e, err)
 	}
-	if _, err := ReadExport(t.Context(), settingsOf(t, view.OperatorNamespace, settings.RecordName), ExportOptions{}, time.Now()); err == nil || !strings.Contains(err.Error(), view.SettingsViewer) {
+	if _, err := backup.Read(t.Context(), settingsOf(t, view.OperatorNamespace, settings.RecordName), backup.Options{}, time.Now()); err == nil || !strings.Contains(err.Error(), view.SettingsViewer) {
 		t.Errorf("an export of who may not read those in force: %v", err)
 	}
 }

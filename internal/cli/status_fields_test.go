@@ -11,6 +11,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/kinds"
+	"github.com/govplatform/govplatform/internal/view/backup"
 )
 
 // What a restore does with a field of a status. A field that is a decision, or
@@ -150,104 +151,6 @@ func fileObject(kind, namespace, name string, spec, status map[string]any) *unst
 	return u
 }
 
-// imagesOf returns the images, in order, of what a phase of a plan brings.
-func imagesOf(items []*unstructured.Unstructured) []string {
-	var out []string
-	for _, u := range items {
-		image, _, _ := unstructured.NestedString(u.Object, "spec", "image")
-		out = append(out, u.GetName()+" "+image)
-	}
-	return out
-}
-
-// TestPlanBringsFirstWhatRan: a portal comes as it ran and then as it is asked
-// for. One that never ran comes late, and with it a younger one with its host
-// name, which would get the name otherwise.
-func TestPlanBringsFirstWhatRan(t *testing.T) {
-	portal := func(name, image, last, created string, hosts ...any) *unstructured.Unstructured {
-		status := map[string]any{}
-		if last != "" {
-			status["lastCompliant"] = map[string]any{"image": last, "hostnames": hosts}
-		}
-		u := fileObject("AgencyPortal", "agency-a", name, map[string]any{"image": image, "hostnames": hosts}, status)
-		_ = unstructured.SetNestedField(u.Object, created, "metadata", "creationTimestamp")
-		return u
-	}
-	e := &Export{}
-	for _, u := range []*unstructured.Unstructured{
-		portal("a-younger", "1", "1", "2026-01-01T00:00:03Z", "www"), portal("b-changed", "2", "1", "2026-01-01T00:00:02Z"),
-		portal("c-runs", "1", "1", "2026-01-01T00:00:00Z"), portal("d-never-ran", "1", "", "2026-01-01T00:00:01Z", "www"),
-	} {
-		e.Objects = append(e.Objects, u.Object)
-	}
-	p, err := planRestore(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := imagesOf(p.ran), []string{"c-runs 1", "b-changed 1"}; !slices.Equal(got, want) {
-		t.Errorf("first %q, want %q", got, want)
-	}
-	if got, want := imagesOf(p.phases[6].items), []string{"d-never-ran 1", "b-changed 2", "a-younger 1"}; !slices.Equal(got, want) {
-		t.Errorf("then %q, want %q", got, want)
-	}
-}
-
-// TestPlanBringsFirstWhatWasInForce: a held standard comes with the spec in
-// force, and with the statement that is used up, which is forgotten without it.
-func TestPlanBringsFirstWhatWasInForce(t *testing.T) {
-	stated := map[string]any{"portals": int64(1), "links": int64(0)}
-	e := &Export{Objects: []map[string]any{
-		fileObject("SecurityPolicy", "", "calm", map[string]any{}, map[string]any{"inForce": map[string]any{"mode": "Enforce"}}).Object,
-		fileObject("SecurityPolicy", "", "held", map[string]any{"mode": "Enforce", "acceptedImpact": stated}, map[string]any{"inForce": map[string]any{"mode": "Audit"}, "usedAcceptance": stated, "impact": map[string]any{"portals": int64(2)}}).Object,
-		fileObject("SecurityPolicy", "", "new", map[string]any{"mode": "Enforce"}, map[string]any{"impact": map[string]any{"portals": int64(2)}}).Object,
-	}}
-	p, err := planRestore(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	modes := func(items []*unstructured.Unstructured) (out []string) {
-		for _, u := range items {
-			mode, _, _ := unstructured.NestedString(u.Object, "spec", "mode")
-			_, accepts, _ := unstructured.NestedMap(u.Object, "spec", "acceptedImpact")
-			out = append(out, strings.TrimSpace(u.GetName()+" "+mode))
-			if accepts {
-				out = append(out, "accepts")
-			}
-		}
-		return out
-	}
-	if got, want := modes(p.standards), []string{"calm", "held Audit", "accepts"}; !slices.Equal(got, want) {
-		t.Errorf("first %q, want %q", got, want)
-	}
-	if got, want := modes(p.newStandards), []string{"held Enforce", "accepts", "new Enforce"}; !slices.Equal(got, want) {
-		t.Errorf("then %q, want %q", got, want)
-	}
-}
-
-// TestPlanGivesNoRightsThatWaited fails where an agency is restored as it is.
-func TestPlanGivesNoRightsThatWaited(t *testing.T) {
-	spec := func() map[string]any {
-		return map[string]any{"adminGroups": []any{"old", "new"}, "viewerGroups": []any{"new"}, "code": "A", "rightsChange": map[string]any{"requestedBy": "an"}}
-	}
-	e := &Export{Objects: []map[string]any{
-		fileObject("Agency", "", "a", spec(), map[string]any{"rights": map[string]any{"adminGroups": []any{"old"}, "since": "2026-01-01T00:00:00Z"}}).Object,
-		fileObject("Agency", "", "unrecorded", spec(), map[string]any{"namespace": "agency-unrecorded"}).Object,
-	}}
-	p, err := planRestore(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []map[string]any{{"adminGroups": []any{"old"}, "code": "A"}, spec()}
-	for i, u := range p.phases[1].items {
-		if !reflect.DeepEqual(u.Object["spec"], want[i]) {
-			t.Errorf("%s comes as %v, want %v", u.GetName(), u.Object["spec"], want[i])
-		}
-	}
-	if len(p.rights) != 1 || p.rights[0].by != "an" || len(p.rights[0].rights.AdminGroups) != 1 || len(p.rights[0].rights.ViewerGroups) != 1 {
-		t.Errorf("left out are %+v", p.rights)
-	}
-}
-
 // TestCompetingClaimsKeepTheirOrder: what claims the same is created a second
 // apart, and what the cluster has in another order is named.
 func TestCompetingClaimsKeepTheirOrder(t *testing.T) {
@@ -257,7 +160,7 @@ func TestCompetingClaimsKeepTheirOrder(t *testing.T) {
 		return u
 	}
 	older, younger := portal("older", "2026-01-01T00:00:01Z"), portal("younger", "2026-01-01T00:00:00Z")
-	r := &restorer{plan: &restorePlan{}, claimants: map[string]claimant{}}
+	r := &restorer{plan: &backup.Plan{}, claimants: map[string]claimant{}}
 	r.claimed(older, older)
 	before := time.Now()
 	r.turn(t.Context(), younger)

@@ -21,6 +21,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/view"
+	"github.com/govplatform/govplatform/internal/view/backup"
 )
 
 // ofTheOperator is on everything that config/default and the chart install.
@@ -117,8 +118,8 @@ func (r *Removal) look(ctx context.Context, c client.Reader) error {
 		r.stays.Add(view.Text(what), view.Text(fmt.Sprint(n)), view.Text(why))
 	}
 	open := 0
-	for _, d := range exported() {
-		objects, err := listKind(ctx, c, d)
+	for _, d := range backup.Kinds() {
+		objects, err := backup.List(ctx, c, d)
 		if err != nil {
 			return err
 		}

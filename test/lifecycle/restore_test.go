@@ -16,6 +16,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/cli"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/view/backup"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -37,7 +38,7 @@ func exportedWith(t *testing.T, env *harness.Env, op *harness.Operator) []byte {
 		harness.Agency("halted", "Z91HALT", func(a *v1alpha1.Agency) { a.Spec.Suspended = true }))
 	env.WaitCondition(t, refused, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRejected)
 	op.WaitQuiet(t, quiet)
-	one, err := cli.ReadExport(t.Context(), env.Admin, cli.ExportOptions{}, time.Unix(1, 0))
+	one, err := backup.Read(t.Context(), env.Admin, backup.Options{}, time.Unix(1, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func exportedWith(t *testing.T, env *harness.Env, op *harness.Operator) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := cli.ReadExport(t.Context(), platformTeam(t, env), cli.ExportOptions{}, time.Unix(1, 0))
+	again, err := backup.Read(t.Context(), platformTeam(t, env), backup.Options{}, time.Unix(1, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func exportedWith(t *testing.T, env *harness.Env, op *harness.Operator) []byte {
 // exportedNow returns what somebody exports as a file.
 func exportedNow(t *testing.T, c client.Client) []byte {
 	t.Helper()
-	e, err := cli.ReadExport(t.Context(), c, cli.ExportOptions{}, time.Now())
+	e, err := backup.Read(t.Context(), c, backup.Options{}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func platformTeam(t *testing.T, env *harness.Env) client.Client {
 // restoreFile runs a restore and returns its table.
 func restoreFile(t *testing.T, c client.Client, data []byte, o cli.RestoreOptions) (string, error) {
 	t.Helper()
-	e, err := cli.ParseExport(data)
+	e, err := backup.Parse(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +123,7 @@ func TestRestore(t *testing.T) {
 	old := start(t)
 	data := exported(t, old)
 	_ = old.ControlPlane.Stop()
-	if _, err := cli.ParseExport(data[:bytes.LastIndexByte(data[:len(data)-2], '\n')+1]); err == nil || !strings.Contains(err.Error(), "digest") {
+	if _, err := backup.Parse(data[:bytes.LastIndexByte(data[:len(data)-2], '\n')+1]); err == nil || !strings.Contains(err.Error(), "digest") {
 		t.Errorf("a file that was cut off: %v", err)
 	}
 

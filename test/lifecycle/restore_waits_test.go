@@ -22,6 +22,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/cli"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/view/backup"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -247,7 +248,7 @@ func restoredShuffled(t *testing.T, env *harness.Env, data []byte) {
 		t.Fatal(err)
 	}
 	assertGolden(t, "restore-what-waits-dry-run.txt", dry)
-	e, err := cli.ParseExport(data)
+	e, err := backup.Parse(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +276,7 @@ func restoredKilled(t *testing.T, env *harness.Env, data []byte) {
 	for ; ; runs++ {
 		ctx, kill := context.WithCancel(t.Context())
 		c := &mortal{Client: env.Admin, left: 1 + runs%3, kill: kill}
-		e, err := cli.ParseExport(data)
+		e, err := backup.Parse(data)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -348,7 +349,7 @@ func byKindName(t *testing.T, env *harness.Env, data []byte) []string {
 	const user = "system:serviceaccount:backup:tool"
 	env.Create(t, harness.Everywhere("backup-tool", "cluster-admin", user))
 	tool := env.User(t, user, "system:serviceaccounts", "system:authenticated")
-	e, err := cli.ParseExport(data)
+	e, err := backup.Parse(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -383,7 +384,7 @@ func byKindName(t *testing.T, env *harness.Env, data []byte) []string {
 	return refused
 }
 
-func namespaceOf(n cli.ExportedNamespace) *corev1.Namespace {
+func namespaceOf(n backup.Namespace) *corev1.Namespace {
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: n.Name, Labels: map[string]string{
 		names.LabelAgency: n.Agency, names.LabelOwnerUID: n.AgencyUID, names.LabelOwnerKind: "Agency", names.LabelOwnerName: n.Agency, "app.kubernetes.io/managed-by": "govplatform",
 	}}}

@@ -1,4 +1,4 @@
-package cli
+package backup
 
 import (
 	"bytes"
@@ -34,10 +34,10 @@ const (
 	exportKind    = "PlatformExport"
 )
 
-// exported returns the kinds of an export in the order in which they are read and
+// Kinds returns the kinds of an export in the order in which they are read and
 // written: the table's, but standards first, as in every file so far. Decisions are
 // read last, so that none is missed that closes while the rest is read.
-func exported() []kinds.Descriptor {
+func Kinds() []kinds.Descriptor {
 	others := slices.DeleteFunc(kinds.All(), func(d kinds.Descriptor) bool { return d.Kind == kinds.SecurityPolicy.Kind })
 	return append([]kinds.Descriptor{kinds.SecurityPolicy}, others...)
 }
@@ -57,13 +57,13 @@ type Export struct {
 	// others; empty where there are none.
 	Settings string `json:"settings,omitempty"`
 	// Namespaces of agencies, by name.
-	Namespaces []ExportedNamespace `json:"namespaces"`
+	Namespaces []Namespace `json:"namespaces"`
 	// Objects of the platform with their status, by kind, namespace and name.
 	Objects []map[string]any `json:"objects"`
 }
 
-// ExportedNamespace says which namespace an agency had.
-type ExportedNamespace struct {
+// Namespace says which namespace an agency had.
+type Namespace struct {
 	Name string `json:"name"`
 	UID  string `json:"uid"`
 	// Agency that the namespace is of, and the UID of that Agency.
@@ -71,18 +71,18 @@ type ExportedNamespace struct {
 	AgencyUID string `json:"agencyUID"`
 }
 
-// ExportOptions of an export.
-type ExportOptions struct {
+// Options of an export.
+type Options struct {
 	// Namespace of the operator; govplatform-system when it is empty.
 	Namespace string
 	// WithoutSettings goes on where there are no settings.
 	WithoutSettings bool
 }
 
-// ReadExport reads everything from a cluster. It fails rather than leave out what
+// Read reads everything from a cluster. It fails rather than leave out what
 // the user may not read, or what is not where it looks.
-func ReadExport(ctx context.Context, c client.Reader, o ExportOptions, now time.Time) (*Export, error) {
-	e := &Export{Time: now.UTC().Format(time.RFC3339), Namespaces: []ExportedNamespace{}, Objects: []map[string]any{}}
+func Read(ctx context.Context, c client.Reader, o Options, now time.Time) (*Export, error) {
+	e := &Export{Time: now.UTC().Format(time.RFC3339), Namespaces: []Namespace{}, Objects: []map[string]any{}}
 	var system corev1.Namespace
 	if err := c.Get(ctx, client.ObjectKey{Name: "kube-system"}, &system); err != nil {
 		return nil, fmt.Errorf("read the namespace kube-system, which identifies the cluster: %w", err)
@@ -98,11 +98,11 @@ func ReadExport(ctx context.Context, c client.Reader, o ExportOptions, now time.
 	}
 	for i := range namespaces.Items {
 		n := &namespaces.Items[i]
-		e.Namespaces = append(e.Namespaces, ExportedNamespace{Name: n.Name, UID: string(n.UID), Agency: n.Labels[names.LabelAgency], AgencyUID: n.Labels[names.LabelOwnerUID]})
+		e.Namespaces = append(e.Namespaces, Namespace{Name: n.Name, UID: string(n.UID), Agency: n.Labels[names.LabelAgency], AgencyUID: n.Labels[names.LabelOwnerUID]})
 	}
-	slices.SortFunc(e.Namespaces, func(a, b ExportedNamespace) int { return strings.Compare(a.Name, b.Name) })
-	for _, d := range exported() {
-		objects, err := listKind(ctx, c, d)
+	slices.SortFunc(e.Namespaces, func(a, b Namespace) int { return strings.Compare(a.Name, b.Name) })
+	for _, d := range Kinds() {
+		objects, err := List(ctx, c, d)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +117,7 @@ func ReadExport(ctx context.Context, c client.Reader, o ExportOptions, now time.
 
 // exportedSettings returns the settings as written, or those in force where these are
 // others: what waits, or no operator has started with, had no say in what is exported.
-func exportedSettings(ctx context.Context, c client.Reader, o ExportOptions) (string, error) {
+func exportedSettings(ctx context.Context, c client.Reader, o Options) (string, error) {
 	home := cmp.Or(o.Namespace, view.OperatorNamespace)
 	var config corev1.ConfigMap
 	err := c.Get(ctx, client.ObjectKey{Namespace: home, Name: view.OperatorConfigMap}, &config)
@@ -154,8 +154,8 @@ func explainSettings(err error, home string) error {
 		"a cluster administrator gives the right with kubectl -n %[1]s create rolebinding %[4]s --role=%[4]s --user=<you>", home, view.OperatorConfigMap, settings.RecordName, view.SettingsViewer)
 }
 
-// listKind returns all objects of a kind of the platform, by namespace and name.
-func listKind(ctx context.Context, c client.Reader, d kinds.Descriptor) ([]unstructured.Unstructured, error) {
+// List returns all objects of a kind of the platform, by namespace and name.
+func List(ctx context.Context, c client.Reader, d kinds.Descriptor) ([]unstructured.Unstructured, error) {
 	var list unstructured.UnstructuredList
 	list.SetGroupVersionKind(d.ListGVK())
 	err := c.List(ctx, &list)
@@ -254,8 +254,8 @@ func emptyList(n int) string {
 	return "\n"
 }
 
-// ParseExport reads what Marshal wrote and refuses what was cut off or edited.
-func ParseExport(data []byte) (*Export, error) {
+// Parse reads what Marshal wrote and refuses what was cut off or edited.
+func Parse(data []byte) (*Export, error) {
 	asJSON, err := yaml.YAMLToJSON(data)
 	if err != nil {
 		return nil, fmt.Errorf("it is no YAML: %w", err)

@@ -1,4 +1,4 @@
-package cli
+package backup
 
 import (
 	"reflect"
@@ -21,30 +21,30 @@ import (
 // Rights are the exception: nothing shows that an agency holds personal data
 // before its portals are there, so what waited is asked for again by a person.
 
-// waitingRights are rights of an agency that are not restored.
-type waitingRights struct {
-	agency, by string
-	rights     v1alpha1.AgencyRights
+// WaitingRights are rights of an agency that are not restored.
+type WaitingRights struct {
+	Agency, By string
+	Rights     v1alpha1.AgencyRights
 }
 
-// objectKey names an object of the file.
-func objectKey(u *unstructured.Unstructured) string { return u.GetKind() + " " + view.ObjectName(u) }
+// ObjectKey names an object of the file.
+func ObjectKey(u *unstructured.Unstructured) string { return u.GetKind() + " " + view.ObjectName(u) }
 
 // splitStandards splits policies into the specs in force, and the newest where
 // that is another one. One that was never in force comes with the latter.
-func (p *restorePlan) splitStandards(all []*unstructured.Unstructured) error {
+func (p *Plan) splitStandards(all []*unstructured.Unstructured) error {
 	for _, u := range all {
 		var s v1alpha1.SecurityPolicy
-		if err := convert(u, &s); err != nil {
+		if err := Convert(u, &s); err != nil {
 			return err
 		}
 		// Generations are of the old cluster; what the status says counts.
 		in := s.Status.InForce
 		switch {
 		case in == nil && s.Status.Impact != nil:
-			p.newStandards = append(p.newStandards, u)
+			p.NewStandards = append(p.NewStandards, u)
 		case in == nil || policy.SameStandard(in, &s.Spec):
-			p.standards = append(p.standards, u)
+			p.Standards = append(p.Standards, u)
 		default:
 			former := u.DeepCopy()
 			spec, _, _ := unstructured.NestedMap(u.Object, "status", "inForce")
@@ -53,8 +53,8 @@ func (p *restorePlan) splitStandards(all []*unstructured.Unstructured) error {
 				spec["acceptedImpact"] = stated
 			}
 			former.Object["spec"] = spec
-			p.standards, p.newStandards = append(p.standards, former), append(p.newStandards, u)
-			p.former[objectKey(u)], p.newest[objectKey(u)] = former, u
+			p.Standards, p.NewStandards = append(p.Standards, former), append(p.NewStandards, u)
+			p.Former[ObjectKey(u)], p.Newest[ObjectKey(u)] = former, u
 		}
 	}
 	return nil
@@ -63,20 +63,20 @@ func (p *restorePlan) splitStandards(all []*unstructured.Unstructured) error {
 // splitPortals splits portals into what ran, and what is asked for. A portal that
 // never ran could start while a held standard is not there yet, so it comes with
 // the latter, and so does whatever is younger and competes with it.
-func (p *restorePlan) splitPortals(all []*unstructured.Unstructured) (newest []*unstructured.Unstructured) {
+func (p *Plan) splitPortals(all []*unstructured.Unstructured) (newest []*unstructured.Unstructured) {
 	late := map[string]bool{}
 	for _, u := range all {
-		keys := p.claims(u)
+		keys := p.Claims(u)
 		last, ran, _ := unstructured.NestedMap(u.Object, "status", "lastCompliant")
 		if !ran || slices.ContainsFunc(keys, func(k string) bool { return late[k] }) {
-			newest = append(newest, p.withoutWithheld(u))
+			newest = append(newest, p.WithoutWithheld(u))
 			for _, k := range keys {
 				late[k] = true
 			}
 			continue
 		}
 		if reflect.DeepEqual(any(last), u.Object["spec"]) {
-			p.ran = append(p.ran, u)
+			p.Ran = append(p.Ran, u)
 			continue
 		}
 		former := u.DeepCopy()
@@ -86,19 +86,19 @@ func (p *restorePlan) splitPortals(all []*unstructured.Unstructured) (newest []*
 		if provides, ok, _ := unstructured.NestedFieldCopy(u.Object, "spec", "providesPlatforms"); ok {
 			last["providesPlatforms"] = provides
 		}
-		p.ran, newest = append(p.ran, former), append(newest, u)
-		p.former[objectKey(u)], p.newest[objectKey(u)] = former, u
+		p.Ran, newest = append(p.Ran, former), append(newest, u)
+		p.Former[ObjectKey(u)], p.Newest[ObjectKey(u)] = former, u
 	}
 	return newest
 }
 
 // onlyRightsInForce takes out of agencies' specs the rights that nobody has yet.
 // A new agency's rights wait for nobody.
-func (p *restorePlan) onlyRightsInForce(all []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+func (p *Plan) onlyRightsInForce(all []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
 	var out []*unstructured.Unstructured
 	for _, u := range all {
 		var a v1alpha1.Agency
-		if err := convert(u, &a); err != nil {
+		if err := Convert(u, &a); err != nil {
 			return nil, err
 		}
 		waits := desired.RightsNotInForce(&a)
@@ -106,11 +106,11 @@ func (p *restorePlan) onlyRightsInForce(all []*unstructured.Unstructured) ([]*un
 			out = append(out, u)
 			continue
 		}
-		w := waitingRights{agency: a.Name, rights: waits}
+		w := WaitingRights{Agency: a.Name, Rights: waits}
 		if a.Spec.RightsChange != nil {
-			w.by = a.Spec.RightsChange.RequestedBy
+			w.By = a.Spec.RightsChange.RequestedBy
 		}
-		p.rights = append(p.rights, w)
+		p.Rights = append(p.Rights, w)
 		kept := desired.RightsInForce(&a)
 		narrowed := u.DeepCopy()
 		// The names in it are of the request that is left out.

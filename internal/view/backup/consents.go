@@ -1,4 +1,4 @@
-package cli
+package backup
 
 import (
 	"slices"
@@ -16,27 +16,27 @@ import (
 // platforms, and its agency agrees anew. Where the platform is there before the
 // portal, as for one that never ran, the portal comes without the name.
 
-// withheld is a consent that is not restored.
-type withheld struct{ portal, platform, why string }
+// Withheld is a consent that is not restored.
+type Withheld struct{ Portal, Platform, Why string }
 
 // withhold finds the consents that did not cover what the file's platforms are.
-func (p *restorePlan) withhold(portals, platforms []*unstructured.Unstructured) error {
+func (p *Plan) withhold(portals, platforms []*unstructured.Unstructured) error {
 	byName := map[v1alpha1.ObjectName]*v1alpha1.SharedPlatform{}
 	for _, u := range platforms {
 		var platform v1alpha1.SharedPlatform
-		if err := convert(u, &platform); err != nil {
+		if err := Convert(u, &platform); err != nil {
 			return err
 		}
 		byName[v1alpha1.ObjectName(platform.Name)] = &platform
 	}
 	for _, u := range portals {
 		var portal v1alpha1.AgencyPortal
-		if err := convert(u, &portal); err != nil {
+		if err := Convert(u, &portal); err != nil {
 			return err
 		}
 		for _, c := range portal.Status.PlatformConsents {
 			if why := notCovered(&portal, byName[c.Name], c); why != "" {
-				p.consents = append(p.consents, withheld{portal: objectKey(u), platform: string(c.Name), why: why})
+				p.Consents = append(p.Consents, Withheld{Portal: ObjectKey(u), Platform: string(c.Name), Why: why})
 			}
 		}
 	}
@@ -64,17 +64,17 @@ func notCovered(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform
 	}
 }
 
-// provides reports whether a portal's spec names a platform.
-func provides(portal *unstructured.Unstructured, platform string) bool {
+// Provides reports whether a portal's spec names a platform.
+func Provides(portal *unstructured.Unstructured, platform string) bool {
 	names, _, _ := unstructured.NestedStringSlice(portal.Object, "spec", "providesPlatforms")
 	return slices.Contains(names, platform)
 }
 
-// withoutWithheld takes the names of withheld consents out of a portal's spec.
-func (p *restorePlan) withoutWithheld(u *unstructured.Unstructured) *unstructured.Unstructured {
+// WithoutWithheld takes the names of withheld consents out of a portal's spec.
+func (p *Plan) WithoutWithheld(u *unstructured.Unstructured) *unstructured.Unstructured {
 	names, _, _ := unstructured.NestedStringSlice(u.Object, "spec", "providesPlatforms")
 	left := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		return slices.ContainsFunc(p.consents, func(w withheld) bool { return w.portal == objectKey(u) && w.platform == name })
+		return slices.ContainsFunc(p.Consents, func(w Withheld) bool { return w.Portal == ObjectKey(u) && w.Platform == name })
 	})
 	if len(left) == len(names) {
 		return u

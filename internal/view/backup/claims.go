@@ -1,4 +1,4 @@
-package cli
+package backup
 
 import (
 	"slices"
@@ -31,7 +31,7 @@ func sortByAge(all []*unstructured.Unstructured) {
 }
 
 // countPortals finds the agencies of which some portals are too many.
-func (p *restorePlan) countPortals(portals, agencies []*unstructured.Unstructured) {
+func (p *Plan) countPortals(portals, agencies []*unstructured.Unstructured) {
 	n := map[string]int64{}
 	for _, u := range portals {
 		n[u.GetNamespace()]++
@@ -42,8 +42,8 @@ func (p *restorePlan) countPortals(portals, agencies []*unstructured.Unstructure
 	}
 }
 
-// claims are what an object of the file claims that only one can have.
-func (p *restorePlan) claims(u *unstructured.Unstructured) []string {
+// Claims are what an object of the file claims that only one can have.
+func (p *Plan) Claims(u *unstructured.Unstructured) []string {
 	text := func(fields ...string) string {
 		s, _, _ := unstructured.NestedString(u.Object, append([]string{"spec"}, fields...)...)
 		return s

@@ -1,4 +1,4 @@
-package cli
+package backup
 
 import (
 	"crypto/sha256"
@@ -23,63 +23,63 @@ import (
 // who decided what in the cluster of the export.
 const AnnotationRestoredFrom = "platform.gov.vn/restored-from"
 
-// phase is a step of a restore. What closes goes first, and a step that closes
+// Phase is a step of a restore. What closes goes first, and a step that closes
 // must be complete before the next one begins.
-type phase struct {
-	title  string
-	closes bool
-	// inNamespaces is the first step that writes into agencies' namespaces, so
+type Phase struct {
+	Title  string
+	Closes bool
+	// InNamespaces is the first step that writes into agencies' namespaces, so
 	// these must be there.
-	inNamespaces bool
-	// newest is a step that brings the newest specs of what has another one in
+	InNamespaces bool
+	// Newest is a step that brings the newest specs of what has another one in
 	// force.
-	newest bool
-	items  []*unstructured.Unstructured
+	Newest bool
+	Items  []*unstructured.Unstructured
 }
 
-// restorePlan is what a restore does with an export.
-type restorePlan struct {
-	phases []phase
-	// agencies of the file that had a namespace.
-	agencies []*unstructured.Unstructured
-	// former and newest are the two specs of objects that have two, by objectKey.
-	former, newest map[string]*unstructured.Unstructured
-	// ran, standards and newStandards are what the steps of these names bring.
-	ran, standards, newStandards []*unstructured.Unstructured
-	// rights are those that waited for a confirmation, by agency.
-	rights []waitingRights
-	// consents are those of portals to be platforms that are not restored.
-	consents []withheld
+// Plan is what a restore does with an export.
+type Plan struct {
+	Phases []Phase
+	// Agencies of the file that had a namespace.
+	Agencies []*unstructured.Unstructured
+	// Former and Newest are the two specs of objects that have two, by ObjectKey.
+	Former, Newest map[string]*unstructured.Unstructured
+	// Ran, Standards and NewStandards are what the steps of these names bring.
+	Ran, Standards, NewStandards []*unstructured.Unstructured
+	// Rights are those that waited for a confirmation, by agency.
+	Rights []WaitingRights
+	// Consents are those of portals to be platforms that are not restored.
+	Consents []Withheld
 	// full are the agencies that have more portals than they may.
 	full map[string]bool
-	// approvals that were in effect; they are given again by people.
-	approvals []v1alpha1.DataSharingApproval
-	// skipped are objects that were being deleted.
-	skipped []*unstructured.Unstructured
-	// records are the decisions on the record of each link, by namespace/name.
-	records map[string][]any
+	// Approvals that were in effect; they are given again by people.
+	Approvals []v1alpha1.DataSharingApproval
+	// Skipped are objects that were being deleted.
+	Skipped []*unstructured.Unstructured
+	// Records are the decisions on the record of each link, by namespace/name.
+	Records map[string][]any
 }
 
-// planRestore sorts an export into phases. No decision that opens is in them: an
+// NewPlan sorts an export into phases. No decision that opens is in them: an
 // approval is bound to UIDs that the new cluster does not have, and only people
 // approve.
-func planRestore(e *Export) (*restorePlan, error) {
-	p := &restorePlan{records: map[string][]any{}, former: map[string]*unstructured.Unstructured{}, newest: map[string]*unstructured.Unstructured{}, full: map[string]bool{}}
+func NewPlan(e *Export) (*Plan, error) {
+	p := &Plan{Records: map[string][]any{}, Former: map[string]*unstructured.Unstructured{}, Newest: map[string]*unstructured.Unstructured{}, full: map[string]bool{}}
 	byKind := map[string][]*unstructured.Unstructured{}
 	hashes, records := map[string]string{}, map[string][]v1alpha1.LinkDecision{}
 	for _, o := range e.Objects {
 		u := &unstructured.Unstructured{Object: o}
 		if u.GetKind() == v1alpha1.KindDataSharingLink {
 			hashes[u.GetNamespace()+"/"+u.GetName()], _, _ = unstructured.NestedString(o, "status", "specHash")
-			p.records[u.GetNamespace()+"/"+u.GetName()], _, _ = unstructured.NestedSlice(o, "status", "decisions")
+			p.Records[u.GetNamespace()+"/"+u.GetName()], _, _ = unstructured.NestedSlice(o, "status", "decisions")
 			var l v1alpha1.DataSharingLink
-			if convert(u, &l) == nil {
+			if Convert(u, &l) == nil {
 				records[u.GetNamespace()+"/"+u.GetName()] = l.Status.Decisions
 			}
 		}
 		// A standard or a decision that is being deleted closes until it is gone.
 		if u.GetDeletionTimestamp() != nil && u.GetKind() != v1alpha1.KindSecurityPolicy && u.GetKind() != v1alpha1.KindDataSharingApproval {
-			p.skipped = append(p.skipped, u)
+			p.Skipped = append(p.Skipped, u)
 			continue
 		}
 		byKind[u.GetKind()] = append(byKind[u.GetKind()], u)
@@ -87,7 +87,7 @@ func planRestore(e *Export) (*restorePlan, error) {
 	var decisions []*unstructured.Unstructured
 	for _, u := range byKind[v1alpha1.KindDataSharingApproval] {
 		var a v1alpha1.DataSharingApproval
-		if err := convert(u, &a); err != nil {
+		if err := Convert(u, &a); err != nil {
 			return nil, err
 		}
 		switch link := string(a.Spec.LinkRef.Namespace) + "/" + string(a.Spec.LinkRef.Name); {
@@ -101,7 +101,7 @@ func planRestore(e *Export) (*restorePlan, error) {
 			}
 			decisions = append(decisions, &unstructured.Unstructured{Object: content})
 		case a.DeletionTimestamp == nil && a.Spec.SpecHash != "" && a.Spec.SpecHash == hashes[link]:
-			p.approvals = append(p.approvals, a)
+			p.Approvals = append(p.Approvals, a)
 		}
 	}
 	for _, kind := range []string{v1alpha1.KindAgency, v1alpha1.KindSharedPlatform, v1alpha1.KindAgencyPortal, v1alpha1.KindDataService} {
@@ -115,30 +115,30 @@ func planRestore(e *Export) (*restorePlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.agencies = slices.DeleteFunc(slices.Clone(agencies), func(u *unstructured.Unstructured) bool {
-		return !slices.ContainsFunc(e.Namespaces, func(n ExportedNamespace) bool { return n.Agency == u.GetName() })
+	p.Agencies = slices.DeleteFunc(slices.Clone(agencies), func(u *unstructured.Unstructured) bool {
+		return !slices.ContainsFunc(e.Namespaces, func(n Namespace) bool { return n.Agency == u.GetName() })
 	})
 	if err := p.withhold(byKind[v1alpha1.KindAgencyPortal], byKind[v1alpha1.KindSharedPlatform]); err != nil {
 		return nil, err
 	}
 	p.countPortals(byKind[v1alpha1.KindAgencyPortal], agencies)
 	newPortals := p.splitPortals(byKind[v1alpha1.KindAgencyPortal])
-	p.phases = []phase{
-		{title: "standards", closes: true, items: p.standards},
-		{title: "agencies", closes: true, items: agencies},
-		{title: "decisions that close", closes: true, inNamespaces: true, items: decisions},
-		{title: "portals as they ran", closes: len(p.consents) > 0, items: p.ran},
-		{title: "shared platforms", items: byKind[v1alpha1.KindSharedPlatform]},
-		{title: "standards as they are asked for", closes: true, newest: true, items: p.newStandards},
-		{title: "portals as they are asked for", newest: true, items: newPortals},
-		{title: "data services", items: byKind[v1alpha1.KindDataService]},
-		{title: "links", items: byKind[v1alpha1.KindDataSharingLink]},
+	p.Phases = []Phase{
+		{Title: "standards", Closes: true, Items: p.Standards},
+		{Title: "agencies", Closes: true, Items: agencies},
+		{Title: "decisions that close", Closes: true, InNamespaces: true, Items: decisions},
+		{Title: "portals as they ran", Closes: len(p.Consents) > 0, Items: p.Ran},
+		{Title: "shared platforms", Items: byKind[v1alpha1.KindSharedPlatform]},
+		{Title: "standards as they are asked for", Closes: true, Newest: true, Items: p.NewStandards},
+		{Title: "portals as they are asked for", Newest: true, Items: newPortals},
+		{Title: "data services", Items: byKind[v1alpha1.KindDataService]},
+		{Title: "links", Items: byKind[v1alpha1.KindDataSharingLink]},
 	}
 	return p, nil
 }
 
-// convert decodes an object of the file as its kind.
-func convert(u *unstructured.Unstructured, into any) error {
+// Convert decodes an object of the file as its kind.
+func Convert(u *unstructured.Unstructured, into any) error {
 	data, err := json.Marshal(u.Object)
 	if err == nil {
 		err = json.Unmarshal(data, into)
@@ -195,15 +195,15 @@ func sortByClaim(services []*unstructured.Unstructured) {
 	slices.SortStableFunc(services, func(a, b *unstructured.Unstructured) int { return strings.Compare(since(a), since(b)) })
 }
 
-// otherName is what a decision is called where its own name is taken.
-func otherName(u *unstructured.Unstructured) string {
+// OtherName is what a decision is called where its own name is taken.
+func OtherName(u *unstructured.Unstructured) string {
 	sum := sha256.Sum256([]byte(view.ObjectName(u)))
 	return "restored-" + hex.EncodeToString(sum[:])[:16]
 }
 
-// fresh is an object of the file as it is created: without what belongs to the
+// Fresh is an object of the file as it is created: without what belongs to the
 // old cluster. Owner references would have the garbage collector remove it.
-func fresh(u *unstructured.Unstructured) *unstructured.Unstructured {
+func Fresh(u *unstructured.Unstructured) *unstructured.Unstructured {
 	out := &unstructured.Unstructured{Object: map[string]any{}}
 	out.SetGroupVersionKind(u.GroupVersionKind())
 	out.SetNamespace(u.GetNamespace())
@@ -220,8 +220,8 @@ func fresh(u *unstructured.Unstructured) *unstructured.Unstructured {
 	return out
 }
 
-// approveCommand is how an approval of the old cluster is given again.
-func approveCommand(a *v1alpha1.DataSharingApproval) string {
+// ApproveCommand is how an approval of the old cluster is given again.
+func ApproveCommand(a *v1alpha1.DataSharingApproval) string {
 	agency, _ := names.AgencyOf(a.Namespace)
 	return fmt.Sprintf("kubectl gov approve %s -n %s --as-agency %s", a.Spec.LinkRef.Name, a.Spec.LinkRef.Namespace, agency)
 }
