@@ -2,8 +2,8 @@ package view
 
 import "time"
 
-// Zone is that of Viet Nam, in which people read times. It has no summer time.
-var Zone = time.FixedZone("+07:00", 7*60*60)
+// zone is that of Viet Nam, in which people read times. It has no summer time.
+var zone = time.FixedZone("+07:00", 7*60*60)
 
 // Clock shows a time with its zone.
-func Clock(t time.Time) string { return t.In(Zone).Format("2006-01-02 15:04:05 -07:00") }
+func Clock(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04:05 -07:00") }

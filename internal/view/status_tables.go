@@ -21,7 +21,7 @@ func (s Summary) ownTables() []Table {
 	for _, a := range s.Agencies {
 		changed := "-"
 		if a.RightsChanged != nil {
-			changed = a.RightsChanged.In(Zone).Format("2006-01-02 15:04")
+			changed = a.RightsChanged.In(zone).Format("2006-01-02 15:04")
 		}
 		agencies.Add(append([]Cell{Text(a.Name), Text(a.Code), Text(a.AdminLevel), number(a.Portals), Text(changed)}, a.cells()...)...)
 	}
@@ -63,7 +63,7 @@ func (s Summary) sharingTables() []Table {
 		if phase == "" {
 			phase = "-"
 		}
-		links.Add(append([]Cell{Text(l.Consumer), Text(l.Name), Text(l.Provider), Text(l.Service), Text(phase), Text(l.ValidUntil.In(Zone).Format("2006-01-02 15:04"))}, l.cells()...)...)
+		links.Add(append([]Cell{Text(l.Consumer), Text(l.Name), Text(l.Provider), Text(l.Service), Text(phase), Text(l.ValidUntil.In(zone).Format("2006-01-02 15:04"))}, l.cells()...)...)
 	}
 	return []Table{platforms, services, links}
 }
