@@ -50,22 +50,36 @@ const (
 
 // RegisterIndexes adds the field indexes to a cache.
 func RegisterIndexes(ctx context.Context, indexer client.FieldIndexer, s settings.Settings) error {
-	agency := func(field string, f func(*v1alpha1.Agency) []string) error {
-		return indexer.IndexField(ctx, &v1alpha1.Agency{}, field, func(o client.Object) []string { return f(o.(*v1alpha1.Agency)) })
-	}
-	portal := func(field string, f func(*v1alpha1.AgencyPortal) []string) error {
-		return indexer.IndexField(ctx, &v1alpha1.AgencyPortal{}, field, func(o client.Object) []string { return f(o.(*v1alpha1.AgencyPortal)) })
-	}
 	return errors.Join(
-		agency(IndexAgencyCode, func(a *v1alpha1.Agency) []string { return []string{a.Spec.Code} }),
-		agency(IndexAgencyParent, func(a *v1alpha1.Agency) []string {
+		registerAgency(ctx, indexer),
+		registerPortal(ctx, indexer, s),
+		registerPlatform(ctx, indexer),
+		registerService(ctx, indexer),
+		registerLink(ctx, indexer),
+		registerApproval(ctx, indexer),
+		registerOwners(ctx, indexer),
+	)
+}
+
+// indexed returns how to index one kind.
+func indexed[T client.Object](ctx context.Context, indexer client.FieldIndexer, empty T) func(field string, f func(T) []string) error {
+	return func(field string, f func(T) []string) error {
+		return indexer.IndexField(ctx, empty, field, func(o client.Object) []string { return f(o.(T)) })
+	}
+}
+
+func registerAgency(ctx context.Context, indexer client.FieldIndexer) error {
+	by := indexed(ctx, indexer, &v1alpha1.Agency{})
+	return errors.Join(
+		by(IndexAgencyCode, func(a *v1alpha1.Agency) []string { return []string{a.Spec.Code} }),
+		by(IndexAgencyParent, func(a *v1alpha1.Agency) []string {
 			if a.Spec.ParentRef == nil {
 				return nil
 			}
 			return []string{string(a.Spec.ParentRef.Name)}
 		}),
-		agency(IndexAgencyZone, func(a *v1alpha1.Agency) []string { return strings(a.Spec.Domains) }),
-		agency(IndexAgencyZoneAbove, func(a *v1alpha1.Agency) []string {
+		by(IndexAgencyZone, func(a *v1alpha1.Agency) []string { return strings(a.Spec.Domains) }),
+		by(IndexAgencyZoneAbove, func(a *v1alpha1.Agency) []string {
 			var out []string
 			for _, z := range a.Spec.Domains {
 				for _, above := range desired.Suffixes(z)[1:] {
@@ -76,16 +90,20 @@ func RegisterIndexes(ctx context.Context, indexer client.FieldIndexer, s setting
 			}
 			return out
 		}),
-		portal(IndexPortalHostname, func(p *v1alpha1.AgencyPortal) []string { return strings(p.Spec.Hostnames) }),
-		portal(IndexPortalPolicy, func(p *v1alpha1.AgencyPortal) []string { return p.Status.Policies }),
-		portal(IndexPortalLevel, eachSpec(func(spec *v1alpha1.AgencyPortalSpec) string {
+	)
+}
+
+func registerPortal(ctx context.Context, indexer client.FieldIndexer, s settings.Settings) error {
+	by := indexed(ctx, indexer, &v1alpha1.AgencyPortal{})
+	return errors.Join(
+		by(IndexPortalHostname, func(p *v1alpha1.AgencyPortal) []string { return strings(p.Spec.Hostnames) }),
+		by(IndexPortalPolicy, func(p *v1alpha1.AgencyPortal) []string { return p.Status.Policies }),
+		by(IndexPortalLevel, eachSpec(func(spec *v1alpha1.AgencyPortalSpec) string {
 			level, _ := policy.SecurityLevel(spec, s.SecurityLevels)
 			return LevelKey(level)
 		})),
-		portal(IndexPortalPlatform, desired.PlatformNames),
-		registerSharing(ctx, indexer),
-		registerOwners(ctx, indexer),
-		portal(IndexPortalExposure, eachSpec(func(spec *v1alpha1.AgencyPortalSpec) string { return string(spec.Exposure) })),
+		by(IndexPortalPlatform, desired.PlatformNames),
+		by(IndexPortalExposure, eachSpec(func(spec *v1alpha1.AgencyPortalSpec) string { return string(spec.Exposure) })),
 	)
 }
 
@@ -112,41 +130,47 @@ func registerOwners(ctx context.Context, indexer client.FieldIndexer) error {
 	return errors.Join(errs...)
 }
 
-func registerSharing(ctx context.Context, indexer client.FieldIndexer) error {
-	service := func(field string, f func(*v1alpha1.DataService) string) error {
-		return indexer.IndexField(ctx, &v1alpha1.DataService{}, field, func(o client.Object) []string { return []string{f(o.(*v1alpha1.DataService))} })
-	}
-	link := func(field string, f func(*v1alpha1.DataSharingLinkSpec) string) error {
-		return indexer.IndexField(ctx, &v1alpha1.DataSharingLink{}, field, func(o client.Object) []string { return []string{f(&o.(*v1alpha1.DataSharingLink).Spec)} })
-	}
-	platform := func(field string, f func(*v1alpha1.SharedPlatformSpec) string) error {
-		return indexer.IndexField(ctx, &v1alpha1.SharedPlatform{}, field, func(o client.Object) []string { return []string{f(&o.(*v1alpha1.SharedPlatform).Spec)} })
-	}
+func registerService(ctx context.Context, indexer client.FieldIndexer) error {
+	by := indexed(ctx, indexer, &v1alpha1.DataService{})
 	return errors.Join(
-		service(IndexServiceDataset, func(s *v1alpha1.DataService) string { return string(s.Spec.Dataset) }),
-		service(IndexServicePortal, func(s *v1alpha1.DataService) string { return string(s.Spec.PortalRef.Name) }),
-		link(IndexLinkConsumer, func(l *v1alpha1.DataSharingLinkSpec) string { return string(l.Consumer.PortalRef.Name) }),
-		link(IndexLinkService, func(l *v1alpha1.DataSharingLinkSpec) string {
-			return names.Namespace(string(l.Provider.Agency)) + "/" + string(l.Provider.Service)
+		by(IndexServiceDataset, func(s *v1alpha1.DataService) []string { return []string{string(s.Spec.Dataset)} }),
+		by(IndexServicePortal, func(s *v1alpha1.DataService) []string { return []string{string(s.Spec.PortalRef.Name)} }),
+	)
+}
+
+func registerLink(ctx context.Context, indexer client.FieldIndexer) error {
+	by := indexed(ctx, indexer, &v1alpha1.DataSharingLink{})
+	return errors.Join(
+		by(IndexLinkConsumer, func(l *v1alpha1.DataSharingLink) []string { return []string{string(l.Spec.Consumer.PortalRef.Name)} }),
+		by(IndexLinkService, func(l *v1alpha1.DataSharingLink) []string {
+			return []string{names.Namespace(string(l.Spec.Provider.Agency)) + "/" + string(l.Spec.Provider.Service)}
 		}),
-		link(IndexLinkProviderAgency, func(l *v1alpha1.DataSharingLinkSpec) string { return string(l.Provider.Agency) }),
-		link(IndexLinkRoute, func(l *v1alpha1.DataSharingLinkSpec) string { return string(l.Route) }),
-		indexer.IndexField(ctx, &v1alpha1.DataSharingLink{}, IndexLinkAgency, func(o client.Object) []string { return LinkAgencies(o.(*v1alpha1.DataSharingLink)) }),
-		indexer.IndexField(ctx, &v1alpha1.DataSharingApproval{}, IndexApprovalLink, func(o client.Object) []string {
-			ref := o.(*v1alpha1.DataSharingApproval).Spec.LinkRef
-			return []string{string(ref.Namespace) + "/" + string(ref.Name)}
-		}),
-		platform(IndexPlatformType, func(p *v1alpha1.SharedPlatformSpec) string { return string(p.Type) }),
-		indexer.IndexField(ctx, &v1alpha1.SharedPlatform{}, IndexPlatformAgency, func(o client.Object) []string {
-			return agencyNames(policy.AgenciesOfPlatform(&o.(*v1alpha1.SharedPlatform).Spec))
-		}),
-		platform(IndexPlatformPortal, func(p *v1alpha1.SharedPlatformSpec) string {
-			if p.Endpoint.Portal == nil {
-				return ""
+		by(IndexLinkProviderAgency, func(l *v1alpha1.DataSharingLink) []string { return []string{string(l.Spec.Provider.Agency)} }),
+		by(IndexLinkRoute, func(l *v1alpha1.DataSharingLink) []string { return []string{string(l.Spec.Route)} }),
+		by(IndexLinkAgency, LinkAgencies),
+	)
+}
+
+func registerApproval(ctx context.Context, indexer client.FieldIndexer) error {
+	return indexed(ctx, indexer, &v1alpha1.DataSharingApproval{})(IndexApprovalLink, func(a *v1alpha1.DataSharingApproval) []string {
+		return []string{string(a.Spec.LinkRef.Namespace) + "/" + string(a.Spec.LinkRef.Name)}
+	})
+}
+
+func registerPlatform(ctx context.Context, indexer client.FieldIndexer) error {
+	by := indexed(ctx, indexer, &v1alpha1.SharedPlatform{})
+	return errors.Join(
+		by(IndexPlatformType, func(p *v1alpha1.SharedPlatform) []string { return []string{string(p.Spec.Type)} }),
+		by(IndexPlatformAgency, func(p *v1alpha1.SharedPlatform) []string { return agencyNames(policy.AgenciesOfPlatform(&p.Spec)) }),
+		by(IndexPlatformPortal, func(p *v1alpha1.SharedPlatform) []string {
+			if p.Spec.Endpoint.Portal == nil {
+				return []string{""}
 			}
-			return names.Namespace(string(p.Endpoint.Portal.Agency)) + "/" + string(p.Endpoint.Portal.Name)
+			return []string{names.Namespace(string(p.Spec.Endpoint.Portal.Agency)) + "/" + string(p.Spec.Endpoint.Portal.Name)}
 		}),
-		platform(IndexPlatformFingerprint, func(p *v1alpha1.SharedPlatformSpec) string { return policy.Fingerprint(p.Capability, p.Scope) }),
+		by(IndexPlatformFingerprint, func(p *v1alpha1.SharedPlatform) []string {
+			return []string{policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)}
+		}),
 	)
 }
 
