@@ -73,12 +73,23 @@ func only(policies []v1alpha1.SecurityPolicy) []v1alpha1.SecurityPolicy {
 	return out
 }
 
-func randomPortal(r *rand.Rand, policies []v1alpha1.SecurityPolicy) PortalInput {
+// randomObjects are an agency and a portal of it.
+func randomObjects(r *rand.Rand) (*v1alpha1.Agency, *v1alpha1.AgencyPortal) {
 	agency := &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "a", UID: "agency"}}
 	spec := v1alpha1.AgencyPortalSpec{DisplayName: "p", Port: 8080, Exposure: v1alpha1.ExposureInternal, Replicas: v1alpha1.Replicas{Min: int32(1 + r.IntN(3))},
 		Image: []string{"one.example/x:1", "two.example/x:1", "one.example/x@sha256:" + digest64}[r.IntN(3)]}
-	return PortalInput{Settings: settings.Default(), Agency: agency, NamespaceGuarded: true, Policies: policies,
-		Portal: &v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-a", Name: "p", UID: "portal"}, Spec: spec}}
+	return agency, &v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-a", Name: "p", UID: "portal"}, Spec: spec}
+}
+
+func randomPortal(r *rand.Rand, policies []v1alpha1.SecurityPolicy) PortalInput {
+	agency, portal := randomObjects(r)
+	return PortalInput{Settings: settings.Default(), Agency: agency, NamespaceGuarded: true, Policies: policies, Portal: portal}
+}
+
+// randomInput is the same for the impact of policies.
+func randomInput(r *rand.Rand, policies []v1alpha1.SecurityPolicy) PortalInput {
+	agency, portal := randomObjects(r)
+	return PortalInput{Settings: settings.Default(), Agency: agency, NamespaceGuarded: true, Policies: policies, Portal: portal}
 }
 
 // TestHeldIsNeverLooser: what is new runs only if both the specs in force and the
@@ -144,7 +155,7 @@ func TestStartedUnderHeldStandardStaysSo(t *testing.T) {
 			continue
 		}
 		in.Portal.Status.LastCompliant = in.Portal.Spec.DeepCopy()
-		in.Deployment = deploymentIn(first)
+		in.Deployment = deploymentIn(first.Objects)
 		compared++
 		if diff := cmp.Diff(first.Objects, AgencyPortal(in).Objects); diff != "" {
 			t.Fatalf("%d: written anew in the next round (-first +second):\n%s", i, diff)
@@ -189,13 +200,19 @@ func TestHeldPermissionOpensNothing(t *testing.T) {
 	}
 }
 
-func deploymentIn(out PortalOutput) *appsv1.Deployment {
-	return deploymentOf(rendering{objects: out.Objects})
+// deploymentIn returns the first Deployment among objects.
+func deploymentIn(objects []Object) *appsv1.Deployment {
+	for _, o := range objects {
+		if d, ok := o.(*appsv1.Deployment); ok {
+			return d
+		}
+	}
+	return nil
 }
 
 // isolatedAnew reports whether pods from before could not be made again after.
 func isolatedAnew(before, after PortalOutput) bool {
-	want, got := deploymentIn(after).Spec.Template.Spec.RuntimeClassName, deploymentIn(before).Spec.Template.Spec.RuntimeClassName
+	want, got := deploymentIn(after.Objects).Spec.Template.Spec.RuntimeClassName, deploymentIn(before.Objects).Spec.Template.Spec.RuntimeClassName
 	return want != nil && (got == nil || *got != *want)
 }
 
@@ -206,19 +223,19 @@ func isolatedAnew(before, after PortalOutput) bool {
 func TestHeldIsolationIsNotWritten(t *testing.T) {
 	for _, c := range []v1alpha1.IsolationControl{{RuntimeClassName: "kata-typo"}, {NodePool: "pool-typo"}} {
 		p := v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p", Generation: 1}, Spec: v1alpha1.SecurityPolicySpec{Isolation: &c}}
-		in := randomPortal(rand.New(rand.NewPCG(7, 4)), nil)
-		before := deploymentIn(AgencyPortal(in))
+		in := randomInput(rand.New(rand.NewPCG(7, 4)), nil)
+		before := deploymentIn(AgencyPortal(in).Objects)
 		in.Deployment, in.Portal.Status.LastCompliant = before, in.Portal.Spec.DeepCopy()
 		impact := ImpactOf(ImpactInput{Policy: &p, Policies: []v1alpha1.SecurityPolicy{p}, Portals: []PortalInput{in}, Running: 1})
 		if impact.Portals != 1 || len(impact.Stops) != 1 {
 			t.Errorf("%+v: the impact is %+v, want the portal", c, impact)
 		}
 		in.Policies = []v1alpha1.SecurityPolicy{p}
-		if diff := cmp.Diff(before, deploymentIn(AgencyPortal(in))); diff != "" {
+		if diff := cmp.Diff(before, deploymentIn(AgencyPortal(in).Objects)); diff != "" {
 			t.Errorf("%+v: written while it is not in force (-before +after):\n%s", c, diff)
 		}
 		in.Policies = only(in.Policies)
-		if cmp.Equal(before, deploymentIn(AgencyPortal(in))) {
+		if cmp.Equal(before, deploymentIn(AgencyPortal(in).Objects)) {
 			t.Errorf("%+v: not written although it is in force", c)
 		}
 		in.Policies[0].Spec.Mode = v1alpha1.ModeAudit
@@ -240,7 +257,7 @@ func TestImpactIsWhatWouldStop(t *testing.T) {
 		in := ImpactInput{Policy: &changed, Policies: policies}
 		want := 0
 		for range 5 {
-			p := randomPortal(r, policies)
+			p := randomInput(r, policies)
 			p.Portal.Name = fmt.Sprintf("p%d", len(in.Portals))
 			p.Portal.Status.LastCompliant = p.Portal.Spec.DeepCopy()
 			in.Portals = append(in.Portals, p)
@@ -266,7 +283,7 @@ func TestImpactIsWhatWouldStop(t *testing.T) {
 
 // TestImpactOnLinks: every demand on links that a change makes is counted.
 func TestImpactOnLinks(t *testing.T) {
-	open := approvedLink()
+	open := openDirect()
 	open.Link.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "NetworkPolicy", Name: "x"}}
 	open.Link.Status.ObservedGeneration = open.Link.Generation
 	allow := ptr.To(true)

@@ -24,39 +24,64 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-func endOf(agency, portal string, port int32) PortalWithAgency {
-	return PortalWithAgency{
-		Agency: &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: agency}},
-		Portal: &v1alpha1.AgencyPortal{
+// endObjects are an agency and a portal of it that complies.
+func endObjects(agency, portal string, port int32) (*v1alpha1.Agency, *v1alpha1.AgencyPortal) {
+	return &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: agency}},
+		&v1alpha1.AgencyPortal{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-" + agency, Name: portal, UID: types.UID("uid-" + portal), Generation: 1},
 			Spec: v1alpha1.AgencyPortalSpec{Port: port, DataClassification: v1alpha1.ClassificationInternal, Exposure: v1alpha1.ExposureInternal,
 				Image: "registry.example.gov.vn/" + portal + ":v1"},
 			Status: v1alpha1.AgencyPortalStatus{StatusBase: v1alpha1.StatusBase{ObservedGeneration: 1,
 				Conditions: []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionTrue}}}},
+		}
+}
+
+func endOf(agency, portal string, port int32) PortalWithAgency {
+	a, p := endObjects(agency, portal, port)
+	return PortalWithAgency{Agency: a, Portal: p}
+}
+
+// linkObjects are a direct link, the service that it asks for and a policy that
+// permits it.
+func linkObjects() (*v1alpha1.DataSharingLink, *v1alpha1.DataService, []v1alpha1.SecurityPolicy) {
+	link := &v1alpha1.DataSharingLink{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "agency-asker", Name: "wants", UID: "uid-wants", Generation: 1, CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
+		Spec: v1alpha1.DataSharingLinkSpec{
+			Consumer: v1alpha1.LinkConsumer{PortalRef: v1alpha1.LocalReference{Name: "asks"}}, Provider: v1alpha1.LinkProvider{Agency: "giver", Service: "data"},
+			Purpose: "p", LegalBasis: "l", Operations: []string{"read"}, ValidUntil: metav1.NewTime(noon.Add(time.Hour)), Route: v1alpha1.RouteDirect, RequestedBy: "clerk@asker",
 		},
 	}
+	service := &v1alpha1.DataService{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "agency-giver", Name: "data", UID: "uid-data"},
+		Spec: v1alpha1.DataServiceSpec{PortalRef: v1alpha1.LocalReference{Name: "serves"}, Dataset: "d", Classification: v1alpha1.ClassificationInternal, Port: 8443,
+			Operations: []v1alpha1.Operation{{Name: "read", Method: "GET", Path: "/r"}, {Name: "list", Method: "GET", Path: "/l"}}},
+		Status: v1alpha1.DataServiceStatus{StatusBase: v1alpha1.StatusBase{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionDatasetOwned, Status: metav1.ConditionTrue}}}},
+	}
+	return link, service, []v1alpha1.SecurityPolicy{{Spec: v1alpha1.SecurityPolicySpec{Mode: v1alpha1.ModeEnforce, DataSharing: &v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}}}}
+}
+
+// approvalOf is a decision about a scope.
+func approvalOf(namespace, name, hash string, d v1alpha1.Decision) v1alpha1.DataSharingApproval {
+	return v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: v1alpha1.DataSharingApprovalSpec{Decision: d, SpecHash: hash, Reason: "r", Approver: "officer@" + namespace}}
+}
+
+// openDirect is a direct link that the provider has approved.
+func openDirect() LinkInput {
+	link, service, policies := linkObjects()
+	in := LinkInput{Settings: settings.Default(), Now: noon, Link: link, Service: service, Policies: policies}
+	in.Consumer.Agency, in.Consumer.Portal = endObjects("asker", "asks", 8080)
+	in.Provider.Agency, in.Provider.Portal = endObjects("giver", "serves", 8443)
+	scope, _ := ScopeOf(in)
+	in.Approvals = []v1alpha1.DataSharingApproval{approvalOf("agency-giver", "a0", policy.HashScope(scope), v1alpha1.DecisionApprove)}
+	return in
 }
 
 // linkInput is a direct link that the provider has approved, modified before.
 func linkInput(modify ...func(*LinkInput)) LinkInput {
-	in := LinkInput{
-		Settings: settings.Default(), Now: noon,
-		Link: &v1alpha1.DataSharingLink{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-asker", Name: "wants", UID: "uid-wants", Generation: 1, CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
-			Spec: v1alpha1.DataSharingLinkSpec{
-				Consumer: v1alpha1.LinkConsumer{PortalRef: v1alpha1.LocalReference{Name: "asks"}}, Provider: v1alpha1.LinkProvider{Agency: "giver", Service: "data"},
-				Purpose: "p", LegalBasis: "l", Operations: []string{"read"}, ValidUntil: metav1.NewTime(noon.Add(time.Hour)), Route: v1alpha1.RouteDirect, RequestedBy: "clerk@asker",
-			},
-		},
-		Consumer: endOf("asker", "asks", 8080), Provider: endOf("giver", "serves", 8443), Via: endOf("hub", "axis", 9443),
-		Service: &v1alpha1.DataService{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "agency-giver", Name: "data", UID: "uid-data"},
-			Spec: v1alpha1.DataServiceSpec{PortalRef: v1alpha1.LocalReference{Name: "serves"}, Dataset: "d", Classification: v1alpha1.ClassificationInternal, Port: 8443,
-				Operations: []v1alpha1.Operation{{Name: "read", Method: "GET", Path: "/r"}, {Name: "list", Method: "GET", Path: "/l"}}},
-			Status: v1alpha1.DataServiceStatus{StatusBase: v1alpha1.StatusBase{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionDatasetOwned, Status: metav1.ConditionTrue}}}},
-		},
-		Policies: []v1alpha1.SecurityPolicy{{Spec: v1alpha1.SecurityPolicySpec{Mode: v1alpha1.ModeEnforce, DataSharing: &v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}}}},
-	}
+	link, service, policies := linkObjects()
+	in := LinkInput{Settings: settings.Default(), Now: noon, Link: link, Service: service, Policies: policies,
+		Consumer: endOf("asker", "asks", 8080), Provider: endOf("giver", "serves", 8443), Via: endOf("hub", "axis", 9443)}
 	for _, f := range modify {
 		f(&in)
 	}
@@ -68,8 +93,7 @@ func decided(in *LinkInput, namespace string, d v1alpha1.Decision) {
 	if s, ok := ScopeOf(*in); ok {
 		hash = policy.HashScope(s)
 	}
-	in.Approvals = append(in.Approvals, v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("a%d", len(in.Approvals))},
-		Spec: v1alpha1.DataSharingApprovalSpec{Decision: d, SpecHash: hash, Reason: "r", Approver: "officer@" + namespace}})
+	in.Approvals = append(in.Approvals, approvalOf(namespace, fmt.Sprintf("a%d", len(in.Approvals)), hash, d))
 }
 
 func approvedLink(modify ...func(*LinkInput)) LinkInput {

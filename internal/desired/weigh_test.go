@@ -24,7 +24,7 @@ func fourEach(agencies int) []PortalInput {
 	var out []PortalInput
 	for i := range agencies {
 		for j := range 4 {
-			p := randomPortal(rand.New(rand.NewPCG(8, 1)), nil)
+			p := randomInput(rand.New(rand.NewPCG(8, 1)), nil)
 			agency := fmt.Sprintf("a%d", i)
 			p.Agency = &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: agency, UID: "agency"}}
 			p.Portal.Namespace, p.Portal.Name = "agency-"+agency, fmt.Sprintf("p%d", j)
@@ -159,7 +159,7 @@ func TestBoundHoldsInEveryOrder(t *testing.T) {
 // TestTwoPermissionsTakenAway: a link that either of two policies permits stays
 // while one of them goes, so each change stops nothing by itself.
 func TestTwoPermissionsTakenAway(t *testing.T) {
-	open := approvedLink()
+	open := openDirect()
 	open.Link.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "NetworkPolicy", Name: "x"}}
 	open.Link.Status.ObservedGeneration = open.Link.Generation
 	first := open.Policies[0]

@@ -286,6 +286,11 @@ func TestEarlierAuthority(t *testing.T) {
 		}
 		assertMessage(t, a, v1alpha1.ConditionBound, append(lift, `was the authority, and stands although that is "mic" now`)...)
 	}
+}
+
+// TestLinkOfEarlierAuthority: the link that an earlier authority stopped tells the same.
+func TestLinkOfEarlierAuthority(t *testing.T) {
+	lift := []string{`only agency "former" lifts it`, "kubectl -n agency-former delete datasharingapproval halt", "sets spec.approver to the own name before"}
 	for _, reason := range []string{v1alpha1.ReasonLinkSuspended, v1alpha1.ReasonRejected} {
 		in := desired.LinkInput{Settings: settings.Default(), Link: &v1alpha1.DataSharingLink{Spec: v1alpha1.DataSharingLinkSpec{Provider: v1alpha1.LinkProvider{Agency: "b"}}}}
 		out := openLink(shut)
