@@ -33,7 +33,11 @@ func TestStrictest(t *testing.T) {
 			t.Errorf("the order of %v decides: %s", tt.labels, got)
 		}
 	}
-	f := SharingFloor{AuthorityApprovalFor: list{v1alpha1.ClassificationInternal}}
+}
+
+// TestAskedForStricterToo: what is asked for a class is asked for stricter ones.
+func TestAskedForStricterToo(t *testing.T) {
+	f := SharingFloor{AuthorityApprovalFor: []v1alpha1.DataClassification{v1alpha1.ClassificationInternal}}
 	if !f.NeedsAuthority(v1alpha1.ClassificationPersonal) || f.NeedsAuthority(v1alpha1.ClassificationPublic) {
 		t.Error("what is asked for internal data is asked for personal data, and not for public data")
 	}
