@@ -48,8 +48,10 @@ type Result struct {
 	Inventory []v1alpha1.InventoryEntry
 	// Conflicts are the foreign objects in the way, sorted.
 	Conflicts []Conflict
-	// Changes are what was written and removed.
-	Changes []Change
+	// Changes name what was written and removed: what was done, and the child.
+	Changes []string
+	// Written are the kinds of the children that were written.
+	Written []string
 	// Terminating are objects that go away before they can be made again.
 	Terminating []string
 	// Withheld are objects that are not made in this round, because something
@@ -82,7 +84,7 @@ func (r Result) Complete() bool {
 
 // Wrote reports whether a child of a kind was written.
 func (r Result) Wrote(kind string) bool {
-	return slices.ContainsFunc(r.Changes, func(c Change) bool { return c.GVK.Kind == kind && c.Did != Removed })
+	return slices.Contains(r.Written, kind)
 }
 
 // How often a name that is taken is looked at again. Foreign objects are outside

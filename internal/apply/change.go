@@ -180,6 +180,9 @@ func (r *round) changed(ctx context.Context, gvk schema.GroupVersionKind, before
 }
 
 func (r *round) record(ctx context.Context, c Change) {
-	r.res.Changes = append(r.res.Changes, c)
+	r.res.Changes = append(r.res.Changes, string(c.Did)+" "+c.String())
+	if c.Did != Removed {
+		r.res.Written = append(r.res.Written, c.GVK.Kind)
+	}
 	record(ctx, c)
 }

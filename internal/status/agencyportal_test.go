@@ -204,7 +204,7 @@ func TestAgencyPortal(t *testing.T) {
 			[]string{"Deployment agency-finance/tax-filing", "spec.resources.requests: Invalid value: \"1Gi\": must be less than or equal to the limit", "What exists is left as it is", "Correct what is named"}},
 		{"network policy refused", portal(), refusedNetwork, refusedNetwork.Failures[0],
 			summary{good(conditions{"NetworkIsolated": "False ApplyFailed", "WorkloadAvailable": "Unknown Pending", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}), kstatus.InProgressStatus}, nil},
-		{"just written", portal(), apply.Result{Changes: []apply.Change{{Did: apply.Created, GVK: appsv1.SchemeGroupVersion.WithKind("Deployment")}}}, nil,
+		{"just written", portal(), apply.Result{Written: []string{"Deployment"}}, nil,
 			summary{good(conditions{"WorkloadAvailable": "False Progressing", "Ready": "False Progressing", "Reconciling": "True Progressing"}), kstatus.InProgressStatus}, nil},
 		{"not observed yet", portal(func(in *desired.PortalInput) { in.Deployment.Generation = 2 }), apply.Result{}, nil,
 			summary{good(conditions{"WorkloadAvailable": "False Progressing", "Ready": "False Progressing", "Reconciling": "True Progressing"}), kstatus.InProgressStatus}, nil},
