@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -116,7 +117,8 @@ func TestUnrecordedReplacementEnds(t *testing.T) {
 // counts it.
 // Fails when only recorded specs are looked at.
 func TestUnrecordedPortalsCount(t *testing.T) {
-	in := unrecorded()
+	in := randomInput(rand.New(rand.NewPCG(7, 5)), []v1alpha1.SecurityPolicy{allows("one.example")})
+	in.Portal.Spec.Image, in.Portal.Status.URL = "one.example/x:1", "http://p.agency-a.svc:8080"
 	strict := allows("two.example")
 	strict.Name, strict.Status.InForce = "strict", nil
 	impact := ImpactOf(ImpactInput{Policy: &strict, Policies: append(slices.Clone(in.Policies), strict), Portals: []PortalInput{in}, Running: 1})
