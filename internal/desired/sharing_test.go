@@ -41,6 +41,12 @@ func endOf(agency, portal string, port int32) PortalWithAgency {
 	return PortalWithAgency{Agency: a, Portal: p}
 }
 
+// flowsOf is an end of the flows of platforms.
+func flowsOf(agency, portal string, port int32) PortalWithAgency {
+	a, p := endObjects(agency, portal, port)
+	return PortalWithAgency{Agency: a, Portal: p}
+}
+
 // linkObjects are a direct link, the service that it asks for and a policy that
 // permits it.
 func linkObjects() (*v1alpha1.DataSharingLink, *v1alpha1.DataService, []v1alpha1.SecurityPolicy) {
@@ -104,11 +110,6 @@ func approvedLink(modify ...func(*LinkInput)) LinkInput {
 
 func viaPlatform(in *LinkInput) { in.Link.Spec.Route = v1alpha1.RoutePlatform }
 
-func golden(t *testing.T, name string, objects []Object) {
-	t.Helper()
-	goldenIn(t, "sharing", name, objects)
-}
-
 func goldenIn(t *testing.T, folder, name string, objects []Object) {
 	t.Helper()
 	var buf bytes.Buffer
@@ -153,7 +154,7 @@ func TestLinkGolden(t *testing.T) {
 				t.Fatalf("not open: %+v", out)
 			}
 			noEmptyPeers(t, out.Objects)
-			golden(t, name, out.Objects)
+			goldenIn(t, "sharing", name, out.Objects)
 		})
 	}
 }
@@ -181,7 +182,7 @@ func TestLinkReaders(t *testing.T) {
 	authority := func(in *LinkInput) {
 		in.Authority = inForce("mic", v1alpha1.AgencyRights{AdminGroups: []v1alpha1.GroupName{"d", "a"}})
 	}
-	golden(t, "link-readers", DataSharingLink(linkInput(asked, authority)).Readers)
+	goldenIn(t, "sharing", "link-readers", DataSharingLink(linkInput(asked, authority)).Readers)
 	for name, tt := range map[string]struct {
 		in   LinkInput
 		want int
@@ -399,7 +400,7 @@ func noEmptyPeers(t *testing.T, objects []Object) {
 func TestPlatformFlows(t *testing.T) {
 	now := metav1.NewTime(noon)
 	inCluster := func(modify ...func(*ReferencedPlatform)) ReferencedPlatform {
-		p := ReferencedPlatform{Endpoint: endOf("hub", "axis", 9443), Platform: &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "p"},
+		p := ReferencedPlatform{Endpoint: flowsOf("hub", "axis", 9443), Platform: &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: "p"},
 			Spec: v1alpha1.SharedPlatformSpec{Type: v1alpha1.PlatformIdentity, Endpoint: v1alpha1.PlatformEndpoint{Portal: &v1alpha1.PortalEndpoint{Agency: "hub", Name: "axis"}}}}}
 		p.Endpoint.Portal.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"p"}
 		for _, f := range modify {
@@ -439,13 +440,13 @@ func TestPlatformFlows(t *testing.T) {
 		{"no address that can be read", external("192.0.2.0/24", "everywhere"), 0, v1alpha1.ReasonPlatformUnavailable},
 		{"everyone", external("0.0.0.0/0"), 0, v1alpha1.ReasonPlatformUnavailable},
 		{"itself", inCluster(func(p *ReferencedPlatform) {
-			p.Endpoint = endOf("asker", "asks", 8080)
+			p.Endpoint = flowsOf("asker", "asks", 8080)
 			p.Endpoint.Portal.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"p"}
 		}), 0, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			e := endOf("asker", "asks", 8080)
+			e := flowsOf("asker", "asks", 8080)
 			in := PortalInput{Settings: networked(), Portal: e.Portal, Agency: e.Agency, Platforms: map[string]ReferencedPlatform{}}
 			e.Portal.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: "p"}}
 			if tt.platform.Platform != nil {
@@ -461,7 +462,7 @@ func TestPlatformFlows(t *testing.T) {
 			}
 			noEmptyPeers(t, objects)
 			if tt.name == "flow-portal" || tt.name == "flow-external" {
-				golden(t, tt.name, objects)
+				goldenIn(t, "sharing", tt.name, objects)
 			}
 		})
 	}
