@@ -48,38 +48,54 @@ const (
 	IndexPlatformFingerprint = "fingerprint"
 )
 
+// Index is a field index of one kind: its name, and the keys of an object.
+type Index[T any] struct {
+	Field string
+	Keys  func(T) []string
+}
+
 // RegisterIndexes adds the field indexes to a cache.
 func RegisterIndexes(ctx context.Context, indexer client.FieldIndexer, s settings.Settings) error {
 	return errors.Join(
-		registerAgency(ctx, indexer),
-		registerPortal(ctx, indexer, s),
-		registerPlatform(ctx, indexer),
-		registerService(ctx, indexer),
-		registerLink(ctx, indexer),
-		registerApproval(ctx, indexer),
+		register(ctx, indexer, &v1alpha1.Agency{}, agencyIndexes()),
+		register(ctx, indexer, &v1alpha1.AgencyPortal{}, portalIndexes(s)),
+		register(ctx, indexer, &v1alpha1.SharedPlatform{}, platformIndexes()),
+		register(ctx, indexer, &v1alpha1.DataService{}, serviceIndexes()),
+		register(ctx, indexer, &v1alpha1.DataSharingLink{}, linkIndexes()),
+		register(ctx, indexer, &v1alpha1.DataSharingApproval{}, approvalIndexes()),
 		registerOwners(ctx, indexer),
 	)
 }
 
-// indexed returns how to index one kind.
-func indexed[T client.Object](ctx context.Context, indexer client.FieldIndexer, empty T) func(field string, f func(T) []string) error {
-	return func(field string, f func(T) []string) error {
-		return indexer.IndexField(ctx, empty, field, func(o client.Object) []string { return f(o.(T)) })
+func register[T client.Object](ctx context.Context, indexer client.FieldIndexer, empty T, indexes []Index[T]) error {
+	var errs []error
+	for _, i := range indexes {
+		errs = append(errs, indexer.IndexField(ctx, empty, i.Field, func(o client.Object) []string { return i.Keys(o.(T)) }))
 	}
+	return errors.Join(errs...)
 }
 
-func registerAgency(ctx context.Context, indexer client.FieldIndexer) error {
-	by := indexed(ctx, indexer, &v1alpha1.Agency{})
-	return errors.Join(
-		by(IndexAgencyCode, func(a *v1alpha1.Agency) []string { return []string{a.Spec.Code} }),
-		by(IndexAgencyParent, func(a *v1alpha1.Agency) []string {
+// registerOwners indexes everything that the operator emits by its owner.
+func registerOwners(ctx context.Context, indexer client.FieldIndexer) error {
+	var errs []error
+	for _, row := range child.Rows() {
+		errs = append(errs, indexer.IndexField(ctx, row.New(), names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) }))
+	}
+	return errors.Join(errs...)
+}
+
+// agencyIndexes are the field indexes of agencies.
+func agencyIndexes() []Index[*v1alpha1.Agency] {
+	return []Index[*v1alpha1.Agency]{
+		{Field: IndexAgencyCode, Keys: func(a *v1alpha1.Agency) []string { return []string{a.Spec.Code} }},
+		{Field: IndexAgencyParent, Keys: func(a *v1alpha1.Agency) []string {
 			if a.Spec.ParentRef == nil {
 				return nil
 			}
 			return []string{string(a.Spec.ParentRef.Name)}
-		}),
-		by(IndexAgencyZone, func(a *v1alpha1.Agency) []string { return strings(a.Spec.Domains) }),
-		by(IndexAgencyZoneAbove, func(a *v1alpha1.Agency) []string {
+		}},
+		{Field: IndexAgencyZone, Keys: func(a *v1alpha1.Agency) []string { return strings(a.Spec.Domains) }},
+		{Field: IndexAgencyZoneAbove, Keys: func(a *v1alpha1.Agency) []string {
 			var out []string
 			for _, z := range a.Spec.Domains {
 				for _, above := range desired.Suffixes(z)[1:] {
@@ -89,22 +105,23 @@ func registerAgency(ctx context.Context, indexer client.FieldIndexer) error {
 				}
 			}
 			return out
-		}),
-	)
+		}},
+	}
 }
 
-func registerPortal(ctx context.Context, indexer client.FieldIndexer, s settings.Settings) error {
-	by := indexed(ctx, indexer, &v1alpha1.AgencyPortal{})
-	return errors.Join(
-		by(IndexPortalHostname, func(p *v1alpha1.AgencyPortal) []string { return strings(p.Spec.Hostnames) }),
-		by(IndexPortalPolicy, func(p *v1alpha1.AgencyPortal) []string { return p.Status.Policies }),
-		by(IndexPortalLevel, eachSpec(func(spec *v1alpha1.AgencyPortalSpec) string {
-			level, _ := policy.SecurityLevel(spec, s.SecurityLevels)
-			return LevelKey(level)
-		})),
-		by(IndexPortalPlatform, desired.PlatformNames),
-		by(IndexPortalExposure, eachSpec(func(spec *v1alpha1.AgencyPortalSpec) string { return string(spec.Exposure) })),
-	)
+// portalIndexes are the field indexes of portals.
+func portalIndexes(s settings.Settings) []Index[*v1alpha1.AgencyPortal] {
+	level := func(spec *v1alpha1.AgencyPortalSpec) string {
+		level, _ := policy.SecurityLevel(spec, s.SecurityLevels)
+		return LevelKey(level)
+	}
+	return []Index[*v1alpha1.AgencyPortal]{
+		{Field: IndexPortalHostname, Keys: func(p *v1alpha1.AgencyPortal) []string { return strings(p.Spec.Hostnames) }},
+		{Field: IndexPortalPolicy, Keys: func(p *v1alpha1.AgencyPortal) []string { return p.Status.Policies }},
+		{Field: IndexPortalLevel, Keys: eachSpec(level)},
+		{Field: IndexPortalPlatform, Keys: desired.PlatformNames},
+		{Field: IndexPortalExposure, Keys: eachSpec(func(spec *v1alpha1.AgencyPortalSpec) string { return string(spec.Exposure) })},
+	}
 }
 
 // eachSpec indexes a portal by every spec that standards select it by: what runs of it
@@ -121,57 +138,51 @@ func eachSpec(key func(*v1alpha1.AgencyPortalSpec) string) func(*v1alpha1.Agency
 	}
 }
 
-// registerOwners indexes everything that the operator emits by its owner.
-func registerOwners(ctx context.Context, indexer client.FieldIndexer) error {
-	var errs []error
-	for _, row := range child.Rows() {
-		errs = append(errs, indexer.IndexField(ctx, row.New(), names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) }))
-	}
-	return errors.Join(errs...)
-}
-
-func registerService(ctx context.Context, indexer client.FieldIndexer) error {
-	by := indexed(ctx, indexer, &v1alpha1.DataService{})
-	return errors.Join(
-		by(IndexServiceDataset, func(s *v1alpha1.DataService) []string { return []string{string(s.Spec.Dataset)} }),
-		by(IndexServicePortal, func(s *v1alpha1.DataService) []string { return []string{string(s.Spec.PortalRef.Name)} }),
-	)
-}
-
-func registerLink(ctx context.Context, indexer client.FieldIndexer) error {
-	by := indexed(ctx, indexer, &v1alpha1.DataSharingLink{})
-	return errors.Join(
-		by(IndexLinkConsumer, func(l *v1alpha1.DataSharingLink) []string { return []string{string(l.Spec.Consumer.PortalRef.Name)} }),
-		by(IndexLinkService, func(l *v1alpha1.DataSharingLink) []string {
-			return []string{names.Namespace(string(l.Spec.Provider.Agency)) + "/" + string(l.Spec.Provider.Service)}
-		}),
-		by(IndexLinkProviderAgency, func(l *v1alpha1.DataSharingLink) []string { return []string{string(l.Spec.Provider.Agency)} }),
-		by(IndexLinkRoute, func(l *v1alpha1.DataSharingLink) []string { return []string{string(l.Spec.Route)} }),
-		by(IndexLinkAgency, LinkAgencies),
-	)
-}
-
-func registerApproval(ctx context.Context, indexer client.FieldIndexer) error {
-	return indexed(ctx, indexer, &v1alpha1.DataSharingApproval{})(IndexApprovalLink, func(a *v1alpha1.DataSharingApproval) []string {
-		return []string{string(a.Spec.LinkRef.Namespace) + "/" + string(a.Spec.LinkRef.Name)}
-	})
-}
-
-func registerPlatform(ctx context.Context, indexer client.FieldIndexer) error {
-	by := indexed(ctx, indexer, &v1alpha1.SharedPlatform{})
-	return errors.Join(
-		by(IndexPlatformType, func(p *v1alpha1.SharedPlatform) []string { return []string{string(p.Spec.Type)} }),
-		by(IndexPlatformAgency, func(p *v1alpha1.SharedPlatform) []string { return agencyNames(policy.AgenciesOfPlatform(&p.Spec)) }),
-		by(IndexPlatformPortal, func(p *v1alpha1.SharedPlatform) []string {
+// platformIndexes are the field indexes of shared platforms.
+func platformIndexes() []Index[*v1alpha1.SharedPlatform] {
+	return []Index[*v1alpha1.SharedPlatform]{
+		{Field: IndexPlatformType, Keys: func(p *v1alpha1.SharedPlatform) []string { return []string{string(p.Spec.Type)} }},
+		{Field: IndexPlatformAgency, Keys: func(p *v1alpha1.SharedPlatform) []string { return agencyNames(policy.AgenciesOfPlatform(&p.Spec)) }},
+		{Field: IndexPlatformPortal, Keys: func(p *v1alpha1.SharedPlatform) []string {
 			if p.Spec.Endpoint.Portal == nil {
 				return []string{""}
 			}
 			return []string{names.Namespace(string(p.Spec.Endpoint.Portal.Agency)) + "/" + string(p.Spec.Endpoint.Portal.Name)}
-		}),
-		by(IndexPlatformFingerprint, func(p *v1alpha1.SharedPlatform) []string {
+		}},
+		{Field: IndexPlatformFingerprint, Keys: func(p *v1alpha1.SharedPlatform) []string {
 			return []string{policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)}
-		}),
-	)
+		}},
+	}
+}
+
+// serviceIndexes are the field indexes of data services.
+func serviceIndexes() []Index[*v1alpha1.DataService] {
+	return []Index[*v1alpha1.DataService]{
+		{Field: IndexServiceDataset, Keys: func(s *v1alpha1.DataService) []string { return []string{string(s.Spec.Dataset)} }},
+		{Field: IndexServicePortal, Keys: func(s *v1alpha1.DataService) []string { return []string{string(s.Spec.PortalRef.Name)} }},
+	}
+}
+
+// linkIndexes are the field indexes of links.
+func linkIndexes() []Index[*v1alpha1.DataSharingLink] {
+	return []Index[*v1alpha1.DataSharingLink]{
+		{Field: IndexLinkConsumer, Keys: func(l *v1alpha1.DataSharingLink) []string { return []string{string(l.Spec.Consumer.PortalRef.Name)} }},
+		{Field: IndexLinkService, Keys: func(l *v1alpha1.DataSharingLink) []string {
+			return []string{names.Namespace(string(l.Spec.Provider.Agency)) + "/" + string(l.Spec.Provider.Service)}
+		}},
+		{Field: IndexLinkProviderAgency, Keys: func(l *v1alpha1.DataSharingLink) []string { return []string{string(l.Spec.Provider.Agency)} }},
+		{Field: IndexLinkRoute, Keys: func(l *v1alpha1.DataSharingLink) []string { return []string{string(l.Spec.Route)} }},
+		{Field: IndexLinkAgency, Keys: LinkAgencies},
+	}
+}
+
+// approvalIndexes are the field indexes of approvals.
+func approvalIndexes() []Index[*v1alpha1.DataSharingApproval] {
+	return []Index[*v1alpha1.DataSharingApproval]{
+		{Field: IndexApprovalLink, Keys: func(a *v1alpha1.DataSharingApproval) []string {
+			return []string{string(a.Spec.LinkRef.Namespace) + "/" + string(a.Spec.LinkRef.Name)}
+		}},
+	}
 }
 
 // agencyNames returns the names of agencies, each once.

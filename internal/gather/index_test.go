@@ -11,11 +11,11 @@ import (
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
-// portalIndexes collects the indexes of portals.
-type portalIndexes map[string]client.IndexerFunc
+// collected has the indexes of portals.
+type collected map[string]client.IndexerFunc
 
 // IndexField implements client.FieldIndexer.
-func (x portalIndexes) IndexField(_ context.Context, o client.Object, field string, f client.IndexerFunc) error {
+func (x collected) IndexField(_ context.Context, o client.Object, field string, f client.IndexerFunc) error {
 	if _, ok := o.(*v1alpha1.AgencyPortal); ok {
 		x[field] = f
 	}
@@ -31,7 +31,7 @@ func TestIndexesKnowWhatRuns(t *testing.T) {
 		IndexPortalHostname: "a claim is what is asked for; what runs opens nothing by a host name that the newest spec does not have",
 		IndexPortalPolicy:   "the portal's own round writes both into status.policies",
 	}
-	x, set := portalIndexes{}, settings.Default()
+	x, set := collected{}, settings.Default()
 	personal := []v1alpha1.DataClassification{v1alpha1.ClassificationPersonal}
 	set.SecurityLevels = []settings.LevelRule{{Level: 2, DataClassifications: personal}, {Level: 4, DataClassifications: personal, MinUsers: 10}}
 	if err := RegisterIndexes(t.Context(), x, set); err != nil {
