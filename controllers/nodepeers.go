@@ -17,8 +17,9 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/apply"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/events"
+	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -106,7 +107,7 @@ func (k *peersKeeper) Start(ctx context.Context) error {
 		case <-k.confirmed:
 		}
 	}
-	if desired.NoStaticPods(k.settings) {
+	if securitypolicy.NoStaticPods(k.settings) {
 		ctrl.Log.WithName("govplatform").Error(nil, "By the settings every pod of kube-system is a gateway, monitoring or a name server, so no node can show the static pods of the control plane there, and kubeadm can't upgrade it: give that peer podLabels")
 	}
 	for {
@@ -134,9 +135,9 @@ func (k *peersKeeper) round(ctx context.Context) time.Duration {
 		log.Info("The operator's namespace goes, and its admission policy for nodes with it", "namespace", k.home)
 		return homelessPause
 	}
-	var res apply.Result
+	var res child.Result
 	if err == nil {
-		res, err = k.applier.Apply(bounded, desired.SettingsOwner(), k.inventory, desired.NodePeers(k.settings, home))
+		res, err = k.applier.Apply(bounded, securitypolicy.SettingsOwner(), k.inventory, securitypolicy.NodePeers(k.settings, home))
 		k.inventory = res.Inventory
 	}
 	switch {

@@ -17,8 +17,8 @@ import (
 
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/child"
-	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/events"
+	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -134,7 +134,7 @@ func TestPeersAreOurs(t *testing.T) {
 	if err := w.api.Update(t.Context(), stripped); err != nil {
 		t.Fatal(err)
 	}
-	if w.round(t.Context()); len(w.policy(t).Spec.Validations) != 1 || !desired.SettingsOwner().Owns(w.policy(t)) {
+	if w.round(t.Context()); len(w.policy(t).Spec.Validations) != 1 || !securitypolicy.SettingsOwner().Owns(w.policy(t)) {
 		t.Errorf("it stays stripped: %+v", w.policy(t))
 	}
 }

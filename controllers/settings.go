@@ -14,9 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/events"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/text"
 	"github.com/govplatform/govplatform/internal/unreadable"
@@ -116,7 +115,7 @@ func (k *settingsKeeper) weigh(former *settings.Record, do step) (record setting
 	if former == nil || former.InForce.Same(k.newest) {
 		return fresh, false, nil
 	}
-	counted := desired.NewSettingsImpact(former.InForce, k.newest)
+	counted := securitypolicy.NewSettingsImpact(former.InForce, k.newest)
 	if !counted.Possible() {
 		return fresh, true, nil
 	}
@@ -124,7 +123,7 @@ func (k *settingsKeeper) weigh(former *settings.Record, do step) (record setting
 		return settings.Record{}, false, err
 	}
 	impact := counted.Impact()
-	if !gather.HoldsSettings(*former, k.newest, impact.Stopped) {
+	if !securitypolicy.HoldsSettings(*former, k.newest, impact.Stopped) {
 		return fresh, true, nil
 	}
 	return settings.Record{InForce: former.InForce, Seen: k.newest.AcceptedImpact, Held: k.held(impact)}, false, nil
@@ -152,7 +151,7 @@ func (k *settingsKeeper) read(ctx context.Context) (*settings.Record, error) {
 }
 
 // count reads page by page what newer settings could touch.
-func (k *settingsKeeper) count(into *desired.SettingsImpact, do step) error {
+func (k *settingsKeeper) count(into *securitypolicy.SettingsImpact, do step) error {
 	var platforms v1alpha1.SharedPlatformList
 	if err := k.pages(&platforms, do, func() {
 		for i := range platforms.Items {
@@ -196,7 +195,7 @@ func (k *settingsKeeper) pages(list client.ObjectList, do step, each func()) err
 }
 
 // held says what would be touched and what lets the settings take effect.
-func (k *settingsKeeper) held(i desired.Impact) string {
+func (k *settingsKeeper) held(i securitypolicy.Impact) string {
 	var touched []string
 	for _, s := range i.Stops {
 		touched = append(touched, s.Named())

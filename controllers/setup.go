@@ -33,8 +33,8 @@ import (
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/events"
-	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/kinds"
+	"github.com/govplatform/govplatform/internal/kinds/index"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -122,7 +122,7 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	if err != nil {
 		return err
 	}
-	if err := gather.RegisterIndexes(ctx, mgr.GetFieldIndexer(), s); err != nil {
+	if err := index.Register(ctx, mgr.GetFieldIndexer(), s); err != nil {
 		return fmt.Errorf("register indexes: %w", err)
 	}
 	foreign, err := foreignPolicies(ctx, mgr)

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -29,7 +29,7 @@ func (r *Reconciler) adopt(ctx context.Context, a *v1alpha1.Agency) error {
 		}
 		return fmt.Errorf("read namespace: %w", err)
 	}
-	if names.OwnerOf(v1alpha1.KindAgency, a).Owns(&ns) || desired.Adoptable(a, &ns) != "" {
+	if names.OwnerOf(v1alpha1.KindAgency, a).Owns(&ns) || agency.Adoptable(a, &ns) != "" {
 		return nil
 	}
 	previous, _ := names.MarkedOwner(&ns)

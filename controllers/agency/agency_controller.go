@@ -21,15 +21,15 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/apply"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/events"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
-	"github.com/govplatform/govplatform/internal/status"
-	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Reconciler reconciles agencies.
@@ -78,7 +78,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Announced: []string{v1alpha1.ConditionRightsChanged, v1alpha1.ConditionRightsConfirmed},
 	}
 	byOwner := watches.ByOwnerLabel(v1alpha1.KindAgency)
-	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindAgency, Next: loop,
+	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindAgency, Next: loop,
 		Meanwhile: "What exists of it stays as it is, its links are closed, and nothing is started for it; its suspension counts.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).
@@ -87,21 +87,21 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.Agency{}).
 		Watches(&v1alpha1.Agency{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&corev1.Namespace{}, byOwner).
-		Watches(&corev1.ResourceQuota{}, byOwner, builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.Changed(desired.Counted), watches.Changed(desired.Exceeded)))).
+		Watches(&corev1.ResourceQuota{}, byOwner, builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.Changed(agency.Counted), watches.Changed(agency.Exceeded)))).
 		Watches(&corev1.LimitRange{}, byOwner).
 		Watches(&rbacv1.RoleBinding{}, byOwner).
 		Watches(&networkingv1.NetworkPolicy{}, byOwner).
 		// Whether a policy is foreign is a matter of its owner too. Later: one that has lost its mark is repaired first.
 		Watches(&networkingv1.NetworkPolicy{}, watches.MapLater(agencyOfNamespace)).
 		WatchesRawSource(source.Kind(r.Foreign, client.Object(&networkingv1.NetworkPolicy{}), watches.MapLater(agencyOfNamespace))).
-		WatchesRawSource(source.Kind(r.Canaries, client.Object(&corev1.ResourceQuota{}), watches.MapLow(r.allAgencies), watches.Changed(desired.Counted))).
+		WatchesRawSource(source.Kind(r.Canaries, client.Object(&corev1.ResourceQuota{}), watches.MapLow(r.allAgencies), watches.Changed(agency.Counted))).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(r.agenciesOfData), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalPortal)))).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(r.agenciesOfData), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(agency.PersonalPortal)))).
 		Watches(&v1alpha1.DataService{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionPublished))).
-		Watches(&v1alpha1.DataService{}, watches.MapLater(r.agenciesOfData), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalService)))).
-		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(r.agenciesOfLink), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(gather.PersonalEnds)))).
+		Watches(&v1alpha1.DataService{}, watches.MapLater(r.agenciesOfData), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(agency.PersonalService)))).
+		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(r.agenciesOfLink), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(agency.PersonalEnds)))).
 		Watches(&v1alpha1.SharedPlatform{}, watches.MapLater(carrierOf), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.DataSharingApproval{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(desired.RecordedVeto)))).
+		Watches(&v1alpha1.DataSharingApproval{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(object.RecordedVeto)))).
 		Complete(guard)
 }
 
@@ -113,19 +113,19 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 	if ns := in.Namespace; ns != nil && ns.DeletionTimestamp != nil && names.OwnerOf(v1alpha1.KindAgency, a).Owns(ns) {
 		return r.endNamespace(ctx, in, ns)
 	}
-	var refused *desired.Blocker
+	var refused *object.Blocker
 	if a.DeletionTimestamp != nil {
 		d, err := r.departure(ctx, a)
 		if err != nil {
-			status.LookupFailed(a.GetStatusBase(), a.Generation)
+			conditions.LookupFailed(a.GetStatusBase(), a.Generation)
 			return ctrl.Result{}, fmt.Errorf("look at what goes: %w", err)
 		}
-		if refused = desired.Departure(d); refused == nil {
+		if refused = agency.Departure(d); refused == nil {
 			return r.offboard(ctx, in, d)
 		}
-	} else if a.Spec.AdoptNamespace != "" && desired.Orphaned(a, in.Namespace) {
+	} else if a.Spec.AdoptNamespace != "" && agency.Orphaned(a, in.Namespace) {
 		if err := r.adopt(ctx, a); err != nil {
-			status.LookupFailed(a.GetStatusBase(), a.Generation)
+			conditions.LookupFailed(a.GetStatusBase(), a.Generation)
 			return ctrl.Result{}, fmt.Errorf("adopt namespace: %w", err)
 		}
 		// What was taken over decides too, and who had rights in it.
@@ -134,19 +134,19 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 		}
 	}
 	out, unsure := r.decide(ctx, &in)
-	if unsure != nil && desired.NewAgency(a, in.Namespace) {
+	if unsure != nil && agency.NewAgency(a, in.Namespace) {
 		// With a namespace it would not be new any more.
-		status.LookupFailed(a.GetStatusBase(), a.Generation)
+		conditions.LookupFailed(a.GetStatusBase(), a.Generation)
 		return ctrl.Result{}, unsure
 	}
-	var res apply.Result
+	var res child.Result
 	if len(out.Objects) > 0 {
 		res, err = r.Applier.Apply(ctx, names.OwnerOf(v1alpha1.KindAgency, a), a.Status.Inventory, out.Objects)
 	}
-	status.Agency(in, out, res, err)
+	agency.SetStatus(in, out, res, err)
 	if refused != nil {
-		status.AgencyDeletionRefused(in, refused)
-		if refused.Class == desired.Waiting && err == nil && res.RetryAfter() == 0 {
+		agency.SetDeletionRefused(in, refused)
+		if refused.Class == object.Waiting && err == nil && res.RetryAfter() == 0 {
 			return ctrl.Result{RequeueAfter: unknownRetry}, nil
 		}
 	}
@@ -156,23 +156,23 @@ func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, 
 // decide decides about an agency. A cache can be late, so before anybody gets
 // rights without a confirmation the API server itself is asked whether the agency
 // holds personal data. Without its answer nobody gets any, and the rest is done.
-func (r *Reconciler) decide(ctx context.Context, in *desired.AgencyInput) (desired.AgencyOutput, error) {
-	out := desired.Agency(*in)
+func (r *Reconciler) decide(ctx context.Context, in *agency.Input) (agency.Output, error) {
+	out := agency.Decide(*in)
 	if !out.Rights.Gives() || len(out.Objects) == 0 {
-		return desired.AwaitRights(*in, out), nil
+		return agency.AwaitRights(*in, out), nil
 	}
-	if err := gather.LiveRights(ctx, r.Live, in); err != nil {
+	if err := agency.LiveRights(ctx, r.Live, in); err != nil {
 		in.HoldRights = true
-		return desired.Agency(*in), fmt.Errorf("ask the API server whether the agency holds personal data: %w", err)
+		return agency.Decide(*in), fmt.Errorf("ask the API server whether the agency holds personal data: %w", err)
 	}
-	return desired.AwaitRights(*in, desired.Agency(*in)), nil
+	return agency.AwaitRights(*in, agency.Decide(*in)), nil
 }
 
 // gather reads what decides; when it can't, the status says so.
-func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.Agency) (desired.AgencyInput, error) {
-	in, err := gather.Agency(ctx, r.Client, r.Foreign, r.Canaries, r.Settings, a)
+func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.Agency) (agency.Input, error) {
+	in, err := agency.Gather(ctx, r.Client, r.Foreign, r.Canaries, r.Settings, a)
 	if err != nil {
-		status.LookupFailed(a.GetStatusBase(), a.Generation)
+		conditions.LookupFailed(a.GetStatusBase(), a.Generation)
 		return in, fmt.Errorf("gather: %w", err)
 	}
 	in.OperatorNamespace, in.Now = r.Namespace, metav1.NewTime(r.Now())

@@ -11,8 +11,9 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
@@ -28,14 +29,14 @@ func (r *Reconciler) relatedAgencies(ctx context.Context, o client.Object) []ctr
 	if ref := a.Spec.ParentRef; ref != nil {
 		out = append(out, ctrl.Request{NamespacedName: client.ObjectKey{Name: string(ref.Name)}})
 	}
-	related, err := gather.RelatedByZone(ctx, r.Client, a)
+	related, err := agency.RelatedByZone(ctx, r.Client, a)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Could not list agencies with overlapping zones", "agency", a.Name)
 	}
 	for _, name := range related {
 		out = append(out, ctrl.Request{NamespacedName: client.ObjectKey{Name: name}})
 	}
-	for _, fields := range []client.MatchingFields{{gather.IndexAgencyParent: a.Name}, {gather.IndexAgencyCode: a.Spec.Code}} {
+	for _, fields := range []client.MatchingFields{{names.IndexAgencyParent: a.Name}, {names.IndexAgencyCode: a.Spec.Code}} {
 		var list v1alpha1.AgencyList
 		if err := r.Client.List(ctx, &list, fields, unreadable.Skip); err != nil {
 			log.FromContext(ctx).Error(err, "Could not list related agencies", "agency", a.Name)
@@ -82,7 +83,7 @@ func (r *Reconciler) agenciesOfData(ctx context.Context, o client.Object) []ctrl
 		return nil
 	}
 	var links v1alpha1.DataSharingLinkList
-	err := r.Client.List(ctx, &links, client.MatchingFields{gather.IndexLinkProviderAgency: out[0].Name}, client.UnsafeDisableDeepCopy, unreadable.Skip)
+	err := r.Client.List(ctx, &links, client.MatchingFields{names.IndexLinkProviderAgency: out[0].Name}, client.UnsafeDisableDeepCopy, unreadable.Skip)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Could not list links to an agency's data", "agency", out[0].Name)
 	}
@@ -95,7 +96,7 @@ func (r *Reconciler) agenciesOfData(ctx context.Context, o client.Object) []ctrl
 func (r *Reconciler) partiesOf(links []v1alpha1.DataSharingLink) []ctrl.Request {
 	parties := map[string]bool{r.Settings.AuthorityAgency: true}
 	for i := range links {
-		for _, name := range gather.LinkAgencies(&links[i]) {
+		for _, name := range object.LinkAgencies(&links[i]) {
 			parties[name] = true
 		}
 	}
@@ -112,7 +113,7 @@ func carrierOf(_ context.Context, o client.Object) []ctrl.Request {
 	if !ok {
 		return nil
 	}
-	carrier := gather.Carrier(p)
+	carrier := agency.Carrier(p)
 	if carrier == "" {
 		return nil
 	}

@@ -13,9 +13,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/kinds"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
+	linkkind "github.com/govplatform/govplatform/internal/kinds/link"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // content is a kind whose objects keep an agency.
@@ -35,8 +37,8 @@ var contents = []content{
 // departure reads from the API server itself, and from no cache, what decides
 // whether an agency that is being deleted goes: a cache that is late, or that
 // lost a kind with its CustomResourceDefinition, shows an empty agency.
-func (r *Reconciler) departure(ctx context.Context, a *v1alpha1.Agency) (desired.DepartureInput, error) {
-	var in desired.DepartureInput
+func (r *Reconciler) departure(ctx context.Context, a *v1alpha1.Agency) (agency.DepartureInput, error) {
+	var in agency.DepartureInput
 	var live v1alpha1.Agency
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(a), &live); err != nil {
 		return in, fmt.Errorf("read the agency: %w", err)
@@ -80,13 +82,13 @@ func (r *Reconciler) earlierVetoes(ctx context.Context, a *v1alpha1.Agency) (n i
 	for i := range list.Items {
 		v := vetoOf(&list.Items[i])
 		var link v1alpha1.DataSharingLink
-		if desired.Closing(v) && v.Status.Side == "" && v.Spec.LinkRef.Name != "" {
+		if object.Closing(v) && v.Status.Side == "" && v.Spec.LinkRef.Name != "" {
 			key := client.ObjectKey{Namespace: string(v.Spec.LinkRef.Namespace), Name: string(v.Spec.LinkRef.Name)}
 			if err := r.Live.Get(ctx, key, &link); client.IgnoreNotFound(err) != nil {
 				return 0, fmt.Sprintf("DataSharingLink %s can't be read (%s)", key, reasonOf(err))
 			}
 		}
-		if desired.EarlierVeto(v, link.Status.Decisions) {
+		if linkkind.EarlierVeto(v, link.Status.Decisions) {
 			n++
 		}
 	}

@@ -15,11 +15,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/kinds"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/reconcile"
-	"github.com/govplatform/govplatform/internal/status"
 )
 
 // offboardingPoll is how often foreign pods are looked at; they are outside the cache.
@@ -28,20 +28,20 @@ const offboardingPoll = 2 * time.Second
 // offboard removes an agency in the safe order: portals, their pods, then the
 // namespace with the guards, and the finalizer last. Every step rests on what
 // the API server itself has just said in departure.
-func (r *Reconciler) offboard(ctx context.Context, in desired.AgencyInput, d desired.DepartureInput) (ctrl.Result, error) {
+func (r *Reconciler) offboard(ctx context.Context, in agency.Input, d agency.DepartureInput) (ctrl.Result, error) {
 	a := in.Agency
 	if d.Namespace == nil {
 		// Nothing of ours is left, or the namespace never was ours.
 		return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, a, names.AgencyFinalizer)
 	}
-	begun := desired.Offboards(a)
+	begun := agency.Offboards(a)
 	if d.Contents.Portals > 0 {
 		held, err := r.held(ctx, d.Namespace.Name, kinds.AgencyPortal)
 		if err != nil {
-			status.LookupFailed(a.GetStatusBase(), a.Generation)
+			conditions.LookupFailed(a.GetStatusBase(), a.Generation)
 			return ctrl.Result{}, err
 		}
-		status.AgencyOffboarding(in, fmt.Sprintf("Removing portals (%d); the namespace follows when their pods are gone.", d.Contents.Portals), held)
+		agency.SetOffboarding(in, fmt.Sprintf("Removing portals (%d); the namespace follows when their pods are gone.", d.Contents.Portals), held)
 		if !begun {
 			// The status closes links before anything is removed.
 			return ctrl.Result{RequeueAfter: retrySoon}, nil
@@ -50,14 +50,14 @@ func (r *Reconciler) offboard(ctx context.Context, in desired.AgencyInput, d des
 	}
 	pods, err := r.pods(ctx, d.Namespace.Name)
 	if err != nil {
-		status.LookupFailed(a.GetStatusBase(), a.Generation)
+		conditions.LookupFailed(a.GetStatusBase(), a.Generation)
 		return ctrl.Result{}, err
 	}
 	if len(pods) > 0 {
-		status.AgencyWaitsForPods(in, pods)
+		agency.SetWaitsForPods(in, pods)
 		return ctrl.Result{RequeueAfter: offboardingPoll}, nil
 	}
-	status.AgencyOffboarding(in, "Removing the namespace.", nil)
+	agency.SetOffboarding(in, "Removing the namespace.", nil)
 	if !begun {
 		return ctrl.Result{RequeueAfter: retrySoon}, nil
 	}
@@ -74,18 +74,18 @@ const retrySoon = 200 * time.Millisecond
 // endNamespace lets a namespace end that is being deleted, whoever asked for it:
 // the guards in it wait for the pods, and the namespace for the guards. That can
 // not be taken back, so it does not ask what else there is.
-func (r *Reconciler) endNamespace(ctx context.Context, in desired.AgencyInput, ns *corev1.Namespace) (ctrl.Result, error) {
+func (r *Reconciler) endNamespace(ctx context.Context, in agency.Input, ns *corev1.Namespace) (ctrl.Result, error) {
 	pods, err := r.pods(ctx, ns.Name)
 	if err != nil {
-		status.LookupFailed(in.Agency.GetStatusBase(), in.Agency.Generation)
+		conditions.LookupFailed(in.Agency.GetStatusBase(), in.Agency.Generation)
 		return ctrl.Result{}, err
 	}
 	held, err := r.held(ctx, ns.Name, kinds.Namespaced()...)
 	if err != nil {
-		status.LookupFailed(in.Agency.GetStatusBase(), in.Agency.Generation)
+		conditions.LookupFailed(in.Agency.GetStatusBase(), in.Agency.Generation)
 		return ctrl.Result{}, err
 	}
-	status.AgencyNamespaceEnds(in, ns, pods, held)
+	agency.SetNamespaceEnds(in, ns, pods, held)
 	if len(pods) > 0 {
 		return ctrl.Result{RequeueAfter: offboardingPoll}, nil
 	}
@@ -115,8 +115,8 @@ func (r *Reconciler) deletePortals(ctx context.Context, namespace string) error 
 
 // held lists the objects of some of the platform's kinds in a namespace that are
 // being deleted and wait for a finalizer which the operator knows nothing of.
-func (r *Reconciler) held(ctx context.Context, namespace string, of ...kinds.Descriptor) ([]status.Held, error) {
-	var out []status.Held
+func (r *Reconciler) held(ctx context.Context, namespace string, of ...kinds.Descriptor) ([]agency.Held, error) {
+	var out []agency.Held
 	for _, d := range of {
 		list := metadataList(d)
 		if err := r.Live.List(ctx, list, client.InNamespace(namespace)); err != nil {
@@ -126,7 +126,7 @@ func (r *Reconciler) held(ctx context.Context, namespace string, of ...kinds.Des
 			o := &list.Items[i]
 			foreign := slices.DeleteFunc(slices.Clone(o.Finalizers), names.OurFinalizer)
 			if o.DeletionTimestamp != nil && len(foreign) > 0 {
-				out = append(out, status.Held{Kind: d.Kind, Name: o.Name, Finalizers: foreign})
+				out = append(out, agency.Held{Kind: d.Kind, Name: o.Name, Finalizers: foreign})
 			}
 		}
 	}
@@ -135,21 +135,21 @@ func (r *Reconciler) held(ctx context.Context, namespace string, of ...kinds.Des
 
 // pods lists the pods of a namespace that guards are kept for, as the API server
 // has them: those of portals, and others unless they are at their end.
-func (r *Reconciler) pods(ctx context.Context, namespace string) ([]status.Pod, error) {
+func (r *Reconciler) pods(ctx context.Context, namespace string) ([]agency.Pod, error) {
 	var pods corev1.PodList
 	if err := r.Live.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("list pods: %w", err)
 	}
-	var out []status.Pod
+	var out []agency.Pod
 	for i := range pods.Items {
 		p := &pods.Items[i]
 		ours := p.Labels[names.LabelOwnerUID] != ""
 		if !ours && (p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed) {
 			continue
 		}
-		out = append(out, status.Pod{Name: p.Name, Node: p.Spec.NodeName, Finalizers: p.Finalizers, Going: p.DeletionTimestamp != nil, Foreign: !ours})
+		out = append(out, agency.Pod{Name: p.Name, Node: p.Spec.NodeName, Finalizers: p.Finalizers, Going: p.DeletionTimestamp != nil, Foreign: !ours})
 	}
-	slices.SortFunc(out, func(a, b status.Pod) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b agency.Pod) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }
 

@@ -23,14 +23,18 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/apply"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/events"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/flow"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/queue"
+	readkind "github.com/govplatform/govplatform/internal/read"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
-	"github.com/govplatform/govplatform/internal/status"
 	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
@@ -76,7 +80,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Gone:   r.gone,
 		// Only a portal that uses platforms has rules in other namespaces.
 		Finalizer:      names.FlowFinalizer,
-		NeedsFinalizer: func(p *v1alpha1.AgencyPortal) bool { return len(desired.PlatformNames(p)) > 0 },
+		NeedsFinalizer: func(p *v1alpha1.AgencyPortal) bool { return len(portal.PlatformNames(p)) > 0 },
 		Events:         r.Events,
 	}
 	concurrency := r.Concurrency
@@ -85,7 +89,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	byOwner := watches.ByOwnerLabel(v1alpha1.KindAgencyPortal)
 	reported := builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.ReportChanged()))
-	guard := unreadable.Guard{
+	guard := reconcile.Guard{
 		Client: r.Client, Kind: v1alpha1.KindAgencyPortal, Next: loop,
 		Close: r.closeUnreadable, Again: unreadableRetry, Gone: r.goneUnreadable, Finalizer: names.FlowFinalizer,
 		Meanwhile: "What runs stays as it is; its links are closed, and so is all that it opens once its agency is suspended.",
@@ -127,12 +131,12 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		clearErr = fmt.Errorf("clear up behind an earlier portal: %w", clearErr)
 		ctx = apply.WithdrawOnly(ctx)
 	}
-	in, err := gather.AgencyPortal(ctx, r.Client, r.Settings, p)
+	in, err := portal.Gather(ctx, r.Client, r.Settings, p)
 	if err != nil {
 		return ctrl.Result{}, errors.Join(clearErr, r.closeOnly(ctx, p, in.Agency, err), fmt.Errorf("gather: %w", err))
 	}
 	in.Now = r.Now()
-	out := desired.AgencyPortal(in)
+	out := portal.Decide(in)
 	var again time.Duration
 	if in.Unread == nil {
 		out, again, in.Unread = r.oneStop(ctx, &in, out)
@@ -146,14 +150,14 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 		return ctrl.Result{}, errors.Join(clearErr, r.closeBut(ctx, p, out.Objects), fmt.Errorf("gather: %w", in.Unread))
 	}
 	owner := names.OwnerOf(v1alpha1.KindAgencyPortal, p)
-	var res apply.Result
+	var res child.Result
 	if out.Hold {
 		res, err = r.hold(ctx, owner, in, out)
 	} else {
 		res, err = r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
 	}
-	status.AgencyPortal(in, out, res, err)
-	after := reconcile.Sooner(reconcile.Sooner(res.RetryAfter(), status.RecheckAfter(in, out)), again)
+	portal.SetStatus(in, out, res, err)
+	after := reconcile.Sooner(reconcile.Sooner(res.RetryAfter(), portal.RecheckAfter(in, out)), again)
 	if held {
 		after = reconcile.Sooner(after, guardRetry)
 	}
@@ -162,9 +166,9 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Re
 
 // hold keeps what is there, and closes it nevertheless while the agency is suspended,
 // and always the ways to platforms that nobody gives any more.
-func (r *Reconciler) hold(ctx context.Context, owner names.Owner, in desired.PortalInput, out desired.PortalOutput) (apply.Result, error) {
+func (r *Reconciler) hold(ctx context.Context, owner names.Owner, in portal.Input, out portal.Output) (child.Result, error) {
 	res, err := r.Applier.Ensure(ctx, owner, in.Portal.Status.Inventory, out.Objects)
-	var shut apply.Result
+	var shut child.Result
 	var closeErr error
 	if closed(in.Portal.Namespace, in.Agency, nil) {
 		shut, closeErr = r.Applier.Close(ctx, owner, res.Inventory, out.Objects)
@@ -177,9 +181,9 @@ func (r *Reconciler) hold(ctx context.Context, owner names.Owner, in desired.Por
 
 // withdraw closes the ways to platforms that a portal is not given any more, after it
 // has narrowed those of which it is given less, so that these don't close altogether.
-func (r *Reconciler) withdraw(ctx context.Context, in desired.PortalInput, out desired.PortalOutput, inventory []v1alpha1.InventoryEntry) (apply.Result, error) {
+func (r *Reconciler) withdraw(ctx context.Context, in portal.Input, out portal.Output, inventory []v1alpha1.InventoryEntry) (child.Result, error) {
 	if len(out.Ways) == 0 {
-		return apply.Result{Inventory: inventory}, nil
+		return child.Result{Inventory: inventory}, nil
 	}
 	owner := names.OwnerOf(v1alpha1.KindAgencyPortal, in.Portal)
 	res, err := r.Applier.Ensure(apply.WithdrawOnly(ctx), owner, inventory, out.Given)
@@ -192,17 +196,17 @@ func (r *Reconciler) withdraw(ctx context.Context, in desired.PortalInput, out d
 // and changes nothing else.
 func (r *Reconciler) closeOnly(ctx context.Context, p *v1alpha1.AgencyPortal, a *v1alpha1.Agency, unread error) error {
 	if !closed(p.Namespace, a, unread) {
-		status.LookupFailed(p.GetStatusBase(), p.Generation)
+		conditions.LookupFailed(p.GetStatusBase(), p.Generation)
 		return nil
 	}
 	return r.closeBut(ctx, p, nil)
 }
 
 // closeBut closes what a portal opens beyond some objects, and changes nothing else.
-func (r *Reconciler) closeBut(ctx context.Context, p *v1alpha1.AgencyPortal, wanted []desired.Object) error {
+func (r *Reconciler) closeBut(ctx context.Context, p *v1alpha1.AgencyPortal, wanted []object.Object) error {
 	res, err := r.Applier.Close(ctx, names.OwnerOf(v1alpha1.KindAgencyPortal, p), p.Status.Inventory, wanted)
 	p.Status.Inventory = res.Inventory
-	status.ClosedByWhatIsKnown(p.GetStatusBase(), p.Generation)
+	conditions.ClosedByWhatIsKnown(p.GetStatusBase(), p.Generation)
 	return err //nolint:wrapcheck // it names the child
 }
 
@@ -210,7 +214,7 @@ func (r *Reconciler) closeBut(ctx context.Context, p *v1alpha1.AgencyPortal, wan
 // by what is known of it although it can't be read.
 func closed(namespace string, a *v1alpha1.Agency, unread error) bool {
 	if a != nil {
-		return a.Spec.Suspended || desired.Offboards(a)
+		return a.Spec.Suspended || agency.Offboards(a)
 	}
 	e := unreadable.As(unread)
 	return e != nil && e.Kind == v1alpha1.KindAgency && names.Namespace(e.Key.Name) == namespace && e.Suspended
@@ -219,9 +223,9 @@ func closed(namespace string, a *v1alpha1.Agency, unread error) bool {
 // tearDown removes what a portal has while it is being deleted, and needs
 // nothing for it but the portal itself: its guard waits for the pods.
 func (r *Reconciler) tearDown(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
-	guard := desired.PortalGuard(p)
-	inventory, err := r.Applier.Teardown(ctx, names.OwnerOf(v1alpha1.KindAgencyPortal, p), p.Status.Inventory, []desired.Object{guard})
-	status.AgencyPortalDeleting(p, inventory)
+	guard := portal.Guard(p)
+	inventory, err := r.Applier.Teardown(ctx, names.OwnerOf(v1alpha1.KindAgencyPortal, p), p.Status.Inventory, []object.Object{guard})
+	portal.SetDeleting(p, inventory)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("tear down: %w", err)
 	}
@@ -236,7 +240,7 @@ func (r *Reconciler) tearDown(ctx context.Context, p *v1alpha1.AgencyPortal) (ct
 // other read waits until they have seen what the operator wrote, and while one agency
 // has it write all the time, another one's suspension would wait for that.
 func (r *Reconciler) closeFirst(ctx context.Context, key client.ObjectKey) error {
-	quick, p, a := gather.Unawaited(r.Client), &v1alpha1.AgencyPortal{}, &v1alpha1.Agency{}
+	quick, p, a := readkind.Unawaited(r.Client), &v1alpha1.AgencyPortal{}, &v1alpha1.Agency{}
 	// What can't be read is told by the round that follows.
 	read := func(key client.ObjectKey, into client.Object) bool { return quick.Get(ctx, key, into) == nil }
 	name, ok := names.AgencyOf(key.Namespace)
@@ -244,8 +248,8 @@ func (r *Reconciler) closeFirst(ctx context.Context, key client.ObjectKey) error
 		return nil
 	}
 	owner := names.OwnerOf(v1alpha1.KindAgencyPortal, p)
-	own, err := gather.NetworkPoliciesOf(ctx, quick, owner)
-	if err != nil || !slices.ContainsFunc(own, func(n networkingv1.NetworkPolicy) bool { return desired.Opens(&n) }) {
+	own, err := portal.NetworkPoliciesOf(ctx, quick, owner)
+	if err != nil || !slices.ContainsFunc(own, func(n networkingv1.NetworkPolicy) bool { return flow.Opens(&n) }) {
 		return err //nolint:wrapcheck // wrapped there
 	}
 	_, err = r.Applier.Close(ctx, owner, p.Status.Inventory, nil)

@@ -12,10 +12,10 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
-	"github.com/govplatform/govplatform/internal/desired"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
+	portalkind "github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/names"
-	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // portalsOfAgency maps an agency to the portals in its namespace.
@@ -38,7 +38,7 @@ func (r *Reconciler) portalsInZones(ctx context.Context, o client.Object) []ctrl
 	var out []ctrl.Request
 	for i := range list.Items {
 		p := &list.Items[i]
-		if slices.ContainsFunc(p.Spec.Hostnames, func(h v1alpha1.DNSName) bool { return desired.Delegated(h, a.Spec.Domains) }) {
+		if slices.ContainsFunc(p.Spec.Hostnames, func(h v1alpha1.DNSName) bool { return agency.Delegated(h, a.Spec.Domains) }) {
 			out = append(out, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(p)})
 		}
 	}
@@ -84,13 +84,13 @@ func (r *Reconciler) portalsOfPlatform(ctx context.Context, o client.Object) []c
 	if !ok {
 		return nil
 	}
-	out := r.list(ctx, client.MatchingFields{gather.IndexPortalPlatform: p.Name})
+	out := r.list(ctx, client.MatchingFields{names.IndexPortalPlatform: p.Name})
 	// Those with the same capability and scope are duplicates because of it.
 	same := watches.List(ctx, r.Client, &v1alpha1.SharedPlatformList{},
-		client.MatchingFields{gather.IndexPlatformFingerprint: policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)})
+		client.MatchingFields{names.IndexPlatformFingerprint: object.Fingerprint(p.Spec.Capability, p.Spec.Scope)})
 	for _, s := range same {
 		if s.Name != p.Name {
-			out = append(out, r.list(ctx, client.MatchingFields{gather.IndexPortalPlatform: s.Name})...)
+			out = append(out, r.list(ctx, client.MatchingFields{names.IndexPortalPlatform: s.Name})...)
 		}
 	}
 	if end := p.Spec.Endpoint.Portal; end != nil {
@@ -104,9 +104,9 @@ func (r *Reconciler) portalsOfPlatform(ctx context.Context, o client.Object) []c
 func (r *Reconciler) consumersOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
 	var out []ctrl.Request
 	platforms := watches.List(ctx, r.Client, &v1alpha1.SharedPlatformList{},
-		client.MatchingFields{gather.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()})
+		client.MatchingFields{names.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()})
 	for _, p := range platforms {
-		out = append(out, r.list(ctx, client.MatchingFields{gather.IndexPortalPlatform: p.Name})...)
+		out = append(out, r.list(ctx, client.MatchingFields{names.IndexPortalPlatform: p.Name})...)
 	}
 	return out
 }
@@ -117,7 +117,7 @@ func stopped() predicate.Predicate {
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok1 := e.ObjectOld.(*v1alpha1.AgencyPortal)
 			after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
-			return ok1 && ok2 && desired.WritesDeployment(before) && !desired.WritesDeployment(after)
+			return ok1 && ok2 && portalkind.WritesDeployment(before) && !portalkind.WritesDeployment(after)
 		},
 	})
 }
@@ -143,7 +143,7 @@ func (r *Reconciler) rivals(ctx context.Context, o client.Object) []ctrl.Request
 	}
 	var out []ctrl.Request
 	for _, h := range p.Spec.Hostnames {
-		out = append(out, r.list(ctx, client.MatchingFields{gather.IndexPortalHostname: string(h)})...)
+		out = append(out, r.list(ctx, client.MatchingFields{names.IndexPortalHostname: string(h)})...)
 	}
 	for _, c := range p.Spec.Components {
 		if c == v1alpha1.ComponentOneStop {

@@ -11,8 +11,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
-	"github.com/govplatform/govplatform/internal/desired"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
 )
 
 // oneStopRetry is when a portal looks again that another one came before while none
@@ -54,27 +53,27 @@ func (b *beginnings) giveBack(key client.ObjectKey) {
 // oneStop lets a portal begin as a one-stop system if no other one of its agency runs
 // or begins as one. The caches may not know yet what began a moment ago, so the API
 // server is asked, after the place is taken.
-func (r *Reconciler) oneStop(ctx context.Context, in *desired.PortalInput, out desired.PortalOutput) (_ desired.PortalOutput, again time.Duration, err error) {
+func (r *Reconciler) oneStop(ctx context.Context, in *portal.Input, out portal.Output) (_ portal.Output, again time.Duration, err error) {
 	key := client.ObjectKeyFromObject(in.Portal)
-	if !desired.BeginsOneStop(*in, out) {
+	if !portal.BeginsOneStop(*in, out) {
 		r.beginnings.giveBack(key)
 		return out, 0, nil
 	}
 	if other := r.beginnings.take(key); other != key.Name {
 		in.OneStopHolder, again = other, oneStopRetry
-		return desired.AgencyPortal(*in), again, nil
+		return portal.Decide(*in), again, nil
 	}
-	if in.OneStopHolder, err = gather.OneStopHolder(ctx, r.Applier.Live, in.Portal); err != nil {
+	if in.OneStopHolder, err = portal.OneStopHolder(ctx, r.Applier.Live, in.Portal); err != nil {
 		return out, 0, fmt.Errorf("ask for one-stop systems: %w", err)
 	}
 	if in.OneStopHolder == "" {
 		return out, 0, nil
 	}
 	r.beginnings.giveBack(key)
-	return desired.AgencyPortal(*in), 0, nil
+	return portal.Decide(*in), 0, nil
 }
 
 // oneStopChanged passes portals that begin or cease to run as one-stop systems.
 func oneStopChanged() predicate.Predicate {
-	return predicate.And(updatesOnly(), watches.Changed(func(p *v1alpha1.AgencyPortal) bool { return desired.RunsOneStop(p, nil) }))
+	return predicate.And(updatesOnly(), watches.Changed(func(p *v1alpha1.AgencyPortal) bool { return portal.RunsOneStop(p, nil) }))
 }

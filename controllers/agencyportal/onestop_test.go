@@ -13,7 +13,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/apply"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -47,8 +47,8 @@ func TestOneStopBegins(t *testing.T) {
 	server := &apiServer{portals: []v1alpha1.AgencyPortal{*b}}
 	r := &Reconciler{Applier: &apply.Applier{Live: server}}
 	begin := func(p *v1alpha1.AgencyPortal) (holder string, again time.Duration, err error) {
-		in := desired.PortalInput{Settings: settings.Default(), Portal: p, Agency: &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "a"}}, NamespaceGuarded: true}
-		out, again, err := r.oneStop(t.Context(), &in, desired.AgencyPortal(in))
+		in := portal.Input{Settings: settings.Default(), Portal: p, Agency: &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "a"}}, NamespaceGuarded: true}
+		out, again, err := r.oneStop(t.Context(), &in, portal.Decide(in))
 		if err == nil && (out.Running == nil) != (in.OneStopHolder != "") {
 			t.Errorf("%s: runs %v beside %q", p.Name, out.Running != nil, in.OneStopHolder)
 		}

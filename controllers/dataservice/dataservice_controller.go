@@ -13,16 +13,13 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
-	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/events"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds/service"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
-	"github.com/govplatform/govplatform/internal/status"
-	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Reconciler reconciles data services.
@@ -46,7 +43,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Run:    r.run,
 		Events: r.Events,
 	}
-	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindDataService, Next: loop,
+	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindDataService, Next: loop,
 		Meanwhile: "Links to it are closed.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).
@@ -64,12 +61,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 func (r *Reconciler) run(ctx context.Context, s *v1alpha1.DataService) (ctrl.Result, error) {
-	in, err := gather.DataService(ctx, r.Client, r.Settings, s, r.Now())
+	in, err := service.Gather(ctx, r.Client, r.Settings, s, r.Now())
 	if err != nil {
-		status.DataServiceLookupFailed(s)
+		service.SetLookupFailed(s)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
 	}
-	status.DataService(in, desired.DataService(in))
+	service.SetStatus(in, service.Decide(in))
 	return ctrl.Result{}, nil
 }
 
@@ -79,13 +76,13 @@ func (r *Reconciler) rivals(ctx context.Context, o client.Object) []ctrl.Request
 	if !ok {
 		return nil
 	}
-	return r.list(ctx, client.MatchingFields{gather.IndexServiceDataset: string(s.Spec.Dataset)})
+	return r.list(ctx, client.MatchingFields{names.IndexServiceDataset: string(s.Spec.Dataset)})
 }
 
 // claimsOfPortal maps a portal to its services and to the rivals of each: a claim
 // counts while its portal does.
 func (r *Reconciler) claimsOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
-	return r.withRivals(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{gather.IndexServicePortal: o.GetName()})
+	return r.withRivals(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{names.IndexServicePortal: o.GetName()})
 }
 
 // claimsOfAgency does the same for all services of an agency.
@@ -105,7 +102,7 @@ func (r *Reconciler) withRivals(ctx context.Context, opts ...client.ListOption) 
 	}
 	var out []ctrl.Request
 	for dataset := range datasets {
-		out = append(out, r.list(ctx, client.MatchingFields{gather.IndexServiceDataset: dataset})...)
+		out = append(out, r.list(ctx, client.MatchingFields{names.IndexServiceDataset: dataset})...)
 	}
 	return out
 }
@@ -117,7 +114,7 @@ func (r *Reconciler) servicesOfPlatform(ctx context.Context, o client.Object) []
 		return nil
 	}
 	end := p.Spec.Endpoint.Portal
-	return r.list(ctx, client.InNamespace(names.Namespace(string(end.Agency))), client.MatchingFields{gather.IndexServicePortal: string(end.Name)})
+	return r.list(ctx, client.InNamespace(names.Namespace(string(end.Agency))), client.MatchingFields{names.IndexServicePortal: string(end.Name)})
 }
 
 // servicesOfPolicy maps a policy to the services whose dataset it assigns, or
@@ -133,7 +130,7 @@ func (r *Reconciler) servicesOfPolicy(ctx context.Context, o client.Object) []ct
 			continue
 		}
 		for _, owner := range spec.DataSharing.DatasetOwners {
-			out = append(out, r.list(ctx, client.MatchingFields{gather.IndexServiceDataset: string(owner.Dataset)})...)
+			out = append(out, r.list(ctx, client.MatchingFields{names.IndexServiceDataset: string(owner.Dataset)})...)
 		}
 	}
 	return out

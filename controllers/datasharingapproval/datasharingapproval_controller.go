@@ -14,14 +14,14 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/events"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds/approval"
+	linkkind "github.com/govplatform/govplatform/internal/kinds/link"
+	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
-	"github.com/govplatform/govplatform/internal/status"
-	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Reconciler reconciles approvals.
@@ -43,7 +43,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Run:    r.run,
 		Events: r.Events,
 	}
-	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindDataSharingApproval, Next: loop,
+	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindDataSharingApproval, Next: loop,
 		Meanwhile: "It counts as a suspension of its link, or of every link that its side decides about if it does not say which.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).
@@ -56,22 +56,22 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 func (r *Reconciler) run(ctx context.Context, a *v1alpha1.DataSharingApproval) (ctrl.Result, error) {
-	link, side, err := gather.Approval(ctx, r.Client, r.Settings, a)
+	link, side, err := approval.Gather(ctx, r.Client, r.Settings, a)
 	if err != nil {
-		if desired.ApprovalSide(a, nil, r.Settings) == v1alpha1.SideAuthority {
+		if linkkind.ApprovalSide(a, nil, r.Settings) == v1alpha1.SideAuthority {
 			// So it is, whatever is with the link.
 			a.Status.Side = v1alpha1.SideAuthority
 		}
-		status.LookupFailed(a.GetStatusBase(), a.Generation)
+		conditions.LookupFailed(a.GetStatusBase(), a.Generation)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
 	}
-	status.DataSharingApproval(a, link, side, r.Settings)
+	approval.SetStatus(a, link, side, r.Settings)
 	return ctrl.Result{}, nil
 }
 
 func (r *Reconciler) approvalsOfLink(ctx context.Context, o client.Object) []ctrl.Request {
 	return watches.List(ctx, r.Client, &v1alpha1.DataSharingApprovalList{},
-		client.MatchingFields{gather.IndexApprovalLink: o.GetNamespace() + "/" + o.GetName()})
+		client.MatchingFields{names.IndexApprovalLink: o.GetNamespace() + "/" + o.GetName()})
 }
 
 func scopeChanged() predicate.Predicate {

@@ -21,15 +21,16 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/apply"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/events"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
+	"github.com/govplatform/govplatform/internal/kinds/link"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/queue"
+	"github.com/govplatform/govplatform/internal/read"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
-	"github.com/govplatform/govplatform/internal/status"
-	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Reconciler reconciles links.
@@ -90,8 +91,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		concurrency = 8
 	}
 	gate := builder.WithPredicates(watches.PortalGate())
-	decision := builder.WithPredicates(predicate.Or(watches.SpecChanged(), watches.Changed(desired.RecordedVeto)))
-	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindDataSharingLink, Next: loop,
+	decision := builder.WithPredicates(predicate.Or(watches.SpecChanged(), watches.Changed(object.RecordedVeto)))
+	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindDataSharingLink, Next: loop,
 		Close: r.closeUnreadable, Gone: r.closeUnreadable, Finalizer: names.FlowFinalizer,
 		Meanwhile: "The link is closed.",
 	}
@@ -106,8 +107,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.DataSharingApproval{}, watches.Map(linkOfApproval), decision).
 		Watches(&v1alpha1.DataService{}, watches.Map(r.linksOfService), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionDatasetOwned))).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.linksOfPortal), gate).
-		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), builder.WithPredicates(predicate.Or(watches.GateChanged(v1alpha1.ConditionOffboarding), watches.Changed(desired.SayRightsInForce)))).
-		Watches(&v1alpha1.Agency{}, watches.MapLow(r.linksOfAuthority), builder.WithPredicates(watches.Changed(desired.SayRightsInForce))).
+		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), builder.WithPredicates(predicate.Or(watches.GateChanged(v1alpha1.ConditionOffboarding), watches.Changed(agency.SayRightsInForce)))).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.linksOfAuthority), builder.WithPredicates(watches.Changed(agency.SayRightsInForce))).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.linksOfPolicy), builder.WithPredicates(watches.StandardChanged())).
 		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.linksOverPlatform), builder.WithPredicates(watches.PlatformGate()))
 	if r.ClockJumps != nil {
@@ -121,7 +122,7 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 	now := r.Now()
 	if l.DeletionTimestamp != nil {
 		inventory, err := r.Applier.Teardown(ctx, owner, l.Status.Inventory, nil)
-		status.DataSharingLinkDeleting(l, inventory)
+		link.SetDeleting(l, inventory)
 		if err != nil || len(inventory) > 0 {
 			return ctrl.Result{}, err
 		}
@@ -135,21 +136,21 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 	}
 	in, out, err := r.look(ctx, now, l)
 	if err != nil {
-		status.LookupFailed(l.GetStatusBase(), l.Generation)
+		conditions.LookupFailed(l.GetStatusBase(), l.Generation)
 		return ctrl.Result{}, errors.Join(orphansErr, fmt.Errorf("gather: %w", err))
 	}
 	if in.Unread != nil {
 		return ctrl.Result{}, errors.Join(orphansErr, r.closeOnly(ctx, owner, in, out), fmt.Errorf("gather: %w", in.Unread))
 	}
 	// The status that records who approved brings the round that opens.
-	out = desired.AwaitRecord(in, out)
+	out = link.AwaitRecord(in, out)
 	res, err := r.Applier.Apply(ctx, owner, l.Status.Inventory, slices.Concat(out.Objects, out.Readers))
-	status.DataSharingLink(in, out, res, err)
+	link.SetStatus(in, out, res, err)
 	// The end of the term is no event, so it is waited for, to the second.
 	left := max(0, min(l.Spec.ValidUntil.Sub(now), lookAgain))
 	if len(in.OtherPods) > 0 {
 		// The end of a pod is no event of the link's. A pod that takes long may never end.
-		left = min(max(status.Unresolved(l, now)/4, podsEnd), podsStay)
+		left = min(max(link.Unresolved(l, now)/4, podsEnd), podsStay)
 	}
 	if in.LabelsUnread {
 		left = min(left, unreadAgain)
@@ -159,39 +160,39 @@ func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl
 
 // look decides by the cache as it is that an open link is closed, and only by what the
 // operator wrote too, and by the pods that run, that it is open.
-func (r *Reconciler) look(ctx context.Context, now time.Time, l *v1alpha1.DataSharingLink) (in desired.LinkInput, out desired.LinkOutput, err error) {
-	if desired.Wrote(l.Status.Inventory, "NetworkPolicy") {
-		in, err = gather.DataSharingLink(ctx, gather.Unawaited(r.Client), r.Settings, now, l)
+func (r *Reconciler) look(ctx context.Context, now time.Time, l *v1alpha1.DataSharingLink) (in link.Input, out link.Output, err error) {
+	if object.Wrote(l.Status.Inventory, "NetworkPolicy") {
+		in, err = link.Gather(ctx, read.Unawaited(r.Client), r.Settings, now, l)
 		if err == nil {
-			out = desired.DataSharingLink(in)
+			out = link.Decide(in)
 		}
 		if err != nil || !out.Open {
 			return in, out, err //nolint:wrapcheck // wrapped by the caller
 		}
 	}
-	if in, err = gather.DataSharingLink(ctx, r.Client, r.Settings, now, l); err != nil {
+	if in, err = link.Gather(ctx, r.Client, r.Settings, now, l); err != nil {
 		return in, out, err //nolint:wrapcheck // wrapped by the caller
 	}
-	if out = desired.DataSharingLink(in); out.Open && in.Unread == nil {
-		in.OtherPods, err = gather.OtherPods(ctx, r.Client, r.Live, l, out)
+	if out = link.Decide(in); out.Open && in.Unread == nil {
+		in.OtherPods, err = link.OtherPods(ctx, r.Client, r.Live, l, out)
 	}
 	if len(in.OtherPods) > 0 {
-		out = desired.DataSharingLink(in)
+		out = link.Decide(in)
 	}
 	return in, out, err //nolint:wrapcheck // wrapped by the caller
 }
 
 // closeOnly closes a link that must not be open by what is known, while a policy
 // that may concern it can't be read, and changes nothing else.
-func (r *Reconciler) closeOnly(ctx context.Context, owner names.Owner, in desired.LinkInput, out desired.LinkOutput) error {
+func (r *Reconciler) closeOnly(ctx context.Context, owner names.Owner, in link.Input, out link.Output) error {
 	l := in.Link
 	res, err := r.Applier.Close(ctx, owner, l.Status.Inventory, out.Objects)
 	if out.Open {
 		l.Status.Inventory = res.Inventory
-		status.LookupFailed(l.GetStatusBase(), l.Generation)
+		conditions.LookupFailed(l.GetStatusBase(), l.Generation)
 		return err //nolint:wrapcheck // it names the child
 	}
-	status.DataSharingLink(in, out, res, err)
+	link.SetStatus(in, out, res, err)
 	return err //nolint:wrapcheck // it names the child
 }
 

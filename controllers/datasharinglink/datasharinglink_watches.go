@@ -10,9 +10,8 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
-	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
-	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
@@ -40,7 +39,7 @@ func (r *Reconciler) linksOfService(ctx context.Context, o client.Object) []ctrl
 		return r.linksTo(ctx, client.ObjectKeyFromObject(o))
 	}
 	siblings := map[string]bool{s.Name: true}
-	for _, by := range []client.MatchingFields{{gather.IndexServicePortal: string(s.Spec.PortalRef.Name)}, {gather.IndexServiceDataset: string(s.Spec.Dataset)}} {
+	for _, by := range []client.MatchingFields{{names.IndexServicePortal: string(s.Spec.PortalRef.Name)}, {names.IndexServiceDataset: string(s.Spec.Dataset)}} {
 		for _, sibling := range r.services(ctx, s.Namespace, by) {
 			siblings[sibling.Name] = true
 		}
@@ -51,7 +50,7 @@ func (r *Reconciler) linksOfService(ctx context.Context, o client.Object) []ctrl
 // linksToAny returns the links to some services of an agency.
 func (r *Reconciler) linksToAny(ctx context.Context, agency string, services map[string]bool) []ctrl.Request {
 	var links v1alpha1.DataSharingLinkList
-	err := r.Client.List(ctx, &links, client.MatchingFields{gather.IndexLinkProviderAgency: agency}, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency, unreadable.Skip)
+	err := r.Client.List(ctx, &links, client.MatchingFields{names.IndexLinkProviderAgency: agency}, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency, unreadable.Skip)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Could not list links to an agency's services", "agency", agency)
 		return nil
@@ -98,16 +97,16 @@ func (r *Reconciler) services(ctx context.Context, namespace string, which ...cl
 }
 
 func (r *Reconciler) linksTo(ctx context.Context, service client.ObjectKey) []ctrl.Request {
-	return r.list(ctx, client.MatchingFields{gather.IndexLinkService: service.String()})
+	return r.list(ctx, client.MatchingFields{names.IndexLinkService: service.String()})
 }
 
 // linksOfPortal maps a portal to the links that it consumes or provides, and,
 // if it carries the sharing platform, to all that pass over it.
 func (r *Reconciler) linksOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
-	out := r.list(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{gather.IndexLinkConsumer: o.GetName()})
+	out := r.list(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{names.IndexLinkConsumer: o.GetName()})
 	out = append(out, r.linksToServicesOf(ctx, o.GetNamespace(), o.GetName())...)
 	var platforms v1alpha1.SharedPlatformList
-	if err := r.Client.List(ctx, &platforms, client.MatchingFields{gather.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()}, client.DisableReadYourWritesConsistency); err != nil {
+	if err := r.Client.List(ctx, &platforms, client.MatchingFields{names.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()}, client.DisableReadYourWritesConsistency); err != nil {
 		log.FromContext(ctx).Error(err, "Could not list platforms of a portal")
 	}
 	for i := range platforms.Items {
@@ -119,7 +118,7 @@ func (r *Reconciler) linksOfPortal(ctx context.Context, o client.Object) []ctrl.
 // linksOfAgency maps an agency to the links of which it is an end.
 func (r *Reconciler) linksOfAgency(ctx context.Context, o client.Object) []ctrl.Request {
 	return append(r.list(ctx, client.InNamespace(names.Namespace(o.GetName()))),
-		r.list(ctx, client.MatchingFields{gather.IndexLinkProviderAgency: o.GetName()})...)
+		r.list(ctx, client.MatchingFields{names.IndexLinkProviderAgency: o.GetName()})...)
 }
 
 // linksOfAuthority maps the authority's agency to all links: its people read each.
@@ -150,7 +149,7 @@ func (r *Reconciler) linksOverPlatform(ctx context.Context, o client.Object) []c
 		return nil
 	}
 	var same v1alpha1.SharedPlatformList
-	err := r.Client.List(ctx, &same, client.MatchingFields{gather.IndexPlatformFingerprint: policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)}, client.DisableReadYourWritesConsistency)
+	err := r.Client.List(ctx, &same, client.MatchingFields{names.IndexPlatformFingerprint: object.Fingerprint(p.Spec.Capability, p.Spec.Scope)}, client.DisableReadYourWritesConsistency)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Could not list platforms with the same capability")
 	}
@@ -160,7 +159,7 @@ func (r *Reconciler) linksOverPlatform(ctx context.Context, o client.Object) []c
 	if err == nil && !shares(*p) && !slices.ContainsFunc(same.Items, shares) {
 		return out
 	}
-	return append(out, r.list(ctx, client.MatchingFields{gather.IndexLinkRoute: string(v1alpha1.RoutePlatform)})...)
+	return append(out, r.list(ctx, client.MatchingFields{names.IndexLinkRoute: string(v1alpha1.RoutePlatform)})...)
 }
 
 // linksToPlatform maps a platform to the links to services of the portal that it

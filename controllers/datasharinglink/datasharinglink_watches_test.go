@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/names"
 )
 
 // TestFanOutListsOnce: the events of an agency with many services and links cost
@@ -30,14 +30,14 @@ func TestFanOutListsOnce(t *testing.T) {
 	link := func(index string, f func(*v1alpha1.DataSharingLink) string) {
 		builder.WithIndex(&v1alpha1.DataSharingLink{}, index, func(o client.Object) []string { return []string{f(o.(*v1alpha1.DataSharingLink))} })
 	}
-	service(gather.IndexServicePortal, func(s *v1alpha1.DataService) string { return string(s.Spec.PortalRef.Name) })
-	service(gather.IndexServiceDataset, func(s *v1alpha1.DataService) string { return string(s.Spec.Dataset) })
-	link(gather.IndexLinkProviderAgency, func(l *v1alpha1.DataSharingLink) string { return string(l.Spec.Provider.Agency) })
-	link(gather.IndexLinkConsumer, func(l *v1alpha1.DataSharingLink) string { return string(l.Spec.Consumer.PortalRef.Name) })
-	link(gather.IndexLinkService, func(l *v1alpha1.DataSharingLink) string {
+	service(names.IndexServicePortal, func(s *v1alpha1.DataService) string { return string(s.Spec.PortalRef.Name) })
+	service(names.IndexServiceDataset, func(s *v1alpha1.DataService) string { return string(s.Spec.Dataset) })
+	link(names.IndexLinkProviderAgency, func(l *v1alpha1.DataSharingLink) string { return string(l.Spec.Provider.Agency) })
+	link(names.IndexLinkConsumer, func(l *v1alpha1.DataSharingLink) string { return string(l.Spec.Consumer.PortalRef.Name) })
+	link(names.IndexLinkService, func(l *v1alpha1.DataSharingLink) string {
 		return "agency-" + string(l.Spec.Provider.Agency) + "/" + string(l.Spec.Provider.Service)
 	})
-	builder.WithIndex(&v1alpha1.SharedPlatform{}, gather.IndexPlatformPortal, func(client.Object) []string { return nil })
+	builder.WithIndex(&v1alpha1.SharedPlatform{}, names.IndexPlatformPortal, func(client.Object) []string { return nil })
 	first := &v1alpha1.DataService{}
 	for i := range services + 1 {
 		s := &v1alpha1.DataService{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-loud", Name: fmt.Sprint("s", i)}}

@@ -18,15 +18,14 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/apply"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/events"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
-	"github.com/govplatform/govplatform/internal/status"
-	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Reconciler reconciles security policies.
@@ -56,7 +55,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Events: r.Events,
 	}
 	byOwner := watches.ByOwnerLabel(v1alpha1.KindSecurityPolicy)
-	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindSecurityPolicy, Next: loop,
+	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindSecurityPolicy, Next: loop,
 		Meanwhile: "Portals that it selects stay as they are, and nothing new is started or opened for them; what is withdrawn or suspended is closed.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).
@@ -75,9 +74,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 
 func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.Result, error) {
 	now := r.Now()
-	in, err := gather.SecurityPolicy(ctx, r.Client, r.Settings, now, p)
+	in, err := securitypolicy.Gather(ctx, r.Client, r.Settings, now, p)
 	if err != nil {
-		status.LookupFailed(p.GetStatusBase(), p.Generation)
+		conditions.LookupFailed(p.GetStatusBase(), p.Generation)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
 	}
 	if p.DeletionTimestamp != nil && controllerutil.ContainsFinalizer(p, metav1.FinalizerDeleteDependents) {
@@ -86,18 +85,18 @@ func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.
 		return ctrl.Result{}, nil
 	}
 	// Held by somebody's finalizer a policy stands, and is repaired, until it is gone.
-	out := desired.SecurityPolicy(in)
+	out := securitypolicy.Decide(in)
 	owner := names.OwnerOf(v1alpha1.KindSecurityPolicy, p)
 	// What an earlier policy of the same name left behind enforces what nobody can change.
 	orphansErr := r.Applier.RemoveOrphans(ctx, owner.Kind, client.ObjectKeyFromObject(p), p.UID)
 	res, err := r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
-	status.SecurityPolicy(in, out, res, err)
+	securitypolicy.SetStatus(in, out, res, err)
 	return ctrl.Result{RequeueAfter: retryAfter(res, out, now)}, errors.Join(orphansErr, err)
 }
 
 // retryAfter is when a policy has to be looked at again: what it shares the bound
 // with counts for a while only.
-func retryAfter(res apply.Result, out desired.PolicyOutput, now time.Time) time.Duration {
+func retryAfter(res child.Result, out securitypolicy.Output, now time.Time) time.Duration {
 	if out.Held == nil || out.Held.Until.IsZero() {
 		return res.RetryAfter()
 	}

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
@@ -66,7 +66,7 @@ func countsChanged() predicate.Predicate {
 		after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
 		return ok1 && ok2 && (!equality.Semantic.DeepEqual(before.Status.Policies, after.Status.Policies) ||
 			!equality.Semantic.DeepEqual(before.Status.Findings, after.Status.Findings) ||
-			!equality.Semantic.DeepEqual(desired.RunningSpec(before), desired.RunningSpec(after)))
+			!equality.Semantic.DeepEqual(object.RunningSpec(before), object.RunningSpec(after)))
 	}}
 }
 
@@ -86,6 +86,6 @@ func openChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(*v1alpha1.DataSharingLink)
 		after, ok2 := e.ObjectNew.(*v1alpha1.DataSharingLink)
-		return ok1 && ok2 && desired.LinkOpen(before) != desired.LinkOpen(after)
+		return ok1 && ok2 && object.LinkOpen(before) != object.LinkOpen(after)
 	}}
 }

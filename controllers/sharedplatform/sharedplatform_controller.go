@@ -13,15 +13,15 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/events"
-	"github.com/govplatform/govplatform/internal/gather"
-	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/kinds/platform"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
-	"github.com/govplatform/govplatform/internal/status"
-	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // Reconciler reconciles shared platforms.
@@ -43,7 +43,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Run:    r.run,
 		Events: r.Events,
 	}
-	guard := unreadable.Guard{Client: r.Client, Kind: v1alpha1.KindSharedPlatform, Next: loop,
+	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindSharedPlatform, Next: loop,
 		Meanwhile: "Portals that reference it stay as they are; links over it take another platform, or close.",
 	}
 	return ctrl.NewControllerManagedBy(mgr).
@@ -59,12 +59,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SharedPlatform) (ctrl.Result, error) {
-	in, err := gather.SharedPlatform(ctx, r.Client, r.Settings, p)
+	in, err := platform.Gather(ctx, r.Client, r.Settings, p)
 	if err != nil {
-		status.LookupFailed(p.GetStatusBase(), p.Generation)
+		conditions.LookupFailed(p.GetStatusBase(), p.Generation)
 		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
 	}
-	status.SharedPlatform(in, desired.SharedPlatform(in))
+	platform.SetStatus(in, platform.Decide(in))
 	return ctrl.Result{}, nil
 }
 
@@ -74,17 +74,17 @@ func (r *Reconciler) rivals(ctx context.Context, o client.Object) []ctrl.Request
 	if !ok {
 		return nil
 	}
-	return r.list(ctx, client.MatchingFields{gather.IndexPlatformFingerprint: policy.Fingerprint(p.Spec.Capability, p.Spec.Scope)})
+	return r.list(ctx, client.MatchingFields{names.IndexPlatformFingerprint: object.Fingerprint(p.Spec.Capability, p.Spec.Scope)})
 }
 
 func (r *Reconciler) platformsNaming(ctx context.Context, o client.Object) []ctrl.Request {
-	return r.list(ctx, client.MatchingFields{gather.IndexPlatformAgency: o.GetName()})
+	return r.list(ctx, client.MatchingFields{names.IndexPlatformAgency: o.GetName()})
 }
 
 // platformsOfPortal maps a portal to the platforms that it is, and that it agreed or
 // agrees to be.
 func (r *Reconciler) platformsOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
-	out := r.list(ctx, client.MatchingFields{gather.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()})
+	out := r.list(ctx, client.MatchingFields{names.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()})
 	p, ok := o.(*v1alpha1.AgencyPortal)
 	if !ok {
 		return out
@@ -107,7 +107,7 @@ func platformsReferenced(_ context.Context, o client.Object) []ctrl.Request {
 		return nil
 	}
 	var out []ctrl.Request
-	for _, name := range desired.PlatformNames(p) {
+	for _, name := range portal.PlatformNames(p) {
 		out = append(out, ctrl.Request{NamespacedName: client.ObjectKey{Name: name}})
 	}
 	return out
@@ -117,7 +117,7 @@ func platformsReferenced(_ context.Context, o client.Object) []ctrl.Request {
 // too, and it is replaced when the portal's status is written, which may be long
 // after the spec changed.
 func references(p *v1alpha1.AgencyPortal) string {
-	return string(p.UID) + " " + strings.Join(desired.PlatformNames(p), " ")
+	return string(p.UID) + " " + strings.Join(portal.PlatformNames(p), " ")
 }
 
 func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {

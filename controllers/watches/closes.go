@@ -9,7 +9,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/flow"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
@@ -23,7 +24,7 @@ func Closes(before, after client.Object) bool {
 	}
 	if p, network := o.(*networkingv1.NetworkPolicy); network {
 		// A guard that is gone, and what opens and is another one than was written.
-		return before != nil && (after == nil && !desired.Opens(p) || after != nil && before.GetGeneration() != after.GetGeneration())
+		return before != nil && (after == nil && !flow.Opens(p) || after != nil && before.GetGeneration() != after.GetGeneration())
 	}
 	if _, ours := o.(statused); !ours {
 		return false
@@ -47,8 +48,8 @@ func Closes(before, after client.Object) bool {
 	case *v1alpha1.DataSharingApproval:
 		// A changed approval no longer says what it said.
 		b, ok := before.(*v1alpha1.DataSharingApproval)
-		becameVeto := ok && !desired.RecordedVeto(b) && desired.RecordedVeto(a)
-		return becameVeto || changed && (!created || desired.Closing(a))
+		becameVeto := ok && !object.RecordedVeto(b) && object.RecordedVeto(a)
+		return becameVeto || changed && (!created || object.Closing(a))
 	case *v1alpha1.DataService:
 		// A new one may have a stricter label for the same data.
 		return changed || becameFalse(before, after, v1alpha1.ConditionDatasetOwned)

@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 )
@@ -24,7 +23,7 @@ func PortalsOfPolicy(ctx context.Context, r client.Reader, o client.Object) []ct
 	list := func(opts ...client.ListOption) []ctrl.Request {
 		return List(ctx, r, &v1alpha1.AgencyPortalList{}, opts...)
 	}
-	out := list(client.MatchingFields{gather.IndexPortalPolicy: p.Name})
+	out := list(client.MatchingFields{names.IndexPortalPolicy: p.Name})
 	specs := []*v1alpha1.SecurityPolicySpec{&p.Spec}
 	if inForce := policy.SpecInForce(p); inForce != nil && !policy.SameStandard(inForce, &p.Spec) {
 		specs = append(specs, inForce)
@@ -45,11 +44,11 @@ func selected(sel v1alpha1.PolicySelector, list func(...client.ListOption) []ctr
 		}
 	case len(sel.SecurityLevels) > 0:
 		for _, l := range sel.SecurityLevels {
-			out = append(out, list(client.MatchingFields{gather.IndexPortalLevel: gather.LevelKey(l)})...)
+			out = append(out, list(client.MatchingFields{names.IndexPortalLevel: names.LevelKey(l)})...)
 		}
 	case len(sel.Exposures) > 0:
 		for _, e := range sel.Exposures {
-			out = append(out, list(client.MatchingFields{gather.IndexPortalExposure: string(e)})...)
+			out = append(out, list(client.MatchingFields{names.IndexPortalExposure: string(e)})...)
 		}
 	default:
 		out = list()

@@ -8,14 +8,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // Applier writes children.
@@ -26,99 +26,6 @@ type Applier struct {
 	// Live reads from the API server itself. It is used only where the cache
 	// can't tell: a name that is taken by an object outside the cache.
 	Live client.Reader
-}
-
-// Conflict is an object with a name that we need and that is not ours.
-type Conflict struct {
-	Kind, Namespace, Name string
-}
-
-// String names the object.
-func (c Conflict) String() string {
-	if c.Namespace == "" {
-		return c.Kind + " " + c.Name
-	}
-	return c.Kind + " " + c.Namespace + "/" + c.Name
-}
-
-// Result is what one round of Apply did and found.
-type Result struct {
-	// Inventory to keep in the owner's status: what is there, and what could not
-	// be removed yet.
-	Inventory []v1alpha1.InventoryEntry
-	// Conflicts are the foreign objects in the way, sorted.
-	Conflicts []Conflict
-	// Changes name what was written and removed: what was done, and the child.
-	Changes []string
-	// Written are the kinds of the children that were written.
-	Written []string
-	// Terminating are objects that go away before they can be made again.
-	Terminating []string
-	// Withheld are objects that are not made in this round, because something
-	// that comes before them failed or is not in place.
-	Withheld []string
-	// Failures are the writes that failed.
-	Failures []*Failure
-}
-
-// Failure is a child that could not be written or removed.
-type Failure struct {
-	Kind, Namespace, Name string
-	// Doing is what was tried.
-	Doing string
-	Err   error
-}
-
-// Error implements error.
-func (f *Failure) Error() string {
-	return fmt.Sprintf("%s %s/%s/%s: %v", f.Doing, f.Kind, f.Namespace, f.Name, f.Err)
-}
-
-// Unwrap returns the cause.
-func (f *Failure) Unwrap() error { return f.Err }
-
-// Complete reports whether everything desired is in place.
-func (r Result) Complete() bool {
-	return len(r.Conflicts) == 0 && len(r.Terminating) == 0 && len(r.Withheld) == 0
-}
-
-// Wrote reports whether a child of a kind was written.
-func (r Result) Wrote(kind string) bool {
-	return slices.Contains(r.Written, kind)
-}
-
-// How often a name that is taken is looked at again. Foreign objects are outside
-// the cache, so their going is no event; what goes by itself goes soon.
-const (
-	conflictRetry    = 15 * time.Second
-	terminatingRetry = time.Second
-)
-
-// RetryAfter returns when to look again, 0 for not before an event.
-func (r Result) RetryAfter() time.Duration {
-	switch {
-	case len(r.Terminating) > 0:
-		return terminatingRetry
-	case len(r.Conflicts) > 0:
-		return conflictRetry
-	default:
-		return 0
-	}
-}
-
-// Message names the conflicts and the remedy, empty without conflicts.
-func (r Result) Message() string {
-	if len(r.Conflicts) == 0 {
-		return ""
-	}
-	parts := make([]string, len(r.Conflicts))
-	for i, c := range r.Conflicts {
-		parts[i] = c.String()
-	}
-	if len(parts) == 1 {
-		return parts[0] + " exists and was not created for this object; it is left alone. Remove or rename it."
-	}
-	return strings.Join(parts, ", ") + " exist and were not created for this object; they are left alone. Remove or rename them."
 }
 
 type withdrawKey struct{}
@@ -141,7 +48,7 @@ func withdrawOnly(ctx context.Context) bool {
 // stage begins only when the one before it is complete; after a failure the
 // rest of the round makes nothing new, and removes only what lets something
 // pass, run or act.
-func (a *Applier) Apply(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []desired.Object) (Result, error) {
+func (a *Applier) Apply(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []object.Object) (child.Result, error) {
 	r := a.begin(ctx, owner, inventory, objects)
 	r.find(ctx)
 	r.closeOpenings(ctx)
@@ -151,7 +58,7 @@ func (a *Applier) Apply(ctx context.Context, owner names.Owner, inventory []v1al
 }
 
 // Ensure is Apply without removing anything.
-func (a *Applier) Ensure(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []desired.Object) (Result, error) {
+func (a *Applier) Ensure(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []object.Object) (child.Result, error) {
 	r := a.begin(ctx, owner, inventory, objects)
 	r.ensureAll(ctx)
 	return r.finish()
@@ -159,7 +66,7 @@ func (a *Applier) Ensure(ctx context.Context, owner names.Owner, inventory []v1a
 
 // Teardown removes an owner's objects in the safe order while the owner itself
 // is being deleted: openings, workloads, and nothing that holds them.
-func (a *Applier) Teardown(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, guards []desired.Object) ([]v1alpha1.InventoryEntry, error) {
+func (a *Applier) Teardown(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, guards []object.Object) ([]v1alpha1.InventoryEntry, error) {
 	r := a.begin(ctx, owner, inventory, guards)
 	r.find(ctx)
 	r.closeOpenings(ctx)
@@ -171,12 +78,12 @@ func (a *Applier) Teardown(ctx context.Context, owner names.Owner, inventory []v
 // Close removes what an owner has that opens something, but for what is wanted, and
 // nothing else: for when what the owner should have is not known, and what it may
 // not have is.
-func (a *Applier) Close(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, wanted []desired.Object) (Result, error) {
+func (a *Applier) Close(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, wanted []object.Object) (child.Result, error) {
 	return a.Withdraw(ctx, owner, inventory, nil, wanted)
 }
 
 // Withdraw is Close of what has one of some names; nil for all.
-func (a *Applier) Withdraw(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, about []string, wanted []desired.Object) (Result, error) {
+func (a *Applier) Withdraw(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, about []string, wanted []object.Object) (child.Result, error) {
 	r := a.begin(ctx, owner, inventory, wanted)
 	r.closes, r.about = true, about
 	r.find(ctx)
@@ -184,21 +91,21 @@ func (a *Applier) Withdraw(ctx context.Context, owner names.Owner, inventory []v
 	return r.finish()
 }
 
-func newLike(o desired.Object) (desired.Object, error) {
-	fresh, ok := o.DeepCopyObject().(desired.Object)
+func newLike(o object.Object) (object.Object, error) {
+	fresh, ok := o.DeepCopyObject().(object.Object)
 	if !ok {
 		return nil, fmt.Errorf("%T is no object of the API", o)
 	}
 	return empty(fresh)
 }
 
-func conflictOf(o desired.Object) Conflict {
-	return Conflict{Kind: kindOf(o), Namespace: o.GetNamespace(), Name: o.GetName()}
+func conflictOf(o object.Object) child.Conflict {
+	return child.Conflict{Kind: kindOf(o), Namespace: o.GetNamespace(), Name: o.GetName()}
 }
 
-func kindOf(o desired.Object) string { return o.GetObjectKind().GroupVersionKind().Kind }
+func kindOf(o object.Object) string { return o.GetObjectKind().GroupVersionKind().Kind }
 
-func key(o desired.Object) string {
+func key(o object.Object) string {
 	gvk := o.GetObjectKind().GroupVersionKind()
 	return strings.Join([]string{gvk.Kind, o.GetNamespace(), o.GetName()}, "/")
 }
@@ -207,12 +114,12 @@ func entryKey(e v1alpha1.InventoryEntry) string {
 	return strings.Join([]string{e.Kind, e.Namespace, e.Name}, "/")
 }
 
-func entryOf(want, live desired.Object) *v1alpha1.InventoryEntry {
+func entryOf(want, live object.Object) *v1alpha1.InventoryEntry {
 	gvk := want.GetObjectKind().GroupVersionKind()
 	return &v1alpha1.InventoryEntry{Group: gvk.Group, Kind: gvk.Kind, Namespace: want.GetNamespace(), Name: want.GetName(), UID: live.GetUID()}
 }
 
-func inInventory(inventory []v1alpha1.InventoryEntry, want, live desired.Object) bool {
+func inInventory(inventory []v1alpha1.InventoryEntry, want, live object.Object) bool {
 	e := entryOf(want, live)
 	return slices.Contains(inventory, *e)
 }
@@ -225,7 +132,7 @@ func keepOf(inventory []v1alpha1.InventoryEntry) map[string]v1alpha1.InventoryEn
 	return keep
 }
 
-func keysOf(objects []desired.Object) map[string]bool {
+func keysOf(objects []object.Object) map[string]bool {
 	out := map[string]bool{}
 	for _, o := range objects {
 		out[key(o)] = true

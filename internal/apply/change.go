@@ -15,8 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // Deed is what a round did to a child.
@@ -42,7 +42,7 @@ type Change struct {
 	Namespace, Name string
 	// before and after are the child as it was, with the version that an update
 	// replaced, and as it was made.
-	before, after desired.Object
+	before, after object.Object
 	live          client.Reader
 }
 
@@ -175,7 +175,7 @@ func (r *round) did(ctx context.Context, what Deed, gvk schema.GroupVersionKind,
 }
 
 // changed notes that the round made a child as it should be.
-func (r *round) changed(ctx context.Context, gvk schema.GroupVersionKind, before, after desired.Object) {
+func (r *round) changed(ctx context.Context, gvk schema.GroupVersionKind, before, after object.Object) {
 	r.record(ctx, Change{Did: Changed, GVK: gvk, Namespace: after.GetNamespace(), Name: after.GetName(), before: before, after: after, live: r.Live})
 }
 

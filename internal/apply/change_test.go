@@ -7,8 +7,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
+	objectkind "github.com/govplatform/govplatform/internal/object"
 )
 
 // TestChangedParts: whoever has written what differs is named, and neither who has
@@ -76,7 +76,7 @@ func TestLedger(t *testing.T) {
 		t.Error("what was written is not known")
 	}
 	_, ledger = Recording(t.Context())
-	if _, err := f.Apply(t.Context(), owner, []v1alpha1.InventoryEntry{}, []desired.Object{}); err != nil || len(ledger.Changes()) > 0 {
+	if _, err := f.Apply(t.Context(), owner, []v1alpha1.InventoryEntry{}, []objectkind.Object{}); err != nil || len(ledger.Changes()) > 0 {
 		t.Errorf("another context's rounds are written down: %v %v", ledger.Changes(), err)
 	}
 }

@@ -14,8 +14,8 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/child"
-	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // ensure makes one desired object exist. It returns the object's entry for the
@@ -42,12 +42,12 @@ func (r *round) ensure(ctx context.Context, p planned) (*v1alpha1.InventoryEntry
 
 // ours reports whether an object is the owner's: by its mark, or, when the mark
 // was stripped, by its UID.
-func (r *round) ours(want, live desired.Object) bool {
+func (r *round) ours(want, live object.Object) bool {
 	return r.owner.Owns(live) || inInventory(r.recorded, want, live)
 }
 
 // had reports whether the owner's status says that there was such an object.
-func (r *round) had(want desired.Object) bool {
+func (r *round) had(want object.Object) bool {
 	return slices.ContainsFunc(r.recorded, func(e v1alpha1.InventoryEntry) bool { return entryKey(e) == key(want) })
 }
 
@@ -56,7 +56,7 @@ func (r *round) create(ctx context.Context, p planned) (*v1alpha1.InventoryEntry
 		return nil, nil
 	}
 	want := p.object
-	created := want.DeepCopyObject().(desired.Object)
+	created := want.DeepCopyObject().(object.Object)
 	err := r.Client.Create(ctx, created, client.FieldOwner(names.FieldOwner))
 	switch {
 	case err == nil:
@@ -92,7 +92,7 @@ func (r *round) create(ctx context.Context, p planned) (*v1alpha1.InventoryEntry
 // notOurs notes an object in the way: somebody else's, or one that goes anyway,
 // because it is being deleted or was made for an earlier owner of the same name,
 // whose children the garbage collector removes.
-func (r *round) notOurs(want, live desired.Object) {
+func (r *round) notOurs(want, live object.Object) {
 	earlier, _ := names.MarkedOwner(live)
 	predecessor := earlier.Kind == r.owner.Kind && earlier.Name == r.owner.Name && earlier.Collects(live)
 	if predecessor || live.GetDeletionTimestamp() != nil {
@@ -102,7 +102,7 @@ func (r *round) notOurs(want, live desired.Object) {
 	r.res.Conflicts = append(r.res.Conflicts, conflictOf(want))
 }
 
-func (r *round) repair(ctx context.Context, p planned, live desired.Object) (*v1alpha1.InventoryEntry, error) {
+func (r *round) repair(ctx context.Context, p planned, live object.Object) (*v1alpha1.InventoryEntry, error) {
 	want := p.object
 	if live.GetDeletionTimestamp() != nil {
 		return r.replaceTerminating(ctx, p, live)
@@ -137,7 +137,7 @@ func (r *round) repair(ctx context.Context, p planned, live desired.Object) (*v1
 // replace makes an object anew whose update the API server refuses as invalid,
 // if and only if a field differs that nobody can change and the API server
 // would take the new one. Anything else leaves what is there, and the reason.
-func (r *round) replace(ctx context.Context, p planned, live desired.Object, refused error) (*v1alpha1.InventoryEntry, error) {
+func (r *round) replace(ctx context.Context, p planned, live object.Object, refused error) (*v1alpha1.InventoryEntry, error) {
 	var fixed []string
 	if p.row.Fixed != nil {
 		fixed = p.row.Fixed(p.object, live)
@@ -161,7 +161,7 @@ func (r *round) replace(ctx context.Context, p planned, live desired.Object, ref
 		r.res.Withheld = append(r.res.Withheld, key(p.object))
 		return nil, nil
 	}
-	created := p.object.DeepCopyObject().(desired.Object)
+	created := p.object.DeepCopyObject().(object.Object)
 	switch err := r.Client.Create(ctx, created, client.FieldOwner(names.FieldOwner)); {
 	case err == nil:
 		r.changed(ctx, p.row.GVK, live, created)
@@ -178,8 +178,8 @@ func (r *round) replace(ctx context.Context, p planned, live desired.Object, ref
 
 // tryCreate asks the API server whether it would take an object, under a name
 // that it makes up, since the object's own is taken. Nothing is stored.
-func (r *round) tryCreate(ctx context.Context, want desired.Object) error {
-	o := want.DeepCopyObject().(desired.Object)
+func (r *round) tryCreate(ctx context.Context, want object.Object) error {
+	o := want.DeepCopyObject().(object.Object)
 	o.SetGenerateName(o.GetName() + "-")
 	o.SetName("")
 	return r.Client.Create(ctx, o, client.DryRunAll, client.FieldOwner(names.FieldOwner), client.DisableReadYourWritesConsistency)
@@ -188,7 +188,7 @@ func (r *round) tryCreate(ctx context.Context, want desired.Object) error {
 // replaceTerminating makes a guard again that somebody deleted while its
 // workload lives. Until here its finalizer kept it in force; the namespace's
 // or the portal's other guard covers the moment between the two writes.
-func (r *round) replaceTerminating(ctx context.Context, p planned, live desired.Object) (*v1alpha1.InventoryEntry, error) {
+func (r *round) replaceTerminating(ctx context.Context, p planned, live object.Object) (*v1alpha1.InventoryEntry, error) {
 	want := p.object
 	if !slices.Equal(live.GetFinalizers(), []string{names.GuardFinalizer}) || p.stage != child.StageGuard {
 		r.res.Terminating = append(r.res.Terminating, key(want))

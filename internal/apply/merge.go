@@ -11,14 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/govplatform/govplatform/internal/child"
-	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // merge returns the live object as it should be, and whether it is so already.
 // Everything that we write is compared to the letter.
-func merge(row child.Row, want, live desired.Object) (merged desired.Object, equal bool, err error) {
-	merged = live.DeepCopyObject().(desired.Object)
+func merge(row child.Row, want, live object.Object) (merged object.Object, equal bool, err error) {
+	merged = live.DeepCopyObject().(object.Object)
 	mergeMeta(want, merged)
 	if err := row.Merge(want, merged); err != nil {
 		return nil, false, err
@@ -28,7 +28,7 @@ func merge(row child.Row, want, live desired.Object) (merged desired.Object, equ
 
 // mergeMeta forces our labels, annotations, owner references and finalizers,
 // removes keys of ours that are not wanted, and leaves other people's labels.
-func mergeMeta(want, merged desired.Object) {
+func mergeMeta(want, merged object.Object) {
 	merged.SetLabels(mergeKeys(want.GetLabels(), merged.GetLabels()))
 	merged.SetAnnotations(mergeKeys(want.GetAnnotations(), merged.GetAnnotations()))
 	if !equality.Semantic.DeepEqual(want.GetOwnerReferences(), merged.GetOwnerReferences()) {
@@ -61,8 +61,8 @@ func ourKey(key string) bool {
 }
 
 // empty returns a zero object of the same type with its kind set.
-func empty(o desired.Object) (desired.Object, error) {
-	fresh, ok := reflect.New(reflect.TypeOf(o).Elem()).Interface().(desired.Object)
+func empty(o object.Object) (object.Object, error) {
+	fresh, ok := reflect.New(reflect.TypeOf(o).Elem()).Interface().(object.Object)
 	if !ok {
 		return nil, fmt.Errorf("%T is no object of the API", o)
 	}

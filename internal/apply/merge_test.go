@@ -17,13 +17,16 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/child"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
+	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
 // emitted returns everything that the operator writes, one of each kind at least.
-func emitted() []desired.Object {
+func emitted() []object.Object {
 	most := int32(5)
 	a := &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "finance", UID: "uid-agency"},
 		Spec: v1alpha1.AgencySpec{Code: "G12", DisplayName: "Finance", AdminGroups: []v1alpha1.GroupName{"admins"}}}
@@ -32,14 +35,14 @@ func emitted() []desired.Object {
 	s := &v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "digests", UID: "uid-policy"},
 		Spec: v1alpha1.SecurityPolicySpec{Images: &v1alpha1.ImageControl{RequireDigest: true}}}
 	return slices.Concat(
-		desired.Agency(desired.AgencyInput{Settings: settings.Default(), Agency: a}).Objects,
-		desired.AgencyPortal(desired.PortalInput{Settings: settings.Default(), Agency: a, Portal: p, NamespaceGuarded: true}).Objects,
-		desired.SecurityPolicy(desired.PolicyInput{Policy: s}).Objects,
+		agency.Decide(agency.Input{Settings: settings.Default(), Agency: a}).Objects,
+		portal.Decide(portal.Input{Settings: settings.Default(), Agency: a, Portal: p, NamespaceGuarded: true}).Objects,
+		securitypolicy.Decide(securitypolicy.Input{Policy: s}).Objects,
 	)
 }
 
 // emittedAs returns the first object of a type.
-func emittedAs[T desired.Object]() T {
+func emittedAs[T object.Object]() T {
 	for _, o := range emitted() {
 		if t, ok := o.(T); ok {
 			return t
@@ -48,7 +51,7 @@ func emittedAs[T desired.Object]() T {
 	panic("the kind is not emitted")
 }
 
-func rowOf(t *testing.T, o desired.Object) child.Row {
+func rowOf(t *testing.T, o object.Object) child.Row {
 	t.Helper()
 	row, ok := child.For(o)
 	if !ok {
@@ -59,7 +62,7 @@ func rowOf(t *testing.T, o desired.Object) child.Row {
 
 func TestMergeEqual(t *testing.T) {
 	for _, want := range emitted() {
-		live := want.DeepCopyObject().(desired.Object)
+		live := want.DeepCopyObject().(object.Object)
 		live.SetResourceVersion("4711")
 		live.SetUID("uid-live")
 		if _, equal, err := merge(rowOf(t, want), want, live); err != nil || !equal {
@@ -72,7 +75,7 @@ func TestMergeEqual(t *testing.T) {
 func TestMergeMetadata(t *testing.T) {
 	for _, want := range emitted() {
 		t.Run(kindOf(want), func(t *testing.T) {
-			foreign := want.DeepCopyObject().(desired.Object)
+			foreign := want.DeepCopyObject().(object.Object)
 			foreign.GetLabels()["team.example.gov.vn/name"] = "mof"
 			foreign.SetAnnotations(mergeKeys(foreign.GetAnnotations(), map[string]string{"note": "ours"}))
 			foreign.SetFinalizers(append(foreign.GetFinalizers(), "example.gov.vn/theirs"))
@@ -80,7 +83,7 @@ func TestMergeMetadata(t *testing.T) {
 				t.Errorf("other people's metadata is drift: equal = %v, error %v", equal, err)
 			}
 
-			live := foreign.DeepCopyObject().(desired.Object)
+			live := foreign.DeepCopyObject().(object.Object)
 			live.GetLabels()[names.LabelOwnerUID] = "forged"
 			delete(live.GetLabels(), names.LabelManagedBy)
 			live.GetLabels()["platform.gov.vn/ignore"] = "true"
@@ -115,88 +118,88 @@ func TestMergeSpec(t *testing.T) {
 	container := corev1.Container{Name: "stray", Image: "evil.example/miner"}
 	tests := []struct {
 		name string
-		want desired.Object
+		want object.Object
 		// drift makes the live object; kept says what of it stays.
-		drift func(live desired.Object)
-		kept  func(expected desired.Object)
+		drift func(live object.Object)
+		kept  func(expected object.Object)
 	}{
-		{"foreign container", emittedAs[*appsv1.Deployment](), func(o desired.Object) {
+		{"foreign container", emittedAs[*appsv1.Deployment](), func(o object.Object) {
 			spec := &o.(*appsv1.Deployment).Spec.Template.Spec
 			spec.Containers = append(spec.Containers, container)
 		}, nil},
-		{"foreign init container", emittedAs[*appsv1.Deployment](), func(o desired.Object) {
+		{"foreign init container", emittedAs[*appsv1.Deployment](), func(o object.Object) {
 			o.(*appsv1.Deployment).Spec.Template.Spec.InitContainers = []corev1.Container{container}
 		}, nil},
-		{"privileged", emittedAs[*appsv1.Deployment](), func(o desired.Object) {
+		{"privileged", emittedAs[*appsv1.Deployment](), func(o object.Object) {
 			yes := true
 			o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].SecurityContext.Privileged = &yes
 		}, nil},
-		{"label on the pods", emittedAs[*appsv1.Deployment](), func(o desired.Object) {
+		{"label on the pods", emittedAs[*appsv1.Deployment](), func(o object.Object) {
 			o.(*appsv1.Deployment).Spec.Template.Labels[names.LabelSecurityLevel] = "1x"
 		}, nil},
-		{"status", emittedAs[*appsv1.Deployment](), func(o desired.Object) { o.(*appsv1.Deployment).Status.Replicas = 3 },
-			func(o desired.Object) { o.(*appsv1.Deployment).Status.Replicas = 3 }},
-		{"autoscaler's replicas", emittedAs[*appsv1.Deployment](), func(o desired.Object) { *o.(*appsv1.Deployment).Spec.Replicas = 4 },
-			func(o desired.Object) { *o.(*appsv1.Deployment).Spec.Replicas = 4 }},
-		{"autoscaled, at zero after a suspension", emittedAs[*appsv1.Deployment](), func(o desired.Object) { *o.(*appsv1.Deployment).Spec.Replicas = 0 }, nil},
-		{"autoscaled, below the least number", emittedAs[*appsv1.Deployment](), func(o desired.Object) { *o.(*appsv1.Deployment).Spec.Replicas = 1 }, nil},
-		{"fixed replicas", func() desired.Object {
+		{"status", emittedAs[*appsv1.Deployment](), func(o object.Object) { o.(*appsv1.Deployment).Status.Replicas = 3 },
+			func(o object.Object) { o.(*appsv1.Deployment).Status.Replicas = 3 }},
+		{"autoscaler's replicas", emittedAs[*appsv1.Deployment](), func(o object.Object) { *o.(*appsv1.Deployment).Spec.Replicas = 4 },
+			func(o object.Object) { *o.(*appsv1.Deployment).Spec.Replicas = 4 }},
+		{"autoscaled, at zero after a suspension", emittedAs[*appsv1.Deployment](), func(o object.Object) { *o.(*appsv1.Deployment).Spec.Replicas = 0 }, nil},
+		{"autoscaled, below the least number", emittedAs[*appsv1.Deployment](), func(o object.Object) { *o.(*appsv1.Deployment).Spec.Replicas = 1 }, nil},
+		{"fixed replicas", func() object.Object {
 			d := emittedAs[*appsv1.Deployment]()
 			d.Annotations = nil
 			return d
-		}(), func(o desired.Object) { *o.(*appsv1.Deployment).Spec.Replicas = 4 }, nil},
-		{"addresses", emittedAs[*corev1.Service](), func(o desired.Object) { addresses(o) }, addresses},
-		{"node port", emittedAs[*corev1.Service](), func(o desired.Object) {
+		}(), func(o object.Object) { *o.(*appsv1.Deployment).Spec.Replicas = 4 }, nil},
+		{"addresses", emittedAs[*corev1.Service](), func(o object.Object) { addresses(o) }, addresses},
+		{"node port", emittedAs[*corev1.Service](), func(o object.Object) {
 			addresses(o)
 			s := o.(*corev1.Service)
 			s.Spec.Type, s.Spec.Ports[0].NodePort, s.Spec.ExternalIPs = corev1.ServiceTypeNodePort, 30080, []string{"192.0.2.1"}
 		}, addresses},
-		{"other pods", emittedAs[*corev1.Service](), func(o desired.Object) { o.(*corev1.Service).Spec.Selector = map[string]string{"app": "evil"} }, nil},
-		{"opened policy", emittedAs[*networkingv1.NetworkPolicy](), func(o desired.Object) {
+		{"other pods", emittedAs[*corev1.Service](), func(o object.Object) { o.(*corev1.Service).Spec.Selector = map[string]string{"app": "evil"} }, nil},
+		{"opened policy", emittedAs[*networkingv1.NetworkPolicy](), func(o object.Object) {
 			o.(*networkingv1.NetworkPolicy).Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
 		}, nil},
-		{"narrowed policy", emittedAs[*networkingv1.NetworkPolicy](), func(o desired.Object) {
+		{"narrowed policy", emittedAs[*networkingv1.NetworkPolicy](), func(o object.Object) {
 			o.(*networkingv1.NetworkPolicy).Spec.PodSelector.MatchLabels = map[string]string{"app": "nothing"}
 		}, nil},
-		{"raised quota", emittedAs[*corev1.ResourceQuota](), func(o desired.Object) {
+		{"raised quota", emittedAs[*corev1.ResourceQuota](), func(o object.Object) {
 			o.(*corev1.ResourceQuota).Spec.Hard[corev1.ResourcePods] = resource.MustParse("1k")
 		}, nil},
-		{"quota written otherwise", emittedAs[*corev1.ResourceQuota](), func(o desired.Object) {
+		{"quota written otherwise", emittedAs[*corev1.ResourceQuota](), func(o object.Object) {
 			o.(*corev1.ResourceQuota).Spec.Hard[corev1.ResourceRequestsCPU] = resource.MustParse("32000m")
-		}, func(o desired.Object) {
+		}, func(o object.Object) {
 			o.(*corev1.ResourceQuota).Spec.Hard[corev1.ResourceRequestsCPU] = resource.MustParse("32000m")
 		}},
-		{"limits", emittedAs[*corev1.LimitRange](), func(o desired.Object) { o.(*corev1.LimitRange).Spec.Limits = nil }, nil},
-		{"bound user", emittedAs[*rbacv1.RoleBinding](), func(o desired.Object) {
+		{"limits", emittedAs[*corev1.LimitRange](), func(o object.Object) { o.(*corev1.LimitRange).Spec.Limits = nil }, nil},
+		{"bound user", emittedAs[*rbacv1.RoleBinding](), func(o object.Object) {
 			b := o.(*rbacv1.RoleBinding)
 			b.Subjects = append(b.Subjects, rbacv1.Subject{Kind: "User", Name: "evil"})
 		}, nil},
-		{"bound role", emittedAs[*rbacv1.RoleBinding](), func(o desired.Object) { o.(*rbacv1.RoleBinding).RoleRef.Name = "cluster-admin" }, nil},
+		{"bound role", emittedAs[*rbacv1.RoleBinding](), func(o object.Object) { o.(*rbacv1.RoleBinding).RoleRef.Name = "cluster-admin" }, nil},
 		{"read role", &rbacv1.Role{Rules: []rbacv1.PolicyRule{{Resources: []string{"datasharinglinks"}, ResourceNames: []string{"one"}, Verbs: []string{"get"}}}},
-			func(o desired.Object) { o.(*rbacv1.Role).Rules[0].ResourceNames = nil }, nil},
-		{"budget", emittedAs[*policyv1.PodDisruptionBudget](), func(o desired.Object) { o.(*policyv1.PodDisruptionBudget).Spec.MaxUnavailable = nil }, nil},
-		{"autoscaler", emittedAs[*autoscalingv2.HorizontalPodAutoscaler](), func(o desired.Object) { o.(*autoscalingv2.HorizontalPodAutoscaler).Spec.MaxReplicas = 500 }, nil},
-		{"token", emittedAs[*corev1.ServiceAccount](), func(o desired.Object) {
+			func(o object.Object) { o.(*rbacv1.Role).Rules[0].ResourceNames = nil }, nil},
+		{"budget", emittedAs[*policyv1.PodDisruptionBudget](), func(o object.Object) { o.(*policyv1.PodDisruptionBudget).Spec.MaxUnavailable = nil }, nil},
+		{"autoscaler", emittedAs[*autoscalingv2.HorizontalPodAutoscaler](), func(o object.Object) { o.(*autoscalingv2.HorizontalPodAutoscaler).Spec.MaxReplicas = 500 }, nil},
+		{"token", emittedAs[*corev1.ServiceAccount](), func(o object.Object) {
 			a := o.(*corev1.ServiceAccount)
 			a.AutomountServiceAccountToken, a.Secrets = nil, []corev1.ObjectReference{{Name: "token"}}
 			a.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "pull"}}
 		}, nil},
-		{"namespace's finalizers", emittedAs[*corev1.Namespace](), func(o desired.Object) {
+		{"namespace's finalizers", emittedAs[*corev1.Namespace](), func(o object.Object) {
 			o.(*corev1.Namespace).Spec.Finalizers = []corev1.FinalizerName{corev1.FinalizerKubernetes}
-		}, func(o desired.Object) {
+		}, func(o object.Object) {
 			o.(*corev1.Namespace).Spec.Finalizers = []corev1.FinalizerName{corev1.FinalizerKubernetes}
 		}},
-		{"pod security", emittedAs[*corev1.Namespace](), func(o desired.Object) { o.GetLabels()["pod-security.kubernetes.io/enforce"] = "privileged" }, nil},
-		{"admission policy", emittedAs[*admissionv1.ValidatingAdmissionPolicy](), func(o desired.Object) {
+		{"pod security", emittedAs[*corev1.Namespace](), func(o object.Object) { o.GetLabels()["pod-security.kubernetes.io/enforce"] = "privileged" }, nil},
+		{"admission policy", emittedAs[*admissionv1.ValidatingAdmissionPolicy](), func(o object.Object) {
 			o.(*admissionv1.ValidatingAdmissionPolicy).Spec.Validations[0].Expression = "true"
 		}, nil},
-		{"admission binding", emittedAs[*admissionv1.ValidatingAdmissionPolicyBinding](), func(o desired.Object) {
+		{"admission binding", emittedAs[*admissionv1.ValidatingAdmissionPolicyBinding](), func(o object.Object) {
 			o.(*admissionv1.ValidatingAdmissionPolicyBinding).Spec.ValidationActions = []admissionv1.ValidationAction{admissionv1.Warn}
 		}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(kindOf(tt.want)+"/"+tt.name, func(t *testing.T) {
-			live, expected := tt.want.DeepCopyObject().(desired.Object), tt.want.DeepCopyObject().(desired.Object)
+			live, expected := tt.want.DeepCopyObject().(object.Object), tt.want.DeepCopyObject().(object.Object)
 			tt.drift(live)
 			if tt.kept != nil {
 				tt.kept(expected)
@@ -216,7 +219,7 @@ func TestMergeSpec(t *testing.T) {
 }
 
 // addresses are what the API server allocates.
-func addresses(o desired.Object) {
+func addresses(o object.Object) {
 	family := corev1.IPFamilyPolicySingleStack
 	spec := &o.(*corev1.Service).Spec
 	spec.ClusterIP, spec.ClusterIPs = "10.0.0.7", []string{"10.0.0.7"}

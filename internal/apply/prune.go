@@ -16,7 +16,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/child"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // stale is what the owner has and should not have, in the order of removal. An
@@ -156,14 +156,14 @@ func opensMore(p, than *networkingv1.NetworkPolicy) bool {
 }
 
 // widens reports whether a network policy would open more than it does.
-func widens(live, want desired.Object) bool {
+func widens(live, want object.Object) bool {
 	l, ok1 := live.(*networkingv1.NetworkPolicy)
 	w, ok2 := want.(*networkingv1.NetworkPolicy)
 	return ok1 && ok2 && opensMore(w, l)
 }
 
 // narrowed is a policy as it should be, but for what it does not open yet.
-func narrowed(live, want desired.Object) desired.Object {
+func narrowed(live, want object.Object) object.Object {
 	l, ok1 := live.(*networkingv1.NetworkPolicy)
 	w, ok2 := want.DeepCopyObject().(*networkingv1.NetworkPolicy)
 	if !ok1 || !ok2 {

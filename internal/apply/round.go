@@ -12,8 +12,8 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/child"
-	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // round is one look at one owner.
@@ -40,20 +40,20 @@ type round struct {
 	homeless bool
 	// failed is set when something failed in this round.
 	failed bool
-	res    Result
+	res    child.Result
 	errs   []error
 }
 
 // planned is a desired object with its place in the order.
 type planned struct {
-	object desired.Object
+	object object.Object
 	row    child.Row
 	stage  child.Stage
 }
 
 // begin plans a round. An object of a kind that is not in the table is refused,
 // and nothing new is made beside it: its place in the order is not known.
-func (a *Applier) begin(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []desired.Object) *round {
+func (a *Applier) begin(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []object.Object) *round {
 	r := &round{Applier: a, owner: owner, recorded: inventory, keep: keepOf(inventory), seen: map[string]*networkingv1.NetworkPolicy{}, wanted: keysOf(objects), withdraw: withdrawOnly(ctx)}
 	for _, o := range objects {
 		row, err := child.Of(o.GetObjectKind().GroupVersionKind().GroupKind())
@@ -71,7 +71,7 @@ func (a *Applier) begin(ctx context.Context, owner names.Owner, inventory []v1al
 
 // fail notes a child that could not be written or removed.
 func (r *round) fail(doing, kind, namespace, name string, err error) {
-	f := &Failure{Doing: doing, Kind: kind, Namespace: namespace, Name: name, Err: err}
+	f := &child.Failure{Doing: doing, Kind: kind, Namespace: namespace, Name: name, Err: err}
 	r.res.Failures = append(r.res.Failures, f)
 	r.broken(f)
 }
@@ -82,7 +82,7 @@ func (r *round) broken(err error) {
 	r.withdraw, r.failed = true, true
 }
 
-func (r *round) finish() (Result, error) {
+func (r *round) finish() (child.Result, error) {
 	r.res.Inventory = inventoryOf(r.keep)
 	return r.res, errors.Join(r.errs...)
 }

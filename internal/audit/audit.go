@@ -14,16 +14,19 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
+	"github.com/govplatform/govplatform/internal/kinds/link"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/reach"
 )
 
 // Input is everything that the proof looks at.
 type Input struct {
-	Agencies []desired.AgencyInput
-	Portals  []desired.PortalInput
-	Links    []desired.LinkInput
+	Agencies []agency.Input
+	Portals  []portal.Input
+	Links    []link.Input
 	// Snapshot of all namespaces, pods and network policies.
 	Snapshot reach.Snapshot
 	// ReplicaSets and Deployments say who made the pods.
@@ -120,22 +123,22 @@ func newAuditor(in Input) *auditor {
 	a.report.Differences = []Difference{}
 	for _, i := range in.Agencies {
 		a.owners[names.OwnerOf(v1alpha1.KindAgency, i.Agency)] = true
-		a.write(desired.Agency(i).Objects)
+		a.write(agency.Decide(i).Objects)
 	}
 	for _, i := range in.Portals {
-		out := desired.AgencyPortal(i)
+		out := portal.Decide(i)
 		a.owners[names.OwnerOf(v1alpha1.KindAgencyPortal, i.Portal)] = true
 		a.write(out.Objects)
 		a.nameServers(i, out)
-		for _, f := range desired.PlatformFlows(i, out) {
+		for _, f := range portal.Flows(i, out) {
 			a.expected.add(f, "platformRefs of "+f.From.String())
 		}
 	}
 	for _, i := range in.Links {
-		out := desired.DataSharingLink(i)
+		out := link.Decide(i)
 		a.owners[names.OwnerOf(v1alpha1.KindDataSharingLink, i.Link)] = true
 		a.write(out.Objects)
-		for _, f := range desired.LinkFlows(i, out) {
+		for _, f := range link.Flows(i, out) {
 			a.expected.add(f, "link "+i.Link.Namespace+"/"+i.Link.Name)
 		}
 	}
@@ -144,7 +147,7 @@ func newAuditor(in Input) *auditor {
 	return a
 }
 
-func (a *auditor) write(objects []desired.Object) {
+func (a *auditor) write(objects []object.Object) {
 	for _, o := range objects {
 		if p, ok := o.(*networkingv1.NetworkPolicy); ok {
 			a.written[types.NamespacedName{Namespace: p.Namespace, Name: p.Name}] = p

@@ -10,8 +10,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	agencykind "github.com/govplatform/govplatform/internal/kinds/agency"
+	portalkind "github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -20,30 +22,30 @@ import (
 func world() Input {
 	s := settings.Default()
 	in := Input{}
-	platforms := map[string]desired.ReferencedPlatform{}
+	platforms := map[string]portalkind.ReferencedPlatform{}
 	agency := func(name string) *v1alpha1.Agency {
 		a := &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: name, UID: "uid-" + "agency"}}
-		in.Agencies = append(in.Agencies, desired.AgencyInput{Settings: s, Agency: a})
+		in.Agencies = append(in.Agencies, agencykind.Input{Settings: s, Agency: a})
 		return a
 	}
 	portal := func(a *v1alpha1.Agency, refs ...v1alpha1.PlatformReference) *v1alpha1.AgencyPortal {
 		p := &v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Namespace: names.Namespace(a.Name), Name: "portal", UID: "uid-portal"}}
 		p.Spec.Port, p.Spec.Replicas.Min, p.Spec.Exposure, p.Spec.PlatformRefs = 8080, 1, v1alpha1.ExposureInternal, refs
 		p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionTrue}}
-		in.Portals = append(in.Portals, desired.PortalInput{Settings: s, Portal: p, Agency: a, NamespaceGuarded: true, Platforms: platforms})
+		in.Portals = append(in.Portals, portalkind.Input{Settings: s, Portal: p, Agency: a, NamespaceGuarded: true, Platforms: platforms})
 		return p
 	}
 	a, b := agency("a"), agency("b")
 	portal(a, v1alpha1.PlatformReference{Name: "inside"}, v1alpha1.PlatformReference{Name: "outside"})
-	end := desired.PortalWithAgency{Portal: portal(b), Agency: b}
+	end := portalkind.End{Portal: portal(b), Agency: b}
 	end.Portal.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"inside"}
 	inside, outside := &v1alpha1.SharedPlatform{}, &v1alpha1.SharedPlatform{}
 	inside.Name, outside.Name = "inside", "outside"
 	inside.Spec.Endpoint.Portal = &v1alpha1.PortalEndpoint{Agency: "b", Name: "portal"}
 	outside.Spec.Endpoint.External = &v1alpha1.ExternalEndpoint{CIDRs: []v1alpha1.CIDR{"192.0.2.16/28"}, Port: 443}
-	platforms["inside"] = desired.ReferencedPlatform{Name: "inside", Platform: inside, Endpoint: end}
-	platforms["outside"] = desired.ReferencedPlatform{Name: "outside", Platform: outside}
-	add := func(objects []desired.Object) {
+	platforms["inside"] = portalkind.ReferencedPlatform{Name: "inside", Platform: inside, Endpoint: end}
+	platforms["outside"] = portalkind.ReferencedPlatform{Name: "outside", Platform: outside}
+	add := func(objects []object.Object) {
 		for _, o := range objects {
 			if p, ok := o.(*networkingv1.NetworkPolicy); ok {
 				in.Snapshot.Policies = append(in.Snapshot.Policies, *p.DeepCopy())
@@ -51,10 +53,10 @@ func world() Input {
 		}
 	}
 	for _, i := range in.Agencies {
-		add(desired.Agency(i).Objects)
+		add(agencykind.Decide(i).Objects)
 	}
 	for _, i := range in.Portals {
-		add(desired.AgencyPortal(i).Objects)
+		add(portalkind.Decide(i).Objects)
 	}
 	return in
 }

@@ -9,7 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/flow"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/reach"
 )
 
@@ -31,7 +32,7 @@ func (e edge) target() string {
 // expectation maps what should be open to why.
 type expectation map[edge][]string
 
-func (e expectation) add(f desired.OpenFlow, because string) {
+func (e expectation) add(f flow.Open, because string) {
 	put := func(k edge) { e[k] = append(e[k], because) }
 	port := reach.Port{Protocol: corev1.ProtocolTCP, Number: f.Port}
 	for _, c := range f.CIDRs {
@@ -62,7 +63,7 @@ func (e expectation) flows(shut map[edge]bool) []Flow {
 }
 
 // nameServers are expected to be open to what runs, where they have addresses.
-func (a *auditor) nameServers(in desired.PortalInput, out desired.PortalOutput) {
+func (a *auditor) nameServers(in portal.Input, out portal.Output) {
 	if out.Running == nil || in.Agency == nil || in.Agency.Spec.Suspended {
 		return
 	}

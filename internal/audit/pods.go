@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/flow"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -105,7 +105,7 @@ func (a *auditor) changedPod(p *corev1.Pod, set *appsv1.ReplicaSet, portal *v1al
 	for _, e := range p.Spec.EphemeralContainers {
 		change("somebody added the container %s with image %s", e.Name, e.Image)
 	}
-	ports := desired.Ports(portal)
+	ports := flow.Ports(portal)
 	for _, c := range p.Spec.Containers {
 		for _, port := range c.Ports {
 			if !slices.Contains(ports, port.ContainerPort) {

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -19,7 +19,7 @@ func running() Input {
 	in := world()
 	yes := true
 	var d *appsv1.Deployment
-	for _, o := range desired.AgencyPortal(in.Portals[0]).Objects {
+	for _, o := range portal.Decide(in.Portals[0]).Objects {
 		if x, ok := o.(*appsv1.Deployment); ok {
 			d = x.DeepCopy()
 		}

@@ -26,7 +26,7 @@ import (
 // Seen failing with a row taken out and with an owner taken out.
 func TestEveryGoldenObjectHasARow(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"../desired/testdata/*/want.yaml", "../desired/testdata/sharing/*.yaml", "../desired/testdata/settings/*.yaml"} {
+	for _, pattern := range []string{"../kinds/*/testdata/golden/*/want.yaml", "../kinds/*/testdata/golden/*.yaml"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatalf("no golden files in %s: %v", pattern, err)

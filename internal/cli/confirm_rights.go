@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
-	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/view"
 )
 
@@ -42,7 +42,7 @@ func PrepareConfirmation(ctx context.Context, c client.Client, name string) (Con
 		return Confirmation{}, errors.New("the operator has not looked at the latest spec of the agency yet: repeat the command in a moment")
 	case p == nil || a.Status.Rights == nil:
 		return Confirmation{}, fmt.Errorf("no rights in Agency %s wait for a confirmation", name)
-	case policy.HashRights(a.UID, *a.Status.Rights, *p) != p.Hash:
+	case agency.HashRights(a.UID, *a.Status.Rights, *p) != p.Hash:
 		return Confirmation{}, errors.New("the agency's status.pendingRights and status.rights are not what the hash stands for: repeat the command in a moment, and report it if it stays so")
 	}
 	self, err := whoAmI(ctx, c)
@@ -65,7 +65,7 @@ func (c Confirmation) Print(w io.Writer) {
 		label, note string
 		rights      v1alpha1.AgencyRights
 	}{{"in force", " since " + view.Clock(a.Status.Rights.Since.Time), a.Status.Rights.AgencyRights}, {"is added", " when confirmed", p.Added}} {
-		items := desired.RightsList(part.rights)
+		items := agency.RightsList(part.rights)
 		t.fact(part.label, fmt.Sprintf("%d%s:", len(items), part.note))
 		for i, item := range items {
 			t.row(fmt.Sprintf("  %d of %d", i+1, len(items)), item)
@@ -84,7 +84,7 @@ func (c Confirmation) refuse() error {
 	switch {
 	case p.RequestedBy == "":
 		return errors.New("nobody is named as asking for these rights: whoever wants them takes them out of the spec and adds them again with spec.rightsChange.requestedBy")
-	case policy.SamePerson(p.RequestedBy, c.user):
+	case object.SamePerson(p.RequestedBy, c.user):
 		return fmt.Errorf("you are %s, who asks for these rights: another person must confirm them", c.user)
 	default:
 		return nil

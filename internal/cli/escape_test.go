@@ -29,8 +29,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	agencykind "github.com/govplatform/govplatform/internal/kinds/agency"
+	linkkind "github.com/govplatform/govplatform/internal/kinds/link"
 	"github.com/govplatform/govplatform/internal/names"
-	policyrules "github.com/govplatform/govplatform/internal/policy"
 	texts "github.com/govplatform/govplatform/internal/text"
 	"github.com/govplatform/govplatform/internal/view"
 	"github.com/govplatform/govplatform/internal/view/backup"
@@ -98,7 +99,7 @@ func hostileCountry() map[string][]any {
 	agency.Status.ObservedGeneration = 1
 	agency.Status.Conditions = conditions("Ready", "RightsConfirmed")
 	agency.Status.Rights, agency.Status.PendingRights = reread(*agency.Status.Rights), reread(*agency.Status.PendingRights)
-	agency.Status.PendingRights.Hash = policyrules.HashRights("uid", *agency.Status.Rights, *agency.Status.PendingRights)
+	agency.Status.PendingRights.Hash = agencykind.HashRights("uid", *agency.Status.Rights, *agency.Status.PendingRights)
 	portal := &v1alpha1.AgencyPortal{}
 	fill(reflect.ValueOf(portal).Elem())
 	portal.ObjectMeta = meta("agency-a", "p")
@@ -125,7 +126,7 @@ func hostileCountry() map[string][]any {
 	link.Status.Conditions = conditions("Ready", "ReferencesResolved")
 	link.Status.Scope.Consumer.Agency, link.Status.Scope.ValidUntil = "a", later
 	link.Status.Scope = reread(*link.Status.Scope)
-	link.Status.SpecHash = policyrules.HashScope(*link.Status.Scope)
+	link.Status.SpecHash = linkkind.HashScope(*link.Status.Scope)
 	approval := &v1alpha1.DataSharingApproval{}
 	fill(reflect.ValueOf(approval).Elem())
 	approval.ObjectMeta = meta("agency-a", "other")

@@ -11,7 +11,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/view"
 )
@@ -35,7 +35,7 @@ func PrintImpact(w io.Writer, i view.StandardImpact, b settings.ImpactBound) {
 	}
 }
 
-func printStops(w io.Writer, stops []desired.Stop) {
+func printStops(w io.Writer, stops []securitypolicy.Stop) {
 	for _, s := range stops {
 		kind := map[string]string{v1alpha1.KindAgencyPortal: "portal", v1alpha1.KindDataSharingLink: "link"}[s.Kind]
 		printFinding(w, kind, s.Agency+"/"+s.Name, s.Control, s.Found, s.Wanted)

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/view"
 )
 
@@ -104,7 +104,7 @@ func (p Prepared) warn(w io.Writer, l *v1alpha1.DataSharingLink, within time.Dur
 	what := "so it opens nothing yet."
 	switch {
 	case p.Approval.Spec.Decision == v1alpha1.DecisionApprove:
-	case desired.Wrote(l.Status.Inventory, "NetworkPolicy"):
+	case object.Wrote(l.Status.Inventory, "NetworkPolicy"):
 		what = fmt.Sprintf("so link %s is still Open and TRAFFIC PASSES until it does. To cut it by hand meanwhile, somebody with break-glass access (system:masters) deletes the network policies that the link's status.inventory names; admission refuses it to others.", p.Scope.Link)
 	default:
 		what = fmt.Sprintf("so link %s, of which no policy exists now, is not held by it yet.", p.Scope.Link)

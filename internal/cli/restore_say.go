@@ -3,7 +3,7 @@ package cli
 import (
 	"cmp"
 
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
 )
 
 // sayRights names the rights that were left out.
@@ -12,7 +12,7 @@ func (r *restorer) sayRights() {
 		say(r.options.Out, "\nThese rights waited for a confirmation and are not in the spec any more. Who wants them asks for them again, with spec.rightsChange.requestedBy:\n")
 	}
 	for _, w := range r.plan.Rights {
-		say(r.options.Out, "  Agency %s: %s   # was asked for by %s\n", w.Agency, desired.SayRights(w.Rights), cmp.Or(w.By, "nobody who was named"))
+		say(r.options.Out, "  Agency %s: %s   # was asked for by %s\n", w.Agency, agency.SayRights(w.Rights), cmp.Or(w.By, "nobody who was named"))
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/read"
 	"github.com/govplatform/govplatform/internal/view"
 	"github.com/govplatform/govplatform/internal/view/backup"
 )
@@ -40,7 +40,7 @@ func (r *restorer) turn(ctx context.Context, u *unstructured.Unstructured) {
 func (r *restorer) claimed(u, live *unstructured.Unstructured) {
 	for _, claim := range r.plan.Claims(u) {
 		c, ok := r.claimants[claim]
-		if ok && u.GetKind() != v1alpha1.KindDataService && gather.Precedes(live, c.object) {
+		if ok && u.GetKind() != v1alpha1.KindDataService && read.Precedes(live, c.object) {
 			r.fail("%s: it is older here than %s, which was the older one and had the %s: delete it, and repeat the command", backup.ObjectKey(u), view.ObjectName(c.object), claim)
 			continue
 		}

@@ -65,7 +65,7 @@ var places = []place{
 	{name: "config/rbac/object_remover_role.yaml", remedy: "let the remover delete it", called: plural, of: namespaced, has: ruled("delete", "object_remover_role")},
 	{name: "config/admission/object-removal.yaml", remedy: "hold the remover to what is being deleted", called: plural, of: namespaced, has: removable},
 	{name: "config/manager/quota.yaml", remedy: "count it, so that a quota of agencies may", called: definition, of: namespaced, has: counted},
-	{name: "the golden files of internal/desired/testdata", remedy: "add a case of what it emits", called: kind, of: emits, has: owners},
+	{name: "the golden files internal/kinds/*/testdata/golden", remedy: "add a case of what it emits", called: kind, of: emits, has: owners},
 }
 
 // disagreements compares rows with every place, in both directions: one sentence
@@ -352,8 +352,8 @@ func counted(repo fs.FS) ([]string, error) {
 // owners of the objects of the golden files. Settings own some too, and are no kind.
 func owners(repo fs.FS) ([]string, error) {
 	var out []string
-	for _, pattern := range []string{"*/want.yaml", "sharing/*.yaml", "settings/*.yaml"} {
-		all, err := objects(repo, "internal/desired/testdata/"+pattern)
+	for _, pattern := range []string{"*/want.yaml", "*.yaml"} {
+		all, err := objects(repo, "internal/kinds/*/testdata/golden/"+pattern)
 		if err != nil {
 			return nil, err
 		}

@@ -115,7 +115,7 @@ func (c *tolerantClient) List(ctx context.Context, list client.ObjectList, opts 
 			if err != nil {
 				return err
 			}
-			return first(c.registry.of(strings.TrimSuffix(gvk.Kind, "List")), func(e *entry) bool { return o.Namespace == "" || o.Namespace == e.Key.Namespace })
+			return first(c.registry.of(strings.TrimSuffix(gvk.Kind, "List")), func(e *Entry) bool { return o.Namespace == "" || o.Namespace == e.Key.Namespace })
 		}
 	}
 	field := ""
@@ -126,12 +126,12 @@ func (c *tolerantClient) List(ctx context.Context, list client.ObjectList, opts 
 	}
 	switch l := list.(type) {
 	case *v1alpha1.SecurityPolicyList:
-		return first(c.registry.of(v1alpha1.KindSecurityPolicy), func(*entry) bool { return true })
+		return first(c.registry.of(v1alpha1.KindSecurityPolicy), func(*Entry) bool { return true })
 	case *v1alpha1.AgencyList:
-		return first(c.registry.of(v1alpha1.KindAgency), func(e *entry) bool { return field == "" || e.values[field] })
+		return first(c.registry.of(v1alpha1.KindAgency), func(e *Entry) bool { return field == "" || e.values[field] })
 	case *v1alpha1.AgencyPortalList:
 		// With a field it is about claims, and what cannot be read claims nothing.
-		return first(c.registry.of(v1alpha1.KindAgencyPortal), func(e *entry) bool { return field == "" && o.Namespace == e.Key.Namespace })
+		return first(c.registry.of(v1alpha1.KindAgencyPortal), func(e *Entry) bool { return field == "" && o.Namespace == e.Key.Namespace })
 	case *v1alpha1.DataSharingApprovalList:
 		for _, e := range c.registry.of(v1alpha1.KindDataSharingApproval) {
 			if s, ok := suspension(e, field); ok {
@@ -142,7 +142,7 @@ func (c *tolerantClient) List(ctx context.Context, list client.ObjectList, opts 
 	return nil
 }
 
-func errorsOf(entries []*entry) []*Error {
+func errorsOf(entries []*Entry) []*Error {
 	out := make([]*Error, len(entries))
 	for i, e := range entries {
 		out[i] = &e.Error
@@ -151,7 +151,7 @@ func errorsOf(entries []*entry) []*Error {
 	return out
 }
 
-func first(entries []*entry, concerns func(*entry) bool) error {
+func first(entries []*Entry, concerns func(*Entry) bool) error {
 	for _, e := range entries {
 		if concerns(e) {
 			return &e.Error
@@ -162,13 +162,13 @@ func first(entries []*entry, concerns func(*entry) bool) error {
 
 // suspension is what an approval says that cannot be read. One whose link
 // cannot be read either is about all links.
-func suspension(e *entry, link string) (v1alpha1.DataSharingApproval, bool) {
+func suspension(e *Entry, link string) (v1alpha1.DataSharingApproval, bool) {
 	var a v1alpha1.DataSharingApproval
 	ref := e.linkRef
 	if ref != nil && link != "" && string(ref.Namespace)+"/"+string(ref.Name) != link {
 		return a, false
 	}
-	a.Name, a.Namespace, a.UID = e.Key.Name, e.Key.Namespace, e.object.GetUID()
+	a.Name, a.Namespace, a.UID = e.Key.Name, e.Key.Namespace, e.Object.GetUID()
 	if ref != nil {
 		a.Spec.LinkRef = *ref
 	}
@@ -177,9 +177,9 @@ func suspension(e *entry, link string) (v1alpha1.DataSharingApproval, bool) {
 	return a, true
 }
 
-// entryOf returns what a client knows of an unreadable object, and the client
+// EntryOf returns what a client knows of an unreadable object, and the client
 // to write to it.
-func entryOf(c client.Client, kind string, key types.NamespacedName) (*entry, client.Client) {
+func EntryOf(c client.Client, kind string, key types.NamespacedName) (*Entry, client.Client) {
 	if t, ok := c.(*tolerantClient); ok {
 		return t.registry.get(kind, key), t.writer
 	}

@@ -56,12 +56,12 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s %s cannot be read: %s", e.Kind, e.Key, e.Cause)
 }
 
-// entry of one unreadable object. It holds the parts that closing needs, since
+// Entry of one unreadable object. It holds the parts that closing needs, since
 // the object may be large.
-type entry struct {
+type Entry struct {
 	Error
 	round   uint64
-	object  *unstructured.Unstructured // metadata, status.conditions, and what is named below
+	Object  *unstructured.Unstructured // metadata, status.conditions, and what is named below
 	values  map[string]bool            // short texts of a cluster-scoped object's spec
 	linkRef *v1alpha1.LinkReference    // of an approval; nil when not even that can be read
 	side    v1alpha1.LinkSide          // of an approval, as it is on record
@@ -70,7 +70,7 @@ type entry struct {
 // Registry knows the unreadable objects. It is safe for concurrent use.
 type Registry struct {
 	mu      sync.Mutex
-	objects map[string]map[types.NamespacedName]*entry
+	objects map[string]map[types.NamespacedName]*Entry
 	rounds  map[string]uint64
 	changed func(kind string, key types.NamespacedName)
 }
@@ -78,7 +78,7 @@ type Registry struct {
 // NewRegistry returns an empty registry, which reports each object that becomes
 // unreadable or changes while it is.
 func NewRegistry(changed func(kind string, key types.NamespacedName)) *Registry {
-	return &Registry{objects: map[string]map[types.NamespacedName]*entry{}, rounds: map[string]uint64{}, changed: changed}
+	return &Registry{objects: map[string]map[types.NamespacedName]*Entry{}, rounds: map[string]uint64{}, changed: changed}
 }
 
 // Counts returns the number of unreadable objects of each kind that had one.
@@ -92,16 +92,16 @@ func (r *Registry) Counts() map[string]int {
 	return out
 }
 
-func (r *Registry) get(kind string, key types.NamespacedName) *entry {
+func (r *Registry) get(kind string, key types.NamespacedName) *Entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.objects[kind][key]
 }
 
-func (r *Registry) of(kind string) []*entry {
+func (r *Registry) of(kind string) []*Entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []*entry
+	var out []*Entry
 	for _, e := range r.objects[kind] {
 		out = append(out, e)
 	}
@@ -114,7 +114,7 @@ func (r *Registry) add(u *unstructured.Unstructured, cause error) {
 	e := newEntry(u, cause)
 	r.mu.Lock()
 	if r.objects[kind] == nil {
-		r.objects[kind] = map[types.NamespacedName]*entry{}
+		r.objects[kind] = map[types.NamespacedName]*Entry{}
 	}
 	before := r.objects[kind][key]
 	e.round = r.rounds[kind]
@@ -157,15 +157,15 @@ const (
 	maxLength = 253
 )
 
-func newEntry(u *unstructured.Unstructured, cause error) *entry {
-	e := &entry{
+func newEntry(u *unstructured.Unstructured, cause error) *Entry {
+	e := &Entry{
 		Error:  Error{Kind: u.GetKind(), Key: types.NamespacedName{Namespace: u.GetNamespace(), Name: u.GetName()}, Cause: cause.Error()},
-		object: &unstructured.Unstructured{Object: map[string]any{"apiVersion": u.GetAPIVersion(), "kind": u.GetKind()}},
+		Object: &unstructured.Unstructured{Object: map[string]any{"apiVersion": u.GetAPIVersion(), "kind": u.GetKind()}},
 	}
 	if len(e.Cause) > 1024 {
 		e.Cause = e.Cause[:1024]
 	}
-	o := e.object
+	o := e.Object
 	o.SetName(u.GetName())
 	o.SetNamespace(u.GetNamespace())
 	o.SetUID(u.GetUID())

@@ -12,9 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
-	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/kinds"
+	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -32,7 +31,7 @@ type StandardImpact struct {
 	// stopped something within its window.
 	Shares []string `json:"sharesBoundWith,omitempty"`
 	// Stops lists the portals and links.
-	Stops []desired.Stop `json:"stops"`
+	Stops []securitypolicy.Stop `json:"stops"`
 }
 
 // Impact computes what each of the policies would stop of what runs now, with
@@ -45,7 +44,7 @@ func Impact(ctx context.Context, reader client.Reader, s settings.Settings, now 
 	if err := c.NeedsAll("the impact of a standard"); err != nil {
 		return nil, err
 	}
-	bound := gather.Bound(s)
+	bound := securitypolicy.Bound(s)
 	applied := make([]v1alpha1.SecurityPolicy, len(policies))
 	for i := range policies {
 		applied[i] = c.applied(policies[i])
@@ -53,12 +52,12 @@ func Impact(ctx context.Context, reader client.Reader, s settings.Settings, now 
 	var out []StandardImpact
 	for i := range applied {
 		p := applied[i]
-		in, err := gather.Impact(ctx, c.store, s, now, &p, applied...)
+		in, err := securitypolicy.GatherImpact(ctx, c.store, s, now, &p, applied...)
 		if err != nil {
 			return nil, err
 		}
-		impact := desired.Weigh(in, bound, now)
-		out = append(out, StandardImpact{Policy: p.Name, Running: impact.Running, Portals: impact.Portals, Links: impact.Links, Stops: append([]desired.Stop{}, impact.Stops...),
+		impact := securitypolicy.Weigh(in, bound, now)
+		out = append(out, StandardImpact{Policy: p.Name, Running: impact.Running, Portals: impact.Portals, Links: impact.Links, Stops: append([]securitypolicy.Stop{}, impact.Stops...),
 			Shares: slices.Compact(slices.Sorted(slices.Values(slices.Concat(impact.Pending, impact.Recent)))),
 			Held:   policy.Pending(&p) && impact.Exceeds(bound) && !policy.Accepts(policy.Statement(&p), impact.Stopped)})
 	}

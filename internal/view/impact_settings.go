@@ -5,8 +5,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/govplatform/govplatform/internal/desired"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -19,7 +18,7 @@ type SettingsChangeImpact struct {
 	// Held is true when the operator would hold the settings as they stand in the file.
 	Held bool `json:"held"`
 	// Stops lists the portals and links.
-	Stops []desired.Stop `json:"stops"`
+	Stops []securitypolicy.Stop `json:"stops"`
 }
 
 // SettingsImpact computes what an operator that starts with newer settings would
@@ -32,7 +31,7 @@ func SettingsImpact(ctx context.Context, reader client.Reader, former settings.R
 	if err := c.NeedsAll("the impact of settings"); err != nil {
 		return SettingsChangeImpact{}, err
 	}
-	counted := desired.NewSettingsImpact(former.InForce, newer)
+	counted := securitypolicy.NewSettingsImpact(former.InForce, newer)
 	for n := range c.platforms.Items {
 		counted.Platform(&c.platforms.Items[n])
 	}
@@ -43,6 +42,6 @@ func SettingsImpact(ctx context.Context, reader client.Reader, former settings.R
 		counted.Link(&c.links.Items[n])
 	}
 	i := counted.Impact()
-	return SettingsChangeImpact{Running: i.Running, Portals: i.Portals, Links: i.Links, Stops: append([]desired.Stop{}, i.Stops...),
-		Held: gather.HoldsSettings(former, newer, i.Stopped)}, nil
+	return SettingsChangeImpact{Running: i.Running, Portals: i.Portals, Links: i.Links, Stops: append([]securitypolicy.Stop{}, i.Stops...),
+		Held: securitypolicy.HoldsSettings(former, newer, i.Stopped)}, nil
 }

@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds/link"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/reach"
 )
@@ -174,7 +174,7 @@ func (c *State) linksBetween(ctx context.Context, from, to client.ObjectKey, now
 		if l.Namespace != from.Namespace || string(l.Spec.Consumer.PortalRef.Name) != from.Name {
 			continue
 		}
-		in, err := gather.DataSharingLink(ctx, c.store, c.settings, now, l)
+		in, err := link.Gather(ctx, c.store, c.settings, now, l)
 		if err != nil {
 			return err
 		}
@@ -193,7 +193,7 @@ func (c *State) linksBetween(ctx context.Context, from, to client.ObjectKey, now
 		if e == nil || names.Namespace(string(e.Agency)) != to.Namespace || string(e.Name) != to.Name {
 			continue
 		}
-		if slices.Contains(desired.PlatformNames(c.portal(from)), p.Name) {
+		if slices.Contains(portal.PlatformNames(c.portal(from)), p.Name) {
 			out = append(out, fmt.Sprintf("%s references SharedPlatform %s in spec.platformRefs", from, p.Name))
 		} else if len(p.Spec.Agencies) == 0 && p.Spec.Type != v1alpha1.PlatformDataSharing {
 			// What carries links is not referenced: the way over it is a link.
@@ -210,7 +210,7 @@ func (c *State) linksBetween(ctx context.Context, from, to client.ObjectKey, now
 }
 
 // isOpen reports whether a link is open, by its status or, offline, by decision.
-func (c *State) isOpen(in desired.LinkInput) bool {
+func (c *State) isOpen(in link.Input) bool {
 	phase := in.Link.Status.Phase
 	if phase == "" {
 		phase, _ = c.offlinePhase(in)
@@ -219,7 +219,7 @@ func (c *State) isOpen(in desired.LinkInput) bool {
 }
 
 // describeLink says in one sentence what a link lets pass, or what it lacks.
-func (c *State) describeLink(in desired.LinkInput, isPlatform bool) string {
+func (c *State) describeLink(in link.Input, isPlatform bool) string {
 	l := in.Link
 	name := fmt.Sprintf("DataSharingLink %s/%s", l.Namespace, l.Name)
 	missing := []string{}
@@ -250,8 +250,8 @@ func (c *State) describeLink(in desired.LinkInput, isPlatform bool) string {
 }
 
 // offlinePhase decides about a link that no operator has seen.
-func (c *State) offlinePhase(in desired.LinkInput) (phase string, missing []string) {
-	out := desired.DataSharingLink(in)
+func (c *State) offlinePhase(in link.Input) (phase string, missing []string) {
+	out := link.Decide(in)
 	for _, b := range out.References {
 		missing = append(missing, b.Message)
 	}

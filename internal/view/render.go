@@ -15,9 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
 	"github.com/govplatform/govplatform/internal/kinds"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
+	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -165,9 +168,9 @@ func (s *localSet) where(kind string, o metav1.Object) string {
 
 func (s *localSet) render(ctx context.Context, input RenderInput, r *Rendering) (*State, error) {
 	config := input.Settings
-	var objects []desired.Object
+	var objects []object.Object
 	for i := range s.policies {
-		objects = append(objects, desired.SecurityPolicy(desired.PolicyInput{Policy: &s.policies[i]}).Objects...)
+		objects = append(objects, securitypolicy.Decide(securitypolicy.Input{Policy: &s.policies[i]}).Objects...)
 	}
 	for _, a := range s.agencies {
 		objects = append(objects, s.renderAgency(config, a, r)...)
@@ -208,9 +211,9 @@ func (s *localSet) render(ctx context.Context, input RenderInput, r *Rendering) 
 	return c, c.observe(ctx, objects)
 }
 
-func (s *localSet) renderAgency(config settings.Settings, a *v1alpha1.Agency, r *Rendering) []desired.Object {
+func (s *localSet) renderAgency(config settings.Settings, a *v1alpha1.Agency, r *Rendering) []object.Object {
 	where := s.where(v1alpha1.KindAgency, a)
-	in := desired.AgencyInput{Settings: config, Agency: a, Counts: true, Administered: true}
+	in := agency.Input{Settings: config, Agency: a, Counts: true, Administered: true}
 	for _, p := range s.portals {
 		if p.Namespace == names.Namespace(a.Name) {
 			in.Portals = append(in.Portals, p.Name)
@@ -230,8 +233,8 @@ func (s *localSet) renderAgency(config settings.Settings, a *v1alpha1.Agency, r 
 			in.Parent = &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: string(ref.Name)}, Spec: v1alpha1.AgencySpec{Code: code}}
 		}
 	}
-	out := desired.Agency(in)
-	for _, b := range []*desired.Blocker{out.Parent, out.Code} {
+	out := agency.Decide(in)
+	for _, b := range []*object.Blocker{out.Parent, out.Code} {
 		if b != nil {
 			r.block(where, *b)
 		}
@@ -241,7 +244,7 @@ func (s *localSet) renderAgency(config settings.Settings, a *v1alpha1.Agency, r 
 	return out.Objects
 }
 
-func (s *localSet) renderPortal(ctx context.Context, c *State, p *v1alpha1.AgencyPortal, r *Rendering) ([]desired.Object, error) {
+func (s *localSet) renderPortal(ctx context.Context, c *State, p *v1alpha1.AgencyPortal, r *Rendering) ([]object.Object, error) {
 	where := s.where(v1alpha1.KindAgencyPortal, p)
 	in, err := s.portalInput(ctx, c, p)
 	if err != nil {
@@ -263,7 +266,7 @@ func (s *localSet) renderPortal(ctx context.Context, c *State, p *v1alpha1.Agenc
 			r.refuse("%s: spec.components: %s has the component OneStop as well; an agency has one one-stop system, so merge the two", where, other.Name)
 		}
 	}
-	out := desired.AgencyPortal(in)
+	out := portal.Decide(in)
 	for _, f := range out.Findings {
 		if f.Mode == v1alpha1.ModeAudit {
 			r.note("%s: policy %s (audited), control %s: found %s, wanted %s", where, f.Policy, f.Control, f.Found, f.Wanted)
@@ -281,8 +284,8 @@ func isOneStop(p *v1alpha1.AgencyPortal) bool {
 
 // block reports what stops the operator: what only a change can lift refuses
 // the files, what an event lifts is a note.
-func (r *Rendering) block(where string, b desired.Blocker) {
-	if b.Class == desired.Terminal || b.Reason == v1alpha1.ReasonAgencyNotFound {
+func (r *Rendering) block(where string, b object.Blocker) {
+	if b.Class == object.Terminal || b.Reason == v1alpha1.ReasonAgencyNotFound {
 		r.refuse("%s: %s: %s", where, b.Reason, b.Message)
 		return
 	}
@@ -318,7 +321,7 @@ func rank(kind string) int {
 }
 
 // plainObject drops what is no part of an object's desired state.
-func plainObject(o desired.Object) (*unstructured.Unstructured, error) {
+func plainObject(o object.Object) (*unstructured.Unstructured, error) {
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 	if err != nil {
 		return nil, fmt.Errorf("print %s: %w", o.GetName(), err)

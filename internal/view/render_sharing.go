@@ -12,9 +12,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
-	"github.com/govplatform/govplatform/internal/gather"
+	"github.com/govplatform/govplatform/internal/kinds/link"
+	"github.com/govplatform/govplatform/internal/kinds/platform"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
+	"github.com/govplatform/govplatform/internal/kinds/service"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
@@ -70,7 +73,7 @@ func (s *localSet) country(ctx context.Context, input RenderInput) (*State, erro
 		if err != nil {
 			return nil, err
 		}
-		if out := desired.AgencyPortal(in); len(out.Blockers) == 0 {
+		if out := portal.Decide(in); len(out.Blockers) == 0 {
 			setTrue(&c.portals.Items[i].Status.StatusBase, v1alpha1.ConditionReady)
 		} else {
 			c.portals.Items[i].Status.Conditions = nil
@@ -95,27 +98,27 @@ func setTrue(s *v1alpha1.StatusBase, condition string) {
 
 // portalInput gathers as the operator does. Which of two claims is older, the
 // files don't say; renderPortal refuses both.
-func (s *localSet) portalInput(ctx context.Context, c *State, p *v1alpha1.AgencyPortal) (desired.PortalInput, error) {
-	in, err := gather.AgencyPortal(ctx, c.store, c.settings, p)
+func (s *localSet) portalInput(ctx context.Context, c *State, p *v1alpha1.AgencyPortal) (portal.Input, error) {
+	in, err := portal.Gather(ctx, c.store, c.settings, p)
 	in.NamespaceGuarded, in.OlderSiblings, in.RunningSiblings, in.OneStopHolder, in.HostnameHolders = true, 0, 0, "", nil
 	return in, err
 }
 
 // renderSharing builds the policies of the links that are open, and what lets
 // people read links, and says what is wrong with platforms, services and links.
-func (s *localSet) renderSharing(ctx context.Context, c *State, input RenderInput, r *Rendering) ([]desired.Object, error) {
+func (s *localSet) renderSharing(ctx context.Context, c *State, input RenderInput, r *Rendering) ([]object.Object, error) {
 	for i, p := range s.sharing.platforms {
 		where := s.where(v1alpha1.KindSharedPlatform, p)
 		for _, other := range s.sharing.platforms[:i] {
-			if policy.Fingerprint(other.Spec.Capability, other.Spec.Scope) == policy.Fingerprint(p.Spec.Capability, p.Spec.Scope) {
+			if object.Fingerprint(other.Spec.Capability, other.Spec.Scope) == object.Fingerprint(p.Spec.Capability, p.Spec.Scope) {
 				r.refuse("%s: spec.capability: SharedPlatform %s has the same capability and scope; keep one, or state what differs", where, other.Name)
 			}
 		}
-		in, err := gather.SharedPlatform(ctx, c.store, c.settings, p)
+		in, err := platform.Gather(ctx, c.store, c.settings, p)
 		if err != nil {
 			return nil, err
 		}
-		if b := desired.SharedPlatform(in).Available; b != nil {
+		if b := platform.Decide(in).Available; b != nil {
 			r.note("%s: %s: %s", where, b.Reason, b.Message)
 		}
 		if absent := policy.AbsentMessage(in.AbsentAgencies); absent != "" {
@@ -129,15 +132,15 @@ func (s *localSet) renderSharing(ctx context.Context, c *State, input RenderInpu
 				r.refuse("%s: spec.dataset: %q is also the dataset of DataService %s/%s, and a dataset has one owner nationwide; keep one", where, d.Spec.Dataset, other.Namespace, other.Name)
 			}
 		}
-		in, err := gather.DataService(ctx, c.store, c.settings, d, input.Now)
+		in, err := service.Gather(ctx, c.store, c.settings, d, input.Now)
 		if err != nil {
 			return nil, err
 		}
-		if b := desired.DataService(in).Published; b != nil {
+		if b := service.Decide(in).Published; b != nil {
 			r.block(where, *b)
 		}
 	}
-	var objects []desired.Object
+	var objects []object.Object
 	for _, l := range s.sharing.links {
 		rendered, err := s.renderLink(ctx, c, l, input, r)
 		if err != nil {
@@ -148,25 +151,25 @@ func (s *localSet) renderSharing(ctx context.Context, c *State, input RenderInpu
 	return objects, nil
 }
 
-func (s *localSet) renderLink(ctx context.Context, c *State, l *v1alpha1.DataSharingLink, input RenderInput, r *Rendering) ([]desired.Object, error) {
+func (s *localSet) renderLink(ctx context.Context, c *State, l *v1alpha1.DataSharingLink, input RenderInput, r *Rendering) ([]object.Object, error) {
 	where := s.where(v1alpha1.KindDataSharingLink, l)
-	in, err := gather.DataSharingLink(ctx, c.store, c.settings, input.Now, l)
+	in, err := link.Gather(ctx, c.store, c.settings, input.Now, l)
 	if err != nil {
 		return nil, err
 	}
-	if scope, ok := desired.ScopeOf(in); ok && input.AssumeApproved {
+	if scope, ok := link.ScopeOf(in); ok && input.AssumeApproved {
 		for _, ns := range []string{names.Namespace(string(l.Spec.Provider.Agency)), names.Namespace(c.settings.AuthorityAgency)} {
 			a := &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: names.Link(l.Namespace, l.Name), UID: types.UID("assumed-" + ns)}}
 			a.Spec = v1alpha1.DataSharingApprovalSpec{
 				LinkRef:  v1alpha1.LinkReference{Namespace: v1alpha1.ObjectName(l.Namespace), Name: v1alpha1.ObjectName(l.Name)},
-				SpecHash: policy.HashScope(scope), Decision: v1alpha1.DecisionApprove,
+				SpecHash: link.HashScope(scope), Decision: v1alpha1.DecisionApprove,
 				Approver: "assumed of " + ns,
 			}
 			in.Approvals = append(in.Approvals, *a)
 			c.store.add(a)
 		}
 	}
-	out := desired.DataSharingLink(in)
+	out := link.Decide(in)
 	for _, b := range out.References {
 		r.block(where, b)
 	}
@@ -187,7 +190,7 @@ func (s *localSet) renderLink(ctx context.Context, c *State, l *v1alpha1.DataSha
 
 // observe takes the objects as they would be in the cluster, with one pod for
 // every Deployment.
-func (c *State) observe(ctx context.Context, objects []desired.Object) error {
+func (c *State) observe(ctx context.Context, objects []object.Object) error {
 	seen := map[string]bool{}
 	namespace := func(name string) {
 		if !seen[name] {

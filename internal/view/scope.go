@@ -11,10 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
-	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/kinds"
-	"github.com/govplatform/govplatform/internal/policy"
+	linkkind "github.com/govplatform/govplatform/internal/kinds/link"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -55,7 +53,7 @@ func ReadScope(ctx context.Context, c client.Reader, decision v1alpha1.Decision,
 		}
 		return s, fmt.Errorf("the link has no scope that could be decided about yet: %s", why)
 	}
-	if s.Hash != "" && (s.Scope == nil || policy.HashScope(*s.Scope) != s.Hash) {
+	if s.Hash != "" && (s.Scope == nil || linkkind.HashScope(*s.Scope) != s.Hash) {
 		if decision != v1alpha1.DecisionSuspend {
 			return s, errors.New("the link's status.scope is not what its status.specHash stands for: repeat the command in a moment, and report it if it stays so")
 		}
@@ -80,12 +78,12 @@ func (s *ScopeShown) check(ctx context.Context, c client.Reader, decision v1alph
 	if len(country.unreadable) > 0 {
 		return nil
 	}
-	in, err := gather.DataSharingLink(ctx, country.store, current, time.Now(), link)
+	in, err := linkkind.Gather(ctx, country.store, current, time.Now(), link)
 	if err != nil {
 		return err
 	}
-	scope, ok := desired.ScopeOf(in)
-	if ok && policy.HashScope(scope) != s.Hash && decision != v1alpha1.DecisionSuspend {
+	scope, ok := linkkind.ScopeOf(in)
+	if ok && linkkind.HashScope(scope) != s.Hash && decision != v1alpha1.DecisionSuspend {
 		return errors.New("the scope is changing: the operator's hash is not the one of what is there now; repeat the command in a moment")
 	}
 	s.Checked = ok

@@ -15,8 +15,10 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/audit"
-	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/kinds"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
+	"github.com/govplatform/govplatform/internal/kinds/link"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/reach"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -127,21 +129,21 @@ func (c *State) snapshot() reach.Snapshot {
 func (c *State) audit(ctx context.Context, now time.Time) (audit.Report, error) {
 	in := audit.Input{Snapshot: c.snapshot(), ReplicaSets: c.sets.Items, Deployments: c.deployments.Items}
 	for i := range c.agencies.Items {
-		a, err := gather.Agency(ctx, c.store, c.store, c.store, c.settings, &c.agencies.Items[i])
+		a, err := agency.Gather(ctx, c.store, c.store, c.store, c.settings, &c.agencies.Items[i])
 		if err != nil {
 			return audit.Report{}, err
 		}
 		in.Agencies = append(in.Agencies, a)
 	}
 	for i := range c.portals.Items {
-		p, err := gather.AgencyPortal(ctx, c.store, c.settings, &c.portals.Items[i])
+		p, err := portal.Gather(ctx, c.store, c.settings, &c.portals.Items[i])
 		if err != nil {
 			return audit.Report{}, err
 		}
 		in.Portals = append(in.Portals, p)
 	}
 	for i := range c.links.Items {
-		l, err := gather.DataSharingLink(ctx, c.store, c.settings, now, &c.links.Items[i])
+		l, err := link.Gather(ctx, c.store, c.settings, now, &c.links.Items[i])
 		if err != nil {
 			return audit.Report{}, err
 		}

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/govplatform/govplatform/internal/gather"
+	indexkind "github.com/govplatform/govplatform/internal/kinds/index"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -32,7 +32,7 @@ func newStore(ctx context.Context, s settings.Settings) (*store, error) {
 		indexes: map[reflect.Type]map[string]client.IndexerFunc{},
 		found:   map[reflect.Type]map[string]map[string][]client.Object{},
 	}
-	return out, gather.RegisterIndexes(ctx, out, s)
+	return out, indexkind.Register(ctx, out, s)
 }
 
 // IndexField implements client.FieldIndexer.

@@ -26,7 +26,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/govplatform/govplatform/controllers"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/controlplane"
@@ -149,7 +149,7 @@ func (e *Env) counted(ctx context.Context) error {
 		if err := e.Admin.List(ctx, &canaries, client.HasLabels{names.LabelQuotaCanary}); err != nil {
 			return fmt.Errorf("list quota canaries: %w", err)
 		}
-		if len(canaries.Items) == 1 && desired.Counted(&canaries.Items[0]) {
+		if len(canaries.Items) == 1 && agency.Counted(&canaries.Items[0]) {
 			return nil
 		}
 		select {

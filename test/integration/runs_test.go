@@ -84,7 +84,7 @@ func waitPorts(t *testing.T, p *v1alpha1.AgencyPortal, want ...int32) {
 // TestRolloutThatCannotProceed: a portal's port changes while the agency's quota
 // has no room for one more pod. What runs stays reachable on its port, the
 // message names quota, figures, field and remedy, and Stalled says that waiting
-// does not help. TestPortsOfWhatRuns in internal/desired is seen failing with
+// does not help. TestPortsOfWhatRuns in internal/kinds/portal is seen failing with
 // servedPorts that returns the spec's port alone.
 func TestRolloutThatCannotProceed(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
@@ -121,7 +121,7 @@ func TestRolloutThatCannotProceed(t *testing.T) {
 
 // TestDrainOfScaledPortal: a portal between one and four pods runs with four; a
 // drain may take one and must wait for the next. TestBudgetFollowsWhatRuns in
-// internal/desired is seen failing with a budget from min of two on only.
+// internal/kinds/portal is seen failing with a budget from min of two on only.
 func TestDrainOfScaledPortal(t *testing.T) {
 	env.Operator(t, harness.OperatorOptions{})
 	name, code := unique("drained", "Z42")
@@ -180,7 +180,7 @@ func TestDrainOfScaledPortal(t *testing.T) {
 
 // TestAutoscalerIsObserved: an autoscaler that works leaves the portal Ready;
 // one that says for a minute that it can't makes it not Ready, with the cause.
-// TestObjectsAreObserved in internal/status is seen failing with reports that
+// TestObjectsAreObserved in internal/kinds/portal is seen failing with reports that
 // are not looked at.
 func TestAutoscalerIsObserved(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
@@ -230,7 +230,7 @@ func TestAutoscalerIsObserved(t *testing.T) {
 
 // TestForeignPodIsNamed: a pod that somebody made by hand carries a portal's
 // label, so it is behind its Service and its policies. TestForeignPodsAreNamed in
-// internal/status and TestPodsAsTheyAre in internal/audit are seen failing without
+// internal/kinds/portal and TestPodsAsTheyAre in internal/audit are seen failing without
 // looking at pods.
 func TestForeignPodIsNamed(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
@@ -272,7 +272,7 @@ func TestForeignPodIsNamed(t *testing.T) {
 	env.WaitReady(t, portal)
 }
 
-// TestRestart: a declared word replaces the pods. Its namesake in internal/desired
+// TestRestart: a declared word replaces the pods. Its namesake in internal/kinds/portal
 // is seen failing with a pod template without it.
 func TestRestart(t *testing.T) {
 	env.Operator(t, harness.OperatorOptions{})

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/harness"
@@ -39,7 +39,7 @@ func TestNodePeersFollowTheSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	foreign, ok := desired.NodePeers(settings.Default(), nil)[0].(*admissionv1.ValidatingAdmissionPolicy)
+	foreign, ok := securitypolicy.NodePeers(settings.Default(), nil)[0].(*admissionv1.ValidatingAdmissionPolicy)
 	if !ok {
 		t.Fatal("the first object is no policy")
 	}

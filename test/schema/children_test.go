@@ -3,7 +3,7 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
+	rand "math/rand/v2"
 	"net/http"
 	"reflect"
 	"slices"
@@ -22,8 +22,12 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/control"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
+	"github.com/govplatform/govplatform/internal/kinds/link"
+	portalkind "github.com/govplatform/govplatform/internal/kinds/portal"
+	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
+	objectkind "github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -42,7 +46,7 @@ var hostile = map[string][]string{
 
 // becomes is what the operator builds for each kind that has children, or whose
 // fields enter the children of another one.
-var becomes = map[string]func(*testing.T, client.Object) []desired.Object{
+var becomes = map[string]func(*testing.T, client.Object) []objectkind.Object{
 	child.Agency: agencyBecomes, child.AgencyPortal: portalBecomes, child.SecurityPolicy: policyBecomes, child.DataSharingLink: linkBecomes,
 	"SharedPlatform": platformBecomes,
 }
@@ -234,39 +238,39 @@ func samplesAgency() *v1alpha1.Agency {
 	return a
 }
 
-func portalBecomes(t *testing.T, object client.Object) []desired.Object {
+func portalBecomes(t *testing.T, object client.Object) []objectkind.Object {
 	t.Helper()
 	p := object.(*v1alpha1.AgencyPortal)
 	// These need platforms, and nothing of them enters a child.
 	p.Spec.CitizenLogin, p.Spec.PublicServices = false, nil
-	return desired.AgencyPortal(desired.PortalInput{Settings: settings.Default(), Portal: p, Agency: samplesAgency(), NamespaceGuarded: true}).Objects
+	return portalkind.Decide(portalkind.Input{Settings: settings.Default(), Portal: p, Agency: samplesAgency(), NamespaceGuarded: true}).Objects
 }
 
-func agencyBecomes(t *testing.T, object client.Object) []desired.Object {
+func agencyBecomes(t *testing.T, object client.Object) []objectkind.Object {
 	t.Helper()
 	a := object.(*v1alpha1.Agency)
 	a.Spec.ParentRef = nil
 	s := settings.Default()
-	out := desired.Agency(desired.AgencyInput{Settings: s, Agency: a}).Objects
-	out = append(out, desired.Agency(desired.AgencyInput{Settings: s, Agency: a, Counts: true}).Objects...)
+	out := agency.Decide(agency.Input{Settings: s, Agency: a}).Objects
+	out = append(out, agency.Decide(agency.Input{Settings: s, Agency: a, Counts: true}).Objects...)
 	// Who has rights in the agency reads the links that ask it, and all as the authority.
 	a.Status.Rights = &v1alpha1.GrantedRights{AgencyRights: v1alpha1.AgencyRights{AdminGroups: a.Spec.AdminGroups, AdminServiceAccounts: a.Spec.AdminServiceAccounts, ViewerGroups: a.Spec.ViewerGroups}}
 	in := resolved(typedSample(t, "DataSharingLink").(*v1alpha1.DataSharingLink))
 	in.Asked, in.Authority = a, a
-	return append(out, desired.DataSharingLink(in).Readers...)
+	return append(out, link.Decide(in).Readers...)
 }
 
-func policyBecomes(t *testing.T, object client.Object) []desired.Object {
+func policyBecomes(t *testing.T, object client.Object) []objectkind.Object {
 	t.Helper()
 	p := object.(*v1alpha1.SecurityPolicy)
 	p.Spec.Mode = v1alpha1.ModeEnforce
-	out := desired.SecurityPolicy(desired.PolicyInput{Policy: p}).Objects
+	out := securitypolicy.Decide(securitypolicy.Input{Policy: p}).Objects
 	portal := typedSample(t, "AgencyPortal").(*v1alpha1.AgencyPortal)
 	portal.Spec.CitizenLogin, portal.Spec.PublicServices = false, nil
 	// What the policy writes into the workload, without what it would forbid.
 	writes := v1alpha1.SecurityPolicy{ObjectMeta: p.ObjectMeta, Spec: written(t, &p.Spec)}
-	in := desired.PortalInput{Settings: settings.Default(), Portal: portal, Agency: samplesAgency(), NamespaceGuarded: true, Policies: []v1alpha1.SecurityPolicy{writes}}
-	return append(out, desired.AgencyPortal(in).Objects...)
+	in := portalkind.Input{Settings: settings.Default(), Portal: portal, Agency: samplesAgency(), NamespaceGuarded: true, Policies: []v1alpha1.SecurityPolicy{writes}}
+	return append(out, portalkind.Decide(in).Objects...)
 }
 
 // written returns the controls of a spec that the operator writes into pods.
@@ -291,22 +295,22 @@ func written(t *testing.T, spec *v1alpha1.SecurityPolicySpec) v1alpha1.SecurityP
 	return out
 }
 
-func platformBecomes(t *testing.T, object client.Object) []desired.Object {
+func platformBecomes(t *testing.T, object client.Object) []objectkind.Object {
 	t.Helper()
 	p := object.(*v1alpha1.SharedPlatform)
 	portal := &v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Name: "full", Namespace: namespace, UID: "portal"}}
 	portal.Spec.Image, portal.Spec.Port, portal.Spec.Replicas.Min = "a.b/c", 8080, 1
 	portal.Spec.Probes = v1alpha1.Probes{LivenessPath: "/a", ReadinessPath: "/b", StartupSeconds: 60}
 	portal.Spec.PlatformRefs = []v1alpha1.PlatformReference{{Name: v1alpha1.ObjectName(p.Name)}}
-	return desired.AgencyPortal(desired.PortalInput{Settings: settings.Default(), Portal: portal, Agency: samplesAgency(), NamespaceGuarded: true,
-		Platforms: map[string]desired.ReferencedPlatform{p.Name: {Name: p.Name, Platform: p}}}).Objects
+	return portalkind.Decide(portalkind.Input{Settings: settings.Default(), Portal: portal, Agency: samplesAgency(), NamespaceGuarded: true,
+		Platforms: map[string]portalkind.ReferencedPlatform{p.Name: {Name: p.Name, Platform: p}}}).Objects
 }
 
 // linkBecomes builds what a link becomes by either route when everybody approves,
 // and who may read it.
-func linkBecomes(t *testing.T, object client.Object) []desired.Object {
+func linkBecomes(t *testing.T, object client.Object) []objectkind.Object {
 	t.Helper()
-	var out []desired.Object
+	var out []objectkind.Object
 	for _, route := range []v1alpha1.LinkRoute{v1alpha1.RoutePlatform, v1alpha1.RouteDirect} {
 		in := resolved(object.DeepCopyObject().(*v1alpha1.DataSharingLink))
 		in.Link.Spec.Route = route
@@ -317,12 +321,12 @@ func linkBecomes(t *testing.T, object client.Object) []desired.Object {
 			a.Spec.ViewerGroups = []v1alpha1.GroupName{"viewers"}
 			a.Status.Rights = &v1alpha1.GrantedRights{AgencyRights: v1alpha1.AgencyRights{ViewerGroups: a.Spec.ViewerGroups}}
 		}
-		hash := desired.DataSharingLink(in).Hash
+		hash := link.Decide(in).Hash
 		for i, namespace := range []string{names.Namespace(in.Asked.Name), names.Namespace(in.Authority.Name)} {
 			in.Approvals = append(in.Approvals, v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "approves"},
 				Spec: v1alpha1.DataSharingApprovalSpec{SpecHash: hash, Decision: v1alpha1.DecisionApprove, Approver: fmt.Sprintf("approver%d", i)}})
 		}
-		built := desired.DataSharingLink(in)
+		built := link.Decide(in)
 		out = append(out, built.Objects...)
 		out = append(out, built.Readers...)
 	}

@@ -15,7 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/link"
+	portalkind "github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/harness"
 )
@@ -129,7 +130,7 @@ func followed(t *testing.T, o *unstructured.Unstructured) map[string]any {
 		if err := json.Unmarshal(mustJSON(t, o.Object), l); err != nil {
 			t.Fatal(err)
 		}
-		out := desired.DataSharingLink(resolved(l))
+		out := link.Decide(resolved(l))
 		if out.Scope == nil && l.Spec.ValidUntil.After(time.Now()) {
 			t.Errorf("validUntil %s is admitted and the link has no scope: %v", l.Spec.ValidUntil.UTC(), out.References)
 		}
@@ -142,13 +143,13 @@ func followed(t *testing.T, o *unstructured.Unstructured) map[string]any {
 }
 
 // resolved is a link both of whose ends exist and comply.
-func resolved(l *v1alpha1.DataSharingLink) desired.LinkInput {
-	portal := func(agency, name string) desired.PortalWithAgency {
+func resolved(l *v1alpha1.DataSharingLink) link.Input {
+	portal := func(agency, name string) portalkind.End {
 		p := harness.Portal(agency, name)
 		p.Spec.Port = 8080
 		p.UID = "11111111-1111-1111-1111-111111111111"
 		meta.SetStatusCondition(&p.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionTrue, Reason: "Test"})
-		return desired.PortalWithAgency{Portal: p, Agency: &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: agency}}}
+		return portalkind.End{Portal: p, Agency: &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: agency}}}
 	}
 	s := harness.Service(string(l.Spec.Provider.Agency), string(l.Spec.Provider.Service), "serves", func(s *v1alpha1.DataService) {
 		s.UID, s.Spec.Operations = "22222222-2222-2222-2222-222222222222", nil
@@ -158,6 +159,6 @@ func resolved(l *v1alpha1.DataSharingLink) desired.LinkInput {
 	})
 	meta.SetStatusCondition(&s.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionDatasetOwned, Status: metav1.ConditionTrue, Reason: "Test"})
 	l.Spec.Route = v1alpha1.RoutePlatform // which needs no standard
-	return desired.LinkInput{Settings: settings.Default(), Now: time.Now(), Link: l, Service: s,
+	return link.Input{Settings: settings.Default(), Now: time.Now(), Link: l, Service: s,
 		Consumer: portal("schema", string(l.Spec.Consumer.PortalRef.Name)), Provider: portal(string(l.Spec.Provider.Agency), "serves"), Via: portal("mic", "ndxp")}
 }

@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds/link"
 	"github.com/govplatform/govplatform/internal/names"
-	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/test/harness"
 )
 
@@ -59,7 +59,7 @@ func TestThreat33_TermFromBefore(t *testing.T) {
 	scope := other.link.Status.Scope.DeepCopy()
 	scope.LinkGeneration, scope.ValidUntil = other.link.Generation, metav1.NewTime(other.link.Spec.ValidUntil.UTC())
 	a := approvalBy(&other, other.provider, malloryOf(other.provider), "reckoned")
-	a.Spec.SpecHash = policy.HashScope(*scope)
+	a.Spec.SpecHash = link.HashScope(*scope)
 	if err := mallory(t, other.provider).Create(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}

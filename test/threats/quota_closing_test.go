@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	agencykind "github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/harness"
 )
@@ -23,7 +23,7 @@ const approvalsCount corev1.ResourceName = "count/datasharingapprovals.platform.
 // hardOf returns the bounds of an agency's quota as they are stored.
 func hardOf(t *testing.T, agency string) corev1.ResourceList {
 	t.Helper()
-	return stored(t, &corev1.ResourceQuota{ObjectMeta: in(agency, desired.QuotaName)}).Spec.Hard
+	return stored(t, &corev1.ResourceQuota{ObjectMeta: in(agency, agencykind.QuotaName)}).Spec.Hard
 }
 
 func approvals(n int32) func(*v1alpha1.Agency) {
@@ -111,12 +111,12 @@ func TestStoredQuotaBelowTheFloor(t *testing.T) {
 		}
 	}
 	minimum(0)
-	t.Cleanup(func() { minimum(desired.LeastApprovals) })
+	t.Cleanup(func() { minimum(agencykind.LeastApprovals) })
 	a := harness.Agency("q7old", "", code("Q7OLD", 1), approvals(0))
 	env.WaitGone(t, a.DeepCopy())
 	harness.Eventually(t, func() error { return env.Admin.Create(t.Context(), a.DeepCopy(), client.DryRunAll) })
 	env.Create(t, a)
-	minimum(desired.LeastApprovals)
+	minimum(agencykind.LeastApprovals)
 	harness.Eventually(t, func() error {
 		if err := env.Admin.Create(t.Context(), harness.Agency("q7new", "", code("Q7NEW", 1), approvals(0)), client.DryRunAll); err == nil {
 			return fmt.Errorf("the old schema is served")
@@ -125,8 +125,8 @@ func TestStoredQuotaBelowTheFloor(t *testing.T) {
 	})
 	operate(t)
 	env.WaitReady(t, a)
-	if n := hardOf(t, "q7old")[approvalsCount]; n.Value() != desired.LeastApprovals {
-		t.Errorf("the quota has %v approvals, want %d", n, desired.LeastApprovals)
+	if n := hardOf(t, "q7old")[approvalsCount]; n.Value() != agencykind.LeastApprovals {
+		t.Errorf("the quota has %v approvals, want %d", n, agencykind.LeastApprovals)
 	}
 	if m := conditionOf(a, v1alpha1.ConditionNamespaceReady).Message; !strings.Contains(m, "spec.quota.approvals is 0 and counts as 50") {
 		t.Errorf("the agency says %q", m)

@@ -21,7 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	agencykind "github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/test/harness"
 )
@@ -30,7 +30,7 @@ import (
 // object more of each kind than its quota says, from the moment at which the
 // agency is Ready.
 // Fails when the quota bounds no objects: all are stored. That the agency waits
-// for the count is seen in internal/status, TestAgency.
+// for the count is seen in internal/kinds/agency, TestAgency.
 func TestThreat42_ObjectsAreCounted(t *testing.T) {
 	operate(t)
 	newAgency(t, "t42", func(a *v1alpha1.Agency) {
@@ -94,7 +94,7 @@ func TestThreat42_BoundsOutliveTheCanary(t *testing.T) {
 	})
 	merge(t, agency, `{"spec":{"quota":{"secrets":7}}}`)
 	harness.Eventually(t, func() error {
-		hard := stored(t, &corev1.ResourceQuota{ObjectMeta: in("u42", desired.QuotaName)}).Spec.Hard
+		hard := stored(t, &corev1.ResourceQuota{ObjectMeta: in("u42", agencykind.QuotaName)}).Spec.Hard
 		if n := hard["count/secrets"]; n.Value() != 7 {
 			return fmt.Errorf("the quota is %v", hard)
 		}
@@ -114,7 +114,7 @@ func TestThreat42_AdminsWaitForCounts(t *testing.T) {
 	operate(t)
 	counted, bound := revisionsOf(t, "w42")
 	newAgency(t, "w42")
-	binding := stored(t, &rbacv1.RoleBinding{ObjectMeta: in("w42", desired.AdminBinding)})
+	binding := stored(t, &rbacv1.RoleBinding{ObjectMeta: in("w42", agencykind.AdminBinding)})
 	harness.Eventually(t, func() error {
 		if c, b := counted(), bound(); c == 0 || b == 0 {
 			return fmt.Errorf("the quota is counted at revision %d, the administrators are bound at %d", c, b)
@@ -124,20 +124,20 @@ func TestThreat42_AdminsWaitForCounts(t *testing.T) {
 	if c, b := counted(), bound(); b < c {
 		t.Errorf("the administrators have rights from revision %d on, and the quota counts from %d on", b, c)
 	}
-	quota := &corev1.ResourceQuota{ObjectMeta: in("w42", desired.QuotaName)}
+	quota := &corev1.ResourceQuota{ObjectMeta: in("w42", agencykind.QuotaName)}
 	for range 10 {
 		if err := env.Admin.Status().Patch(t.Context(), quota.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"status":{"hard":null,"used":null}}`))); err != nil {
 			t.Fatal(err)
 		}
 		harness.Eventually(t, func() error {
-			if !desired.Counted(stored(t, quota.DeepCopy())) {
+			if !agencykind.Counted(stored(t, quota.DeepCopy())) {
 				return errors.New("the quota is not counted again")
 			}
 			return nil
 		})
 	}
 	env.WaitReady(t, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "w42"}})
-	if now := stored(t, &rbacv1.RoleBinding{ObjectMeta: in("w42", desired.AdminBinding)}); now.UID != binding.UID {
+	if now := stored(t, &rbacv1.RoleBinding{ObjectMeta: in("w42", agencykind.AdminBinding)}); now.UID != binding.UID {
 		t.Error("the administrators lost their rights while the quota was counted anew")
 	}
 }
@@ -161,10 +161,10 @@ func revisionsOf(t *testing.T, agency string) (counted, bound func() uint64) {
 	}
 	return firstRevision(quotas, func(o runtime.Object) bool {
 			q, ok := o.(*corev1.ResourceQuota)
-			return ok && desired.Counted(q)
+			return ok && agencykind.Counted(q)
 		}), firstRevision(bindings, func(o runtime.Object) bool {
 			b, ok := o.(*rbacv1.RoleBinding)
-			return ok && b.Name == desired.AdminBinding
+			return ok && b.Name == agencykind.AdminBinding
 		})
 }
 

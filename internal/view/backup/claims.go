@@ -6,9 +6,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/gather"
 	"github.com/govplatform/govplatform/internal/names"
-	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/read"
 )
 
 // Where two objects claim one thing (a code, a zone, a host name, to be the
@@ -20,9 +20,9 @@ import (
 func sortByAge(all []*unstructured.Unstructured) {
 	slices.SortStableFunc(all, func(a, b *unstructured.Unstructured) int {
 		switch {
-		case gather.Precedes(a, b):
+		case read.Precedes(a, b):
 			return -1
-		case gather.Precedes(b, a):
+		case read.Precedes(b, a):
 			return 1
 		default:
 			return 0
@@ -60,7 +60,7 @@ func (p *Plan) Claims(u *unstructured.Unstructured) []string {
 			out = append(out, "zone "+zone)
 		}
 	case v1alpha1.KindSharedPlatform:
-		out = append(out, "capability "+policy.Fingerprint(v1alpha1.Text(text("capability")), v1alpha1.Text(text("scope"))))
+		out = append(out, "capability "+object.Fingerprint(v1alpha1.Text(text("capability")), v1alpha1.Text(text("scope"))))
 		if text("type") == string(v1alpha1.PlatformDataSharing) {
 			out = append(out, "type "+text("type"))
 		}

@@ -6,7 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	portalkind "github.com/govplatform/govplatform/internal/kinds/portal"
 )
 
 // A portal's agency agrees to one SharedPlatform, its type and its agencies, and
@@ -49,7 +49,7 @@ func notCovered(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform
 	if platform == nil || string(platform.UID) != c.UID {
 		return "it agreed to another platform of this name"
 	}
-	agreed := desired.ConsentOf(portal, platform)
+	agreed := portalkind.ConsentOf(portal, platform)
 	if agreed == nil {
 		return ""
 	}

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/view"
 )
@@ -101,8 +101,8 @@ func (p *Plan) onlyRightsInForce(all []*unstructured.Unstructured) ([]*unstructu
 		if err := Convert(u, &a); err != nil {
 			return nil, err
 		}
-		waits := desired.RightsNotInForce(&a)
-		if desired.NoRights(waits) {
+		waits := agency.RightsNotInForce(&a)
+		if agency.NoRights(waits) {
 			out = append(out, u)
 			continue
 		}
@@ -111,7 +111,7 @@ func (p *Plan) onlyRightsInForce(all []*unstructured.Unstructured) ([]*unstructu
 			w.By = a.Spec.RightsChange.RequestedBy
 		}
 		p.Rights = append(p.Rights, w)
-		kept := desired.RightsInForce(&a)
+		kept := agency.RightsInForce(&a)
 		narrowed := u.DeepCopy()
 		// The names in it are of the request that is left out.
 		unstructured.RemoveNestedField(narrowed.Object, "spec", "rightsChange")

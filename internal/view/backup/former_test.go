@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
 )
 
 // TestRestoreWritesOnlyWhatWasInForce: what waited for a second person in the old
@@ -43,7 +43,7 @@ func TestRestoreWritesOnlyWhatWasInForce(t *testing.T) {
 		}
 		want, waits := written[0], []string(nil)
 		for _, w := range plan.Rights {
-			waits = append(waits, desired.RightsList(w.Rights)...)
+			waits = append(waits, agency.RightsList(w.Rights)...)
 		}
 		if diff := cmp.Diff(tt.waits, waits); diff != "" {
 			t.Errorf("%s: waits (-want +got):\n%s", name, diff)

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/desired"
+	linkkind "github.com/govplatform/govplatform/internal/kinds/link"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/view"
 )
@@ -92,7 +92,7 @@ func NewPlan(e *Export) (*Plan, error) {
 		}
 		switch link := string(a.Spec.LinkRef.Namespace) + "/" + string(a.Spec.LinkRef.Name); {
 		case a.Spec.Decision != v1alpha1.DecisionApprove:
-			if desired.EarlierVeto(&a, records[link]) {
+			if linkkind.EarlierVeto(&a, records[link]) {
 				a.Status.Side = v1alpha1.SideAuthority
 			}
 			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(closing(e.Cluster, &a))

@@ -1,0 +1,63 @@
+package flow
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
+)
+
+// End is a portal as an end of a flow, identified by its namespace and
+// the label that only the operator writes.
+type End struct {
+	Agency, Namespace, Portal string
+}
+
+func (e End) peer() networkingv1.NetworkPolicyPeer {
+	return Peer(PeerOf(e.Namespace, PortalLabels(e.Portal)))
+}
+
+// Pair opens the ports from one portal to another: egress on the
+// side that asks, ingress on the side that is asked. One half alone opens
+// nothing, so the order in which they come and go does not matter.
+func Pair(s object.Scope, id string, from, to End, ports []int32) []object.Object {
+	return []object.Object{
+		egressHalf(s, id, from, to, ports),
+		ingressHalf(s, id, from, to, ports),
+	}
+}
+
+func egressHalf(s object.Scope, id string, from, to End, ports []int32) *networkingv1.NetworkPolicy {
+	s.Namespace, s.Portal, s.Reference = from.Namespace, from.Portal, s.Owner.Namespace == from.Namespace
+	p := NetworkPolicy(s, names.Child(id, "egress"), PortalLabels(from.Portal), networkingv1.PolicyTypeEgress)
+	p.Labels[names.LabelAgency], p.Labels[names.LabelPartOf] = from.Agency, from.Agency
+	p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{
+		To:    []networkingv1.NetworkPolicyPeer{to.peer()},
+		Ports: TCPPorts(ports),
+	}}
+	return p
+}
+
+func ingressHalf(s object.Scope, id string, from, to End, ports []int32) *networkingv1.NetworkPolicy {
+	s.Namespace, s.Portal, s.Reference = to.Namespace, to.Portal, s.Owner.Namespace == to.Namespace
+	p := NetworkPolicy(s, names.Child(id, "ingress"), PortalLabels(to.Portal), networkingv1.PolicyTypeIngress)
+	p.Labels[names.LabelAgency], p.Labels[names.LabelPartOf] = to.Agency, to.Agency
+	p.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{
+		From:  []networkingv1.NetworkPolicyPeer{from.peer()},
+		Ports: TCPPorts(ports),
+	}}
+	return p
+}
+
+// ExternalEgress opens one port from a portal to addresses of the dedicated network.
+func ExternalEgress(s object.Scope, id string, from End, cidrs []string, number int32) *networkingv1.NetworkPolicy {
+	s.Namespace, s.Portal, s.Reference = from.Namespace, from.Portal, s.Owner.Namespace == from.Namespace
+	p := NetworkPolicy(s, names.Child(id, "egress"), PortalLabels(from.Portal), networkingv1.PolicyTypeEgress)
+	var to []networkingv1.NetworkPolicyPeer
+	for _, c := range cidrs {
+		to = append(to, networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: c}})
+	}
+	p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{To: to, Ports: []networkingv1.NetworkPolicyPort{Port(corev1.ProtocolTCP, number)}}}
+	return p
+}

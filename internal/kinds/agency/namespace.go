@@ -1,0 +1,33 @@
+package agency
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
+)
+
+// Namespace is the tenancy unit: one per agency, held to the restricted Pod
+// Security Standard of a pinned version.
+func Namespace(s object.Scope, in Input) *corev1.Namespace {
+	m := s.Meta(names.Namespace(in.Agency.Name))
+	for _, mode := range []string{"enforce", "audit", "warn"} {
+		m.Labels["pod-security.kubernetes.io/"+mode] = "restricted"
+		m.Labels["pod-security.kubernetes.io/"+mode+"-version"] = in.Settings.PodSecurityVersion
+	}
+	m.Annotations = map[string]string{names.AnnotationDisplayName: string(in.Agency.Spec.DisplayName)}
+	if in.HeldPersonalData {
+		m.Annotations[names.AnnotationPersonalData] = heldPersonalData
+	}
+	return &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: m}
+}
+
+const heldPersonalData = "held"
+
+// HeldPersonalData reports whether personal data was ever seen in a namespace.
+// What is deleted leaves Secrets and volumes behind, so it counts until the
+// namespace goes.
+func HeldPersonalData(ns *corev1.Namespace) bool {
+	return ns != nil && ns.Annotations[names.AnnotationPersonalData] != ""
+}

@@ -1,0 +1,3 @@
+// Package index registers the field indexes of all kinds, so that no event costs a
+// look at every object.
+package index

@@ -1,0 +1,50 @@
+package index
+
+import (
+	"context"
+	"errors"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/kinds/agency"
+	"github.com/govplatform/govplatform/internal/kinds/approval"
+	"github.com/govplatform/govplatform/internal/kinds/link"
+	"github.com/govplatform/govplatform/internal/kinds/platform"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
+	"github.com/govplatform/govplatform/internal/kinds/service"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/settings"
+)
+
+// Register adds the field indexes to a cache.
+func Register(ctx context.Context, indexer client.FieldIndexer, s settings.Settings) error {
+	return errors.Join(
+		register(ctx, indexer, &v1alpha1.Agency{}, agency.Indexes()),
+		register(ctx, indexer, &v1alpha1.AgencyPortal{}, portal.Indexes(s)),
+		register(ctx, indexer, &v1alpha1.SharedPlatform{}, platform.Indexes()),
+		register(ctx, indexer, &v1alpha1.DataService{}, service.Indexes()),
+		register(ctx, indexer, &v1alpha1.DataSharingLink{}, link.Indexes()),
+		register(ctx, indexer, &v1alpha1.DataSharingApproval{}, approval.Indexes()),
+		registerOwners(ctx, indexer),
+	)
+}
+
+func register[T client.Object](ctx context.Context, indexer client.FieldIndexer, empty T, indexes []object.Index[T]) error {
+	var errs []error
+	for _, i := range indexes {
+		errs = append(errs, indexer.IndexField(ctx, empty, i.Field, func(o client.Object) []string { return i.Keys(o.(T)) }))
+	}
+	return errors.Join(errs...)
+}
+
+// registerOwners indexes everything that the operator emits by its owner.
+func registerOwners(ctx context.Context, indexer client.FieldIndexer) error {
+	var errs []error
+	for _, row := range child.Rows() {
+		errs = append(errs, indexer.IndexField(ctx, row.New(), names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) }))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,42 @@
+package names
+
+import (
+	"strconv"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
+)
+
+// Field indexes, so that no event costs a look at every object.
+const (
+	IndexAgencyCode   = "spec.code"
+	IndexAgencyParent = "spec.parentRef.name"
+	// IndexAgencyZone has the zones of an agency, IndexAgencyZoneAbove all that
+	// they lie below.
+	IndexAgencyZone      = "spec.domains"
+	IndexAgencyZoneAbove = "above spec.domains"
+	IndexPortalHostname  = "spec.hostnames"
+	IndexPortalPolicy    = "status.policies"
+	IndexPortalLevel     = "level"
+	IndexPortalExposure  = "spec.exposure"
+	IndexPortalPlatform  = "spec.platformRefs"
+
+	IndexServiceDataset = "spec.dataset"
+	IndexServicePortal  = "spec.portalRef.name"
+
+	IndexLinkConsumer       = "spec.consumer.portalRef.name"
+	IndexLinkService        = "provider"
+	IndexLinkProviderAgency = "spec.provider.agency"
+	// IndexLinkAgency has the agencies of all ends of a link.
+	IndexLinkAgency = "ends"
+	IndexLinkRoute  = "spec.route"
+
+	IndexApprovalLink = "spec.linkRef"
+
+	IndexPlatformType        = "spec.type"
+	IndexPlatformPortal      = "spec.endpoint.portal"
+	IndexPlatformAgency      = "agencies"
+	IndexPlatformFingerprint = "fingerprint"
+)
+
+// LevelKey is a security level as a key of IndexPortalLevel.
+func LevelKey(l v1alpha1.SecurityLevel) string { return strconv.Itoa(int(l)) }

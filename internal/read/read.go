@@ -1,0 +1,48 @@
+package read
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+func Wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// Get reads one object; nil when it does not exist. An empty name never exists.
+func Get[T any, P interface {
+	*T
+	client.Object
+}](ctx context.Context, r client.Reader, key client.ObjectKey) (*T, error) {
+	if key.Name == "" {
+		return nil, nil
+	}
+	obj := P(new(T))
+	if err := r.Get(ctx, key, obj); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	return (*T)(obj), nil
+}
+
+func FirstName(found, name string) string {
+	if found == "" || name < found {
+		return name
+	}
+	return found
+}
+
+func Named(kind, name string) string {
+	if name == "" {
+		return ""
+	}
+	return kind + " " + name
+}
