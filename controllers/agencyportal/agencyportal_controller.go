@@ -32,7 +32,7 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/queue"
-	readkind "github.com/govplatform/govplatform/internal/read"
+	"github.com/govplatform/govplatform/internal/read"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/internal/unreadable"
@@ -240,11 +240,11 @@ func (r *Reconciler) tearDown(ctx context.Context, p *v1alpha1.AgencyPortal) (ct
 // other read waits until they have seen what the operator wrote, and while one agency
 // has it write all the time, another one's suspension would wait for that.
 func (r *Reconciler) closeFirst(ctx context.Context, key client.ObjectKey) error {
-	quick, p, a := readkind.Unawaited(r.Client), &v1alpha1.AgencyPortal{}, &v1alpha1.Agency{}
+	quick, p, a := read.Unawaited(r.Client), &v1alpha1.AgencyPortal{}, &v1alpha1.Agency{}
 	// What can't be read is told by the round that follows.
-	read := func(key client.ObjectKey, into client.Object) bool { return quick.Get(ctx, key, into) == nil }
+	found := func(key client.ObjectKey, into client.Object) bool { return quick.Get(ctx, key, into) == nil }
 	name, ok := names.AgencyOf(key.Namespace)
-	if !ok || !read(client.ObjectKey{Name: name}, a) || !closed(key.Namespace, a, nil) || !read(key, p) || p.DeletionTimestamp != nil {
+	if !ok || !found(client.ObjectKey{Name: name}, a) || !closed(key.Namespace, a, nil) || !found(key, p) || p.DeletionTimestamp != nil {
 		return nil
 	}
 	owner := names.OwnerOf(v1alpha1.KindAgencyPortal, p)

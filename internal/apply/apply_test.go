@@ -28,7 +28,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/names"
-	objectkind "github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // These tests inject faults, for which a fake client will do. What the API
@@ -126,8 +126,8 @@ func mapper() meta.RESTMapper {
 }
 
 // portalObjects are what the owner should have.
-func portalObjects() []objectkind.Object {
-	return slices.DeleteFunc(emitted(), func(o objectkind.Object) bool { return o.GetLabels()[names.LabelOwnerUID] != string(owner.UID) })
+func portalObjects() []object.Object {
+	return slices.DeleteFunc(emitted(), func(o object.Object) bool { return o.GetLabels()[names.LabelOwnerUID] != string(owner.UID) })
 }
 
 // stale returns objects of the owner that are no longer desired, and their
@@ -214,8 +214,8 @@ func TestAnyFailure(t *testing.T) {
 				t.Errorf("writes of the round differ (-want +got):\n%s", diff)
 			}
 			for _, w := range order[:i] {
-				verb, object, _ := strings.Cut(w, " ")
-				if listed := slices.Contains(inventoryNames(res.Inventory), object); listed != (verb == "create") {
+				verb, name, _ := strings.Cut(w, " ")
+				if listed := slices.Contains(inventoryNames(res.Inventory), name); listed != (verb == "create") {
 					t.Errorf("%s: in the inventory %v: %v", w, inventoryNames(res.Inventory), listed)
 				}
 			}
@@ -348,7 +348,7 @@ func TestTeardown(t *testing.T) {
 // Fails when a guard is released without a look at its owner, or when the
 // namespace is read from the cache.
 func TestGuardGoesWithItsOwner(t *testing.T) {
-	deny := portalObjects()[slices.IndexFunc(portalObjects(), func(o objectkind.Object) bool { return o.GetName() == "tax-filing-deny" })]
+	deny := portalObjects()[slices.IndexFunc(portalObjects(), func(o object.Object) bool { return o.GetName() == "tax-filing-deny" })]
 	going := metav1.Now()
 	guard := deny.DeepCopyObject().(client.Object)
 	guard.SetUID("uid-guard")
@@ -400,7 +400,7 @@ func TestGuardGoesWithItsOwner(t *testing.T) {
 					return c.fail
 				},
 			})
-			res, err := f.Ensure(t.Context(), owner, nil, []objectkind.Object{deny})
+			res, err := f.Ensure(t.Context(), owner, nil, []object.Object{deny})
 			if !errors.Is(err, c.fail) {
 				t.Errorf("error %v, want %v", err, c.fail)
 			}
@@ -420,7 +420,7 @@ func TestGuardGoesWithItsOwner(t *testing.T) {
 func TestWithdrawOnly(t *testing.T) {
 	existing, inventory := stale()
 	objects := portalObjects()
-	deployment := objects[slices.IndexFunc(objects, func(o objectkind.Object) bool { return kindOf(o) == "Deployment" })].DeepCopyObject().(*appsv1.Deployment)
+	deployment := objects[slices.IndexFunc(objects, func(o object.Object) bool { return kindOf(o) == "Deployment" })].DeepCopyObject().(*appsv1.Deployment)
 	deployment.UID, deployment.Spec.Template.Spec.Containers = "uid-deployment", nil
 	f := newFaulty(t, append(existing, deployment)...)
 	res, err := f.Apply(WithdrawOnly(t.Context()), owner, inventory, objects)
@@ -452,7 +452,7 @@ func TestClose(t *testing.T) {
 	}
 	live := []client.Object{policy("same", peer("a")...), policy("fewer", peer("a")...), policy("other", peer("b")...), policy("all"),
 		policy("pods", peer("a")...)}
-	wanted := []objectkind.Object{policy("same", peer("a")...), policy("fewer", append(peer("a"), peer("b")...)...), policy("other", peer("a")...), policy("all", peer("a")...),
+	wanted := []object.Object{policy("same", peer("a")...), policy("fewer", append(peer("a"), peer("b")...)...), policy("other", peer("a")...), policy("all", peer("a")...),
 		policy("pods", peer("a")...), policy("missing", peer("a")...)}
 	wanted[4].(*networkingv1.NetworkPolicy).Spec.PodSelector.MatchLabels = map[string]string{"p": "c"}
 	f := newFaulty(t, append(existing, live...)...)
@@ -540,7 +540,7 @@ func TestWithdraw(t *testing.T) {
 			From: []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"p": peer}}}}}}})
 	}
 	f := newFaulty(t, from("base", "a"), from("given", "a"), from("moved", "a"), from("withdrawn", "a"))
-	res, err := f.Withdraw(t.Context(), owner, nil, []string{"given", "moved", "withdrawn", "never"}, []objectkind.Object{from("given", "a"), from("moved", "b")})
+	res, err := f.Withdraw(t.Context(), owner, nil, []string{"given", "moved", "withdrawn", "never"}, []object.Object{from("given", "a"), from("moved", "b")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -566,7 +566,7 @@ func TestWithdrawOnlyNeverWidens(t *testing.T) {
 		return p
 	}
 	f := newFaulty(t, policy("fewer", "192.0.2.1/32", "192.0.2.2/32"), policy("more", "192.0.2.1/32"), policy("other", "192.0.2.1/32"))
-	wanted := []objectkind.Object{policy("fewer", "192.0.2.2/32"), policy("more", "192.0.2.1/32", "192.0.2.2/32"), policy("other", "192.0.2.2/32"), policy("new", "192.0.2.1/32")}
+	wanted := []object.Object{policy("fewer", "192.0.2.2/32"), policy("more", "192.0.2.1/32", "192.0.2.2/32"), policy("other", "192.0.2.2/32"), policy("new", "192.0.2.1/32")}
 	res, err := f.Ensure(WithdrawOnly(t.Context()), owner, nil, wanted)
 	if err != nil || res.Complete() {
 		t.Errorf("complete %v, %v", res.Complete(), err)
@@ -596,7 +596,7 @@ func TestWithdrawOnlyNeverWidens(t *testing.T) {
 	}
 	// A whole round that only withdraws does the same.
 	f = newFaulty(t, policy("mixed", "192.0.2.1/32", "192.0.2.3/32"))
-	if _, err := f.Apply(WithdrawOnly(t.Context()), owner, nil, []objectkind.Object{policy("mixed", "192.0.2.1/32", "192.0.2.2/32")}); err != nil {
+	if _, err := f.Apply(WithdrawOnly(t.Context()), owner, nil, []object.Object{policy("mixed", "192.0.2.1/32", "192.0.2.2/32")}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"192.0.2.1/32"}, egress("mixed")); diff != "" {

@@ -8,21 +8,21 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
-	objectkind "github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // TestChangedParts: whoever has written what differs is named, and neither who has
 // written what is as it was, nor what Kubernetes itself does.
 // Fails when ownership alone counts.
 func TestChangedParts(t *testing.T) {
-	object := func(egress string, replicas int64, label string) map[string]any {
+	state := func(egress string, replicas int64, label string) map[string]any {
 		return map[string]any{
 			"metadata": map[string]any{"labels": map[string]any{"platform.gov.vn/agency": label, "team": "x"}, "resourceVersion": egress},
 			"spec":     map[string]any{"egress": []any{egress}, "replicas": replicas, "template": map[string]any{"spec": map[string]any{"containers": []any{egress}, "hostNetwork": false}}},
 			"status":   map[string]any{"replicas": replicas},
 		}
 	}
-	before, after := object("open", 3, "forged"), object("shut", 2, "finance")
+	before, after := state("open", 3, "forged"), state("shut", 2, "finance")
 	for name, tt := range map[string]struct {
 		manager, subresource, fields string
 		want                         []string
@@ -76,7 +76,7 @@ func TestLedger(t *testing.T) {
 		t.Error("what was written is not known")
 	}
 	_, ledger = Recording(t.Context())
-	if _, err := f.Apply(t.Context(), owner, []v1alpha1.InventoryEntry{}, []objectkind.Object{}); err != nil || len(ledger.Changes()) > 0 {
+	if _, err := f.Apply(t.Context(), owner, []v1alpha1.InventoryEntry{}, []object.Object{}); err != nil || len(ledger.Changes()) > 0 {
 		t.Errorf("another context's rounds are written down: %v %v", ledger.Changes(), err)
 	}
 }

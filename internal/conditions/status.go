@@ -14,6 +14,7 @@ import (
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
+// ClipList returns the first n items, and how many more there are.
 func ClipList(items []string, n int) []string {
 	if len(items) <= n {
 		return items
@@ -34,8 +35,11 @@ func Finish(base *v1alpha1.StatusBase, set *Set, progress Progress) {
 	base.Conditions = set.List()
 }
 
+// Progress is what kstatus makes of an object that is not ready.
 type Progress int
 
+// An object that is not ready moves towards it, is stalled until it or a standard is
+// changed, or rests because nothing is asked of it.
 const (
 	Moving Progress = iota
 	Stalled
@@ -51,6 +55,7 @@ func LookupFailed(base *v1alpha1.StatusBase, generation int64) {
 	Finish(base, set, Moving)
 }
 
+// LookupFailedMessage is what a condition says while something can't be read.
 const LookupFailedMessage = "What the decision rests on could not be read from the API server; nothing is opened or started until it can. The operator retries."
 
 // ClosedByWhatIsKnown says the same where what may not be open, by what could be
@@ -165,16 +170,19 @@ func SetBlocker(set *Set, condition string, b *object.Blocker) {
 	set.False(condition, b.Reason, b.Message)
 }
 
+// NetworkApplied sets a condition from what became of the network policies alone.
 func NetworkApplied(set *Set, condition string, res child.Result, err error) bool {
 	res, err = About(res, err, true)
 	return Applied(set, condition, res, err)
 }
 
+// RestApplied sets a condition from what became of all but the network policies.
 func RestApplied(set *Set, condition string, res child.Result, err error) bool {
 	res, err = About(res, err, false)
 	return Applied(set, condition, res, err)
 }
 
+// NetworkInPlace reports whether all network policies are in place.
 func NetworkInPlace(res child.Result, err error) bool {
 	res, err = About(res, err, true)
 	return err == nil && res.Complete()

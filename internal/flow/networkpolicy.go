@@ -5,6 +5,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/names"
@@ -25,6 +26,8 @@ func DenyAll(s object.Scope, name string, podLabels map[string]string) *networki
 	return p
 }
 
+// NetworkPolicy returns a policy of the given types for pods with the labels, which
+// allows nothing.
 func NetworkPolicy(s object.Scope, name string, podLabels map[string]string, types ...networkingv1.PolicyType) *networkingv1.NetworkPolicy {
 	return &networkingv1.NetworkPolicy{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
@@ -48,10 +51,12 @@ func Peer(p settings.Peer) networkingv1.NetworkPolicyPeer {
 	return out
 }
 
+// Port is one port of a rule.
 func Port(protocol corev1.Protocol, number int32) networkingv1.NetworkPolicyPort {
-	return networkingv1.NetworkPolicyPort{Protocol: object.Ptr(protocol), Port: object.Ptr(intstr.FromInt32(number))}
+	return networkingv1.NetworkPolicyPort{Protocol: ptr.To(protocol), Port: ptr.To(intstr.FromInt32(number))}
 }
 
+// PeerOf names pods of a namespace, as the settings name peers.
 func PeerOf(namespace string, podLabels map[string]string) settings.Peer {
 	return settings.Peer{Namespace: namespace, PodLabels: podLabels}
 }

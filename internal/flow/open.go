@@ -25,6 +25,7 @@ func ToPorts(from, to types.NamespacedName, p *v1alpha1.AgencyPortal) []Open {
 	return out
 }
 
+// KeyOf returns the namespace and name of a portal.
 func KeyOf(p *v1alpha1.AgencyPortal) types.NamespacedName {
 	return types.NamespacedName{Namespace: p.Namespace, Name: p.Name}
 }

@@ -20,6 +20,7 @@ func Ports(p *v1alpha1.AgencyPortal) []int32 {
 	return SortedPorts(p.Status.Ports)
 }
 
+// SortedPorts returns ports sorted, each once.
 func SortedPorts(ports []int32) []int32 {
 	out := slices.Clone(ports)
 	slices.Sort(out)
@@ -35,6 +36,7 @@ func TCPPorts(ports []int32) []networkingv1.NetworkPolicyPort {
 	return out
 }
 
+// JoinPorts names ports in a message.
 func JoinPorts(ports []int32) string {
 	parts := make([]string, len(ports))
 	for i, p := range ports {

@@ -30,7 +30,7 @@ import (
 	"github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
-	objectkind "github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -38,7 +38,7 @@ import (
 // surround it and are older. The namespace of an agency is guarded when the
 // agency's status names it.
 type world struct {
-	subject  objectkind.Object
+	subject  object.Object
 	agencies []*v1alpha1.Agency
 	portals  []*v1alpha1.AgencyPortal
 	policies []v1alpha1.SecurityPolicy
@@ -50,12 +50,12 @@ type outcome struct {
 	Criteria []string                 `json:"criteria,omitempty"`
 	Policies []string                 `json:"policies,omitempty"`
 	Findings []v1alpha1.PolicyFinding `json:"findings,omitempty"`
-	Blockers []objectkind.Blocker     `json:"blockers,omitempty"`
-	Exposure []objectkind.Blocker     `json:"exposure,omitempty"`
+	Blockers []object.Blocker     `json:"blockers,omitempty"`
+	Exposure []object.Blocker     `json:"exposure,omitempty"`
 	Runs     string                   `json:"runs,omitempty"`
-	Parent   *objectkind.Blocker      `json:"parent,omitempty"`
-	Code     *objectkind.Blocker      `json:"code,omitempty"`
-	objects  []objectkind.Object
+	Parent   *object.Blocker      `json:"parent,omitempty"`
+	Code     *object.Blocker      `json:"code,omitempty"`
+	objects  []object.Object
 }
 
 // TestGolden builds <kind>/testdata/golden/<case>/input.yaml and compares with want.yaml.
@@ -158,7 +158,7 @@ func portalOutcome(p *v1alpha1.AgencyPortal, out portal.Output) outcome {
 // marshal writes the outcome, then the objects by kind and name.
 func marshal(t *testing.T, o outcome) []byte {
 	t.Helper()
-	objects := slices.SortedFunc(slices.Values(o.objects), func(a, b objectkind.Object) int {
+	objects := slices.SortedFunc(slices.Values(o.objects), func(a, b object.Object) int {
 		return cmp.Or(strings.Compare(a.GetObjectKind().GroupVersionKind().Kind, b.GetObjectKind().GroupVersionKind().Kind), strings.Compare(a.GetName(), b.GetName()))
 	})
 	var buf bytes.Buffer
@@ -170,8 +170,8 @@ func marshal(t *testing.T, o outcome) []byte {
 		buf.Write(data)
 	}
 	write(map[string]any{"outcome": o})
-	for _, object := range objects {
-		u, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	for _, o := range objects {
+		u, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -216,7 +216,7 @@ func load(t *testing.T, path string) world {
 	}
 }
 
-func typed(t *testing.T, u *unstructured.Unstructured) objectkind.Object {
+func typed(t *testing.T, u *unstructured.Unstructured) object.Object {
 	t.Helper()
 	row, err := kinds.Of(u.GetKind())
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
+// Sorted returns texts sorted.
 func Sorted[T ~string](in []T) []string {
 	out := make([]string, len(in))
 	for i, v := range in {
@@ -40,6 +41,7 @@ type Object interface {
 
 func Ptr[T any](v T) *T { return &v }
 
+// Strings returns texts as strings, in their order.
 func Strings[T ~string](in []T) []string {
 	out := make([]string, len(in))
 	for i, v := range in {
@@ -48,4 +50,5 @@ func Strings[T ~string](in []T) []string {
 	return out
 }
 
+// Seconds is a time as the API stores it.
 func Seconds(t time.Time) metav1.Time { return metav1.NewTime(t.Truncate(time.Second)) }

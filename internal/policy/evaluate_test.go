@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/control"
@@ -24,9 +25,9 @@ const goodImage = "registry.gov.example/mof/tax@sha256:" + digest64
 func workload(modify ...func(*control.Workload)) control.Workload {
 	w := control.Workload{
 		Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
-			RuntimeClassName: ptrTo("gvisor"),
+			RuntimeClassName: ptr.To("gvisor"),
 			NodeSelector:     map[string]string{names.LabelNodePool: "sensitive"},
-			SecurityContext:  &corev1.PodSecurityContext{RunAsNonRoot: ptrTo(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
+			SecurityContext:  &corev1.PodSecurityContext{RunAsNonRoot: ptr.To(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
 			Containers:       []corev1.Container{goodContainer("portal")},
 		}},
 		MinReplicas:         2,
@@ -50,7 +51,7 @@ func goodContainer(name string) corev1.Container {
 		Name: name, Image: goodImage,
 		Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("512Mi")}},
 		SecurityContext: &corev1.SecurityContext{
-			AllowPrivilegeEscalation: ptrTo(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+			AllowPrivilegeEscalation: ptr.To(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 		},
 	}
 }
@@ -86,7 +87,7 @@ func TestEvaluate(t *testing.T) {
 	replicas := v1alpha1.SecurityPolicySpec{Availability: &v1alpha1.AvailabilityControl{MinReplicas: 2}}
 	budget := v1alpha1.SecurityPolicySpec{Availability: &v1alpha1.AvailabilityControl{RequireDisruptionBudget: true}}
 	limits := v1alpha1.SecurityPolicySpec{Resources: &v1alpha1.ResourceControl{RequireLimits: true}}
-	most := v1alpha1.SecurityPolicySpec{Resources: &v1alpha1.ResourceControl{MaxCPU: ptrTo(resource.MustParse("1000m")), MaxMemory: ptrTo(resource.MustParse("512Mi"))}}
+	most := v1alpha1.SecurityPolicySpec{Resources: &v1alpha1.ResourceControl{MaxCPU: ptr.To(resource.MustParse("1000m")), MaxMemory: ptr.To(resource.MustParse("512Mi"))}}
 	network := v1alpha1.SecurityPolicySpec{Network: &v1alpha1.NetworkControl{DenyInternetEgress: true}}
 	runtimeClass := v1alpha1.SecurityPolicySpec{Isolation: &v1alpha1.IsolationControl{RuntimeClassName: "gvisor"}}
 	nodePool := v1alpha1.SecurityPolicySpec{Isolation: &v1alpha1.IsolationControl{NodePool: "sensitive"}}
@@ -137,7 +138,7 @@ func TestEvaluate(t *testing.T) {
 		{"egress to everybody", network, egress(networkingv1.NetworkPolicyEgressRule{}),
 			[]finding{{Control: "network.denyInternetEgress", Found: "NetworkPolicy tax-base opens egress to addresses outside the declared networks", Wanted: "egress to pods of the platform and to the declared networks only"}}},
 		{"no runtime class", runtimeClass, func(w *control.Workload) { w.Template.Spec.RuntimeClassName = nil }, []finding{{Control: "isolation.runtimeClassName", Found: "runtime class none", Wanted: "gvisor"}}},
-		{"other runtime class", runtimeClass, func(w *control.Workload) { w.Template.Spec.RuntimeClassName = ptrTo("runc") }, []finding{{Control: "isolation.runtimeClassName", Found: "runtime class runc", Wanted: "gvisor"}}},
+		{"other runtime class", runtimeClass, func(w *control.Workload) { w.Template.Spec.RuntimeClassName = ptr.To("runc") }, []finding{{Control: "isolation.runtimeClassName", Found: "runtime class runc", Wanted: "gvisor"}}},
 		{"no node pool", nodePool, func(w *control.Workload) { w.Template.Spec.NodeSelector = nil }, []finding{{Control: "isolation.nodePool", Found: "node pool none", Wanted: "sensitive"}}},
 		{"other node pool", nodePool, func(w *control.Workload) { w.Template.Spec.NodeSelector[names.LabelNodePool] = "open" }, []finding{{Control: "isolation.nodePool", Found: "node pool open", Wanted: "sensitive"}}},
 	}
@@ -163,7 +164,7 @@ func TestThreat21_EveryKindOfContainer(t *testing.T) {
 	strict := []v1alpha1.SecurityPolicy{policyOf("p", v1alpha1.SecurityPolicySpec{
 		Images:      &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"registry.gov.example"}, RequireDigest: true},
 		PodSecurity: v1alpha1.PodSecurityRestricted,
-		Resources:   &v1alpha1.ResourceControl{RequireLimits: true, MaxMemory: ptrTo(resource.MustParse("512Mi"))},
+		Resources:   &v1alpha1.ResourceControl{RequireLimits: true, MaxMemory: ptr.To(resource.MustParse("512Mi"))},
 	})}
 	tests := []struct {
 		name   string
@@ -173,11 +174,11 @@ func TestThreat21_EveryKindOfContainer(t *testing.T) {
 		{"compliant init container", initContainer(func(*corev1.Container) {}), nil},
 		{"init container's image", initContainer(func(c *corev1.Container) { c.Image = "evil.example/x" }), []string{"images.allowedRegistries", "images.requireDigest"}},
 		{"sidecar's image", initContainer(func(c *corev1.Container) {
-			c.Image, c.RestartPolicy = "evil.example/x", ptrTo(corev1.ContainerRestartPolicyAlways)
+			c.Image, c.RestartPolicy = "evil.example/x", ptr.To(corev1.ContainerRestartPolicyAlways)
 		}), []string{"images.allowedRegistries", "images.requireDigest"}},
 		{"init container without limits", initContainer(func(c *corev1.Container) { c.Resources.Limits = nil }), []string{"resources.requireLimits", "resources.requireLimits"}},
 		{"init container's memory", initContainer(func(c *corev1.Container) { c.Resources.Limits[corev1.ResourceMemory] = resource.MustParse("1Gi") }), []string{"resources.maxMemory"}},
-		{"privileged init container", initContainer(func(c *corev1.Container) { c.SecurityContext.Privileged = ptrTo(true) }), []string{"podSecurity"}},
+		{"privileged init container", initContainer(func(c *corev1.Container) { c.SecurityContext.Privileged = ptr.To(true) }), []string{"podSecurity"}},
 		{"compliant ephemeral container", ephemeralContainer(goodImage), nil},
 		{"ephemeral container's image", ephemeralContainer("evil.example/x"), []string{"images.allowedRegistries", "images.requireDigest"}},
 	}
@@ -224,12 +225,12 @@ func TestStrictestOfSeveral(t *testing.T) {
 		policyOf("b-loose", v1alpha1.SecurityPolicySpec{
 			Images:       &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"registry.gov.example", "docker.io"}},
 			Availability: &v1alpha1.AvailabilityControl{MinReplicas: 1},
-			Resources:    &v1alpha1.ResourceControl{MaxMemory: ptrTo(resource.MustParse("8Gi"))},
+			Resources:    &v1alpha1.ResourceControl{MaxMemory: ptr.To(resource.MustParse("8Gi"))},
 		}),
 		policyOf("a-strict", v1alpha1.SecurityPolicySpec{
 			Images:       &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"registry.gov.example"}},
 			Availability: &v1alpha1.AvailabilityControl{MinReplicas: 3},
-			Resources:    &v1alpha1.ResourceControl{MaxMemory: ptrTo(resource.MustParse("256Mi"))},
+			Resources:    &v1alpha1.ResourceControl{MaxMemory: ptr.To(resource.MustParse("256Mi"))},
 		}),
 	}
 	w := workload(func(w *control.Workload) { w.Template.Spec.Containers[0].Image = "docker.io/library/nginx" })

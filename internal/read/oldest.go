@@ -26,6 +26,7 @@ func Precedes(a, b client.Object) bool {
 	return t.Before(&u) || t.Equal(&u) && a.GetUID() < b.GetUID()
 }
 
+// Ptrs returns pointers to the items.
 func Ptrs[T any](items []T) []*T {
 	out := make([]*T, len(items))
 	for i := range items {

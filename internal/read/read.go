@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// Wrap says what was read when that failed.
 func Wrap(what string, err error) error {
 	if err == nil {
 		return nil
@@ -33,6 +34,7 @@ func Get[T any, P interface {
 	return (*T)(obj), nil
 }
 
+// FirstName is the earlier of two names in the order of the alphabet; found may be empty.
 func FirstName(found, name string) string {
 	if found == "" || name < found {
 		return name
@@ -40,6 +42,7 @@ func FirstName(found, name string) string {
 	return found
 }
 
+// Named is a kind with a name, empty without a name.
 func Named(kind, name string) string {
 	if name == "" {
 		return ""

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	indexkind "github.com/govplatform/govplatform/internal/kinds/index"
+	"github.com/govplatform/govplatform/internal/kinds/index"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -32,7 +32,7 @@ func newStore(ctx context.Context, s settings.Settings) (*store, error) {
 		indexes: map[reflect.Type]map[string]client.IndexerFunc{},
 		found:   map[reflect.Type]map[string]map[string][]client.Object{},
 	}
-	return out, indexkind.Register(ctx, out, s)
+	return out, index.Register(ctx, out, s)
 }
 
 // IndexField implements client.FieldIndexer.
@@ -120,13 +120,13 @@ func (s *store) indexed(t reflect.Type, field, value string) ([]client.Object, e
 		s.found[t] = map[string]map[string][]client.Object{}
 	}
 	if s.found[t][field] == nil {
-		index := map[string][]client.Object{}
+		keys := map[string][]client.Object{}
 		for _, o := range s.objects[t] {
 			for _, v := range f(o) {
-				index[v] = append(index[v], o)
+				keys[v] = append(keys[v], o)
 			}
 		}
-		s.found[t][field] = index
+		s.found[t][field] = keys
 	}
 	return s.found[t][field][value], nil
 }

@@ -27,7 +27,7 @@ import (
 	portalkind "github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
-	objectkind "github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -46,7 +46,7 @@ var hostile = map[string][]string{
 
 // becomes is what the operator builds for each kind that has children, or whose
 // fields enter the children of another one.
-var becomes = map[string]func(*testing.T, client.Object) []objectkind.Object{
+var becomes = map[string]func(*testing.T, client.Object) []object.Object{
 	child.Agency: agencyBecomes, child.AgencyPortal: portalBecomes, child.SecurityPolicy: policyBecomes, child.DataSharingLink: linkBecomes,
 	"SharedPlatform": platformBecomes,
 }
@@ -178,12 +178,12 @@ func tryOne(t *testing.T, what string, data []byte, tried map[string]bool) []cli
 	if status != http.StatusCreated {
 		return nil
 	}
-	object := emptyObjects()[head.GetKind()]
-	if err := json.Unmarshal([]byte(body), object); err != nil {
+	parent := emptyObjects()[head.GetKind()]
+	if err := json.Unmarshal([]byte(body), parent); err != nil {
 		t.Errorf("%.200s: %v", what, err)
 		return nil
 	}
-	children := childrenOf(t, object)
+	children := childrenOf(t, parent)
 	for _, c := range children {
 		// What an equal child said does not change.
 		key := string(mustJSON(t, c))
@@ -213,12 +213,12 @@ func refuses(err error) bool {
 }
 
 // childrenOf builds everything that becomes of an object.
-func childrenOf(t *testing.T, object client.Object) []client.Object {
+func childrenOf(t *testing.T, parent client.Object) []client.Object {
 	t.Helper()
-	kind := reflect.TypeOf(object).Elem().Name()
-	object.SetUID(types.UID(strings.ToLower(kind)))
+	kind := reflect.TypeOf(parent).Elem().Name()
+	parent.SetUID(types.UID(strings.ToLower(kind)))
 	var out []client.Object
-	for _, o := range becomes[kind](t, object) {
+	for _, o := range becomes[kind](t, parent) {
 		c, ok := o.(client.Object)
 		if !ok {
 			t.Fatalf("%T is no object", o)
@@ -226,7 +226,7 @@ func childrenOf(t *testing.T, object client.Object) []client.Object {
 		out = append(out, c)
 	}
 	if len(out) == 0 {
-		t.Fatalf("%s %s becomes nothing", kind, object.GetName())
+		t.Fatalf("%s %s becomes nothing", kind, parent.GetName())
 	}
 	return out
 }
@@ -238,17 +238,17 @@ func samplesAgency() *v1alpha1.Agency {
 	return a
 }
 
-func portalBecomes(t *testing.T, object client.Object) []objectkind.Object {
+func portalBecomes(t *testing.T, parent client.Object) []object.Object {
 	t.Helper()
-	p := object.(*v1alpha1.AgencyPortal)
+	p := parent.(*v1alpha1.AgencyPortal)
 	// These need platforms, and nothing of them enters a child.
 	p.Spec.CitizenLogin, p.Spec.PublicServices = false, nil
 	return portalkind.Decide(portalkind.Input{Settings: settings.Default(), Portal: p, Agency: samplesAgency(), NamespaceGuarded: true}).Objects
 }
 
-func agencyBecomes(t *testing.T, object client.Object) []objectkind.Object {
+func agencyBecomes(t *testing.T, parent client.Object) []object.Object {
 	t.Helper()
-	a := object.(*v1alpha1.Agency)
+	a := parent.(*v1alpha1.Agency)
 	a.Spec.ParentRef = nil
 	s := settings.Default()
 	out := agency.Decide(agency.Input{Settings: s, Agency: a}).Objects
@@ -260,9 +260,9 @@ func agencyBecomes(t *testing.T, object client.Object) []objectkind.Object {
 	return append(out, link.Decide(in).Readers...)
 }
 
-func policyBecomes(t *testing.T, object client.Object) []objectkind.Object {
+func policyBecomes(t *testing.T, parent client.Object) []object.Object {
 	t.Helper()
-	p := object.(*v1alpha1.SecurityPolicy)
+	p := parent.(*v1alpha1.SecurityPolicy)
 	p.Spec.Mode = v1alpha1.ModeEnforce
 	out := securitypolicy.Decide(securitypolicy.Input{Policy: p}).Objects
 	portal := typedSample(t, "AgencyPortal").(*v1alpha1.AgencyPortal)
@@ -295,9 +295,9 @@ func written(t *testing.T, spec *v1alpha1.SecurityPolicySpec) v1alpha1.SecurityP
 	return out
 }
 
-func platformBecomes(t *testing.T, object client.Object) []objectkind.Object {
+func platformBecomes(t *testing.T, parent client.Object) []object.Object {
 	t.Helper()
-	p := object.(*v1alpha1.SharedPlatform)
+	p := parent.(*v1alpha1.SharedPlatform)
 	portal := &v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Name: "full", Namespace: namespace, UID: "portal"}}
 	portal.Spec.Image, portal.Spec.Port, portal.Spec.Replicas.Min = "a.b/c", 8080, 1
 	portal.Spec.Probes = v1alpha1.Probes{LivenessPath: "/a", ReadinessPath: "/b", StartupSeconds: 60}
@@ -308,11 +308,11 @@ func platformBecomes(t *testing.T, object client.Object) []objectkind.Object {
 
 // linkBecomes builds what a link becomes by either route when everybody approves,
 // and who may read it.
-func linkBecomes(t *testing.T, object client.Object) []objectkind.Object {
+func linkBecomes(t *testing.T, parent client.Object) []object.Object {
 	t.Helper()
-	var out []objectkind.Object
+	var out []object.Object
 	for _, route := range []v1alpha1.LinkRoute{v1alpha1.RoutePlatform, v1alpha1.RouteDirect} {
-		in := resolved(object.DeepCopyObject().(*v1alpha1.DataSharingLink))
+		in := resolved(parent.DeepCopyObject().(*v1alpha1.DataSharingLink))
 		in.Link.Spec.Route = route
 		in.Policies = []v1alpha1.SecurityPolicy{{ObjectMeta: metav1.ObjectMeta{Name: "direct"}, Spec: v1alpha1.SecurityPolicySpec{DataSharing: &v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}}}}
 		in.Asked, in.Authority = samplesAgency(), samplesAgency()

@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	childkind "github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
@@ -15,7 +15,7 @@ import (
 )
 
 // SetStatus writes the status of an agency that is not being removed.
-func SetStatus(in Input, out Output, res childkind.Result, err error) {
+func SetStatus(in Input, out Output, res child.Result, err error) {
 	a := in.Agency
 	set := conditions.New(a.Status.Conditions, a.Generation)
 	how := conditions.Moving

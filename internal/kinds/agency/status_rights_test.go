@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	childkind "github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -39,7 +39,7 @@ func TestRightsAreAnnounced(t *testing.T) {
 		step.change()
 		now := metav1.NewTime(start.Add(time.Duration(i) * time.Hour))
 		in := Input{Settings: settings.Default(), Agency: a, Now: now}
-		SetStatus(in, Decide(in), childkind.Result{}, nil)
+		SetStatus(in, Decide(in), child.Result{}, nil)
 		c := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionRightsChanged)
 		if c == nil || c.Status != metav1.ConditionTrue || !c.LastTransitionTime.Equal(&a.Status.Rights.Since) {
 			t.Fatalf("%s: %+v", step.name, c)

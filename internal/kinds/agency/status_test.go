@@ -8,7 +8,7 @@ import (
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	childkind "github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/kinds/kindtest"
 	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -22,7 +22,7 @@ func agency(code string, modify ...func(*v1alpha1.Agency)) *v1alpha1.Agency {
 	return a
 }
 
-func child(a *v1alpha1.Agency) { a.Spec.ParentRef = &v1alpha1.ParentReference{Name: "treasury"} }
+func below(a *v1alpha1.Agency) { a.Spec.ParentRef = &v1alpha1.ParentReference{Name: "treasury"} }
 
 func suspend(a *v1alpha1.Agency) { a.Spec.Suspended = true }
 
@@ -33,47 +33,47 @@ func parent(code string) *v1alpha1.Agency {
 }
 
 func TestAgency(t *testing.T) {
-	conflict := childkind.Result{Conflicts: []childkind.Conflict{{Kind: "Namespace", Name: "agency-finance"}}}
+	conflict := child.Result{Conflicts: []child.Conflict{{Kind: "Namespace", Name: "agency-finance"}}}
 	tests := []struct {
 		name string
 		in   Input
-		res  childkind.Result
+		res  child.Result
 		err  error
 		want kindtest.Summary
 	}{
-		{"top level", Input{Agency: agency("G12")}, childkind.Result{}, nil,
+		{"top level", Input{Agency: agency("G12")}, child.Result{}, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "True Ready"}, Kstatus: kstatus.CurrentStatus}},
-		{"an authority that was", Input{Agency: agency("G12"), EarlierVetoes: 2}, childkind.Result{}, nil,
+		{"an authority that was", Input{Agency: agency("G12"), EarlierVetoes: 2}, child.Result{}, nil,
 			kindtest.Summary{Conditions: map[string]string{"Authority": "True EarlierAuthority", "RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "True Ready"}, Kstatus: kstatus.CurrentStatus}},
-		{"not counted yet", Input{Agency: agency("G12"), Counts: true}, childkind.Result{}, nil,
+		{"not counted yet", Input{Agency: agency("G12"), Counts: true}, child.Result{}, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "False Progressing", "NetworkIsolated": "True Isolated", "Ready": "False Progressing", "Reconciling": "True Progressing"}, Kstatus: kstatus.InProgressStatus}},
-		{"child", Input{Agency: agency("G12.1", child), Parent: parent("G12")}, childkind.Result{}, nil,
+		{"child", Input{Agency: agency("G12.1", below), Parent: parent("G12")}, child.Result{}, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True ParentResolved", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "True Ready"}, Kstatus: kstatus.CurrentStatus}},
-		{"parent missing", Input{Agency: agency("G12.1", child)}, childkind.Result{}, nil,
+		{"parent missing", Input{Agency: agency("G12.1", below)}, child.Result{}, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsConfirmed": "Unknown Pending", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "False ParentNotFound", "NamespaceReady": "Unknown Pending", "NetworkIsolated": "Unknown Pending", "Ready": "False ParentNotFound", "Reconciling": "True ParentNotFound"}, Kstatus: kstatus.InProgressStatus}},
-		{"parent missing later", Input{Agency: agency("G12.1", child, admitted)}, childkind.Result{}, nil,
+		{"parent missing later", Input{Agency: agency("G12.1", below, admitted)}, child.Result{}, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "False ParentNotFound", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False ParentNotFound", "Reconciling": "True ParentNotFound"}, Kstatus: kstatus.InProgressStatus}},
-		{"parent of another code", Input{Agency: agency("G12.1", child), Parent: parent("G13")}, childkind.Result{}, nil,
+		{"parent of another code", Input{Agency: agency("G12.1", below), Parent: parent("G13")}, child.Result{}, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsConfirmed": "Unknown Pending", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "False ParentCodeMismatch", "NamespaceReady": "Unknown Pending", "NetworkIsolated": "Unknown Pending", "Ready": "False ParentCodeMismatch", "Stalled": "True ParentCodeMismatch"}, Kstatus: kstatus.FailedStatus}},
-		{"code taken", Input{Agency: agency("G12"), CodeHolder: "old"}, childkind.Result{}, nil,
+		{"code taken", Input{Agency: agency("G12"), CodeHolder: "old"}, child.Result{}, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsConfirmed": "Unknown Pending", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "False CodeTaken", "NetworkIsolated": "Unknown Pending", "Ready": "False CodeTaken", "Stalled": "True CodeTaken"}, Kstatus: kstatus.FailedStatus}},
-		{"suspended", Input{Agency: agency("G12", suspend)}, childkind.Result{}, nil,
+		{"suspended", Input{Agency: agency("G12", suspend)}, child.Result{}, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "True Isolated", "Ready": "False Suspended"}, Kstatus: kstatus.InProgressStatus}},
-		{"suspended, not written", Input{Agency: agency("G12", suspend)}, childkind.Result{}, fmt.Errorf("timeout"),
+		{"suspended, not written", Input{Agency: agency("G12", suspend)}, child.Result{}, fmt.Errorf("timeout"),
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "False ApplyFailed", "NetworkIsolated": "Unknown Pending", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}, Kstatus: kstatus.InProgressStatus}},
 		{"foreign namespace", Input{Agency: agency("G12")}, conflict, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "False Conflict", "NetworkIsolated": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}, Kstatus: kstatus.FailedStatus}},
 		{"foreign namespace, suspended", Input{Agency: agency("G12", suspend)}, conflict, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "False Conflict", "NetworkIsolated": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}, Kstatus: kstatus.FailedStatus}},
-		{"opened by others", Input{Agency: agency("G12"), ForeignPolicies: []string{"a", "b"}}, childkind.Result{}, nil,
+		{"opened by others", Input{Agency: agency("G12"), ForeignPolicies: []string{"a", "b"}}, child.Result{}, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "False ForeignPolicies", "Ready": "False ForeignPolicies", "Stalled": "True ForeignPolicies"}, Kstatus: kstatus.FailedStatus}},
-		{"opened by others, parent missing", Input{Agency: agency("G12.1", child, admitted), ForeignPolicies: []string{"a"}}, childkind.Result{}, nil,
+		{"opened by others, parent missing", Input{Agency: agency("G12.1", below, admitted), ForeignPolicies: []string{"a"}}, child.Result{}, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "False ParentNotFound", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "False ForeignPolicies", "Ready": "False ParentNotFound", "Reconciling": "True ParentNotFound"}, Kstatus: kstatus.InProgressStatus}},
-		{"opened by others, not written", Input{Agency: agency("G12", admitted), ForeignPolicies: []string{"a"}}, childkind.Result{}, fmt.Errorf("timeout"),
+		{"opened by others, not written", Input{Agency: agency("G12", admitted), ForeignPolicies: []string{"a"}}, child.Result{}, fmt.Errorf("timeout"),
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "False ApplyFailed", "NetworkIsolated": "False ForeignPolicies", "Ready": "False ApplyFailed", "Reconciling": "True ApplyFailed"}, Kstatus: kstatus.InProgressStatus}},
 		{"somebody else's namespace", Input{Agency: agency("G12"), ForeignPolicies: []string{"a"}}, conflict, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "False Conflict", "NetworkIsolated": "Unknown Pending", "Ready": "False Conflict", "Stalled": "True Conflict"}, Kstatus: kstatus.FailedStatus}},
-		{"opened by others, suspended", Input{Agency: agency("G12", suspend), ForeignPolicies: []string{"a"}}, childkind.Result{}, nil,
+		{"opened by others, suspended", Input{Agency: agency("G12", suspend), ForeignPolicies: []string{"a"}}, child.Result{}, nil,
 			kindtest.Summary{Conditions: map[string]string{"RightsChanged": "False RightsUnchanged", "RightsConfirmed": "True NoPersonalData", "ZonesDelegated": "True ZonesDelegated", "ParentResolved": "True TopLevel", "NamespaceReady": "True NamespaceReady", "NetworkIsolated": "False ForeignPolicies", "Ready": "False Suspended"}, Kstatus: kstatus.InProgressStatus}},
 	}
 	for _, tt := range tests {
@@ -88,11 +88,11 @@ func TestAgency(t *testing.T) {
 // TestAgencyNamespaceIsObserved: the status names a namespace only once it is there.
 func TestAgencyNamespaceIsObserved(t *testing.T) {
 	in := Input{Settings: settings.Default(), Agency: agency("G12"), Portals: []string{"a", "b"}, Contents: v1alpha1.AgencyContents{Portals: 2}}
-	SetStatus(in, Decide(in), childkind.Result{}, fmt.Errorf("timeout"))
+	SetStatus(in, Decide(in), child.Result{}, fmt.Errorf("timeout"))
 	if got := in.Agency.Status.Namespace; got != "" {
 		t.Errorf("namespace %q after a failed round", got)
 	}
-	SetStatus(in, Decide(in), childkind.Result{Inventory: []v1alpha1.InventoryEntry{{Kind: "Namespace", Name: "agency-finance"}}}, nil)
+	SetStatus(in, Decide(in), child.Result{Inventory: []v1alpha1.InventoryEntry{{Kind: "Namespace", Name: "agency-finance"}}}, nil)
 	if got := in.Agency.Status; got.Namespace != "agency-finance" || got.Portals != 2 || len(got.Inventory) != 1 {
 		t.Errorf("status = %+v", got)
 	}
@@ -142,7 +142,7 @@ func TestAgencyDeletion(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			in := Input{Settings: settings.Default(), Agency: agency("G12")}
-			SetStatus(in, Decide(in), childkind.Result{}, nil)
+			SetStatus(in, Decide(in), child.Result{}, nil)
 			tt.set(in)
 			kindtest.AssertStatus(t, in.Agency, tt.want)
 			kindtest.AssertMessage(t, in.Agency, v1alpha1.ConditionReady, tt.says...)

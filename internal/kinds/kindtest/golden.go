@@ -10,12 +10,14 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
-	objectkind "github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/object"
 )
 
+// Update says that golden files are written anew: go test -update.
 var Update = flag.Bool("update", false, "write the golden files anew")
 
-func Golden(t *testing.T, name string, objects []objectkind.Object) {
+// Golden compares objects with testdata/golden/<name>.yaml.
+func Golden(t *testing.T, name string, objects []object.Object) {
 	t.Helper()
 	var buf bytes.Buffer
 	for _, o := range objects {

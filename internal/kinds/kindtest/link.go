@@ -10,6 +10,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
+// Noon is when the links of tests are decided about.
 var Noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 // EndObjects are an agency and a portal of it that complies.

@@ -10,10 +10,11 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	objectkind "github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
+// Digest64 is a SHA-256 digest in hexadecimal.
 const Digest64 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 // RandomSpec returns one of many standards over few values, so that two of them
@@ -42,6 +43,7 @@ func RandomSpec(r *rand.Rand) v1alpha1.SecurityPolicySpec {
 	return s
 }
 
+// RandomPolicies are one to three policies, some of them held.
 func RandomPolicies(r *rand.Rand) []v1alpha1.SecurityPolicy {
 	var out []v1alpha1.SecurityPolicy
 	for i := range 1 + r.IntN(3) {
@@ -79,7 +81,7 @@ func RandomObjects(r *rand.Rand) (*v1alpha1.Agency, *v1alpha1.AgencyPortal) {
 }
 
 // DeploymentIn returns the first Deployment among objects.
-func DeploymentIn(objects []objectkind.Object) *appsv1.Deployment {
+func DeploymentIn(objects []object.Object) *appsv1.Deployment {
 	for _, o := range objects {
 		if d, ok := o.(*appsv1.Deployment); ok {
 			return d

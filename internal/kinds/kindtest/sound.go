@@ -13,12 +13,12 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/control"
 	"github.com/govplatform/govplatform/internal/names"
-	objectkind "github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
 // AssertSound checks the objects of one owner.
-func AssertSound(t *testing.T, owner metav1.Object, objects []objectkind.Object) {
+func AssertSound(t *testing.T, owner metav1.Object, objects []object.Object) {
 	t.Helper()
 	var guarded, opened, runs bool
 	for _, o := range objects {
@@ -47,7 +47,7 @@ func AssertSound(t *testing.T, owner metav1.Object, objects []objectkind.Object)
 	}
 }
 
-func assertMarked(t *testing.T, owner metav1.Object, o objectkind.Object) {
+func assertMarked(t *testing.T, owner metav1.Object, o object.Object) {
 	t.Helper()
 	kind := o.GetObjectKind().GroupVersionKind().Kind
 	if kind == "" {
@@ -132,7 +132,7 @@ func cmpOr[T any](p *T, fallback T) *T {
 }
 
 // OpensAndServes returns the TCP ports that policies let in and those of the Service.
-func OpensAndServes(objects []objectkind.Object) (opened, served []int32) {
+func OpensAndServes(objects []object.Object) (opened, served []int32) {
 	for _, o := range objects {
 		switch o := o.(type) {
 		case *networkingv1.NetworkPolicy:
@@ -151,9 +151,9 @@ func OpensAndServes(objects []objectkind.Object) (opened, served []int32) {
 	return opened, served
 }
 
-// noEmptyPeers: an empty "from" or "to" means everyone, and so does a rule
+// NoEmptyPeers: an empty "from" or "to" means everyone, and so does a rule
 // without ports.
-func NoEmptyPeers(t *testing.T, objects []objectkind.Object) {
+func NoEmptyPeers(t *testing.T, objects []object.Object) {
 	t.Helper()
 	for _, o := range objects {
 		p, ok := o.(*networkingv1.NetworkPolicy)

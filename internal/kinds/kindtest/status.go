@@ -15,8 +15,10 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
+// Generation is that of the objects whose status is tested.
 const Generation = 4
 
+// Earlier is a time before the round.
 var Earlier = metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 
 // Summary is how an object's status reads: its conditions as "status reason",
@@ -26,7 +28,7 @@ type Summary struct {
 	Kstatus    kstatus.Status
 }
 
-type object interface {
+type reconciled interface {
 	metav1.Object
 	runtime.Object
 	GetStatusBase() *v1alpha1.StatusBase
@@ -34,7 +36,7 @@ type object interface {
 
 // AssertStatus compares conditions and holds every status to the rules: Ready
 // is there, kstatus agrees with it, and a message is a sentence with its end.
-func AssertStatus(t *testing.T, o object, want Summary) {
+func AssertStatus(t *testing.T, o reconciled, want Summary) {
 	t.Helper()
 	base := o.GetStatusBase()
 	base.ObservedGeneration = o.GetGeneration()
@@ -69,6 +71,7 @@ func kstatusOf(ready, stalled bool) kstatus.Status {
 	}
 }
 
+// Compute returns what kstatus makes of an object.
 func Compute(t *testing.T, o runtime.Object) kstatus.Status {
 	t.Helper()
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
@@ -82,7 +85,8 @@ func Compute(t *testing.T, o runtime.Object) kstatus.Status {
 	return result.Status
 }
 
-func AssertMessage(t *testing.T, o object, condition string, want ...string) {
+// AssertMessage looks for words in the message of a condition.
+func AssertMessage(t *testing.T, o reconciled, condition string, want ...string) {
 	t.Helper()
 	c := meta.FindStatusCondition(o.GetStatusBase().Conditions, condition)
 	if c == nil {

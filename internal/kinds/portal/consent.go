@@ -20,6 +20,7 @@ func Consents(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) 
 	return c == nil || c.Type == platform.Spec.Type
 }
 
+// Provides reports whether a portal says that it is a platform.
 func Provides(portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) bool {
 	return slices.Contains(portal.Spec.ProvidesPlatforms, v1alpha1.ObjectName(platform.Name))
 }
@@ -81,6 +82,7 @@ func OpenToOthers(portal *v1alpha1.AgencyPortal, p *v1alpha1.SharedPlatform) boo
 	return true
 }
 
+// ConsentedAgencies are those that a portal agreed to serve; none for all.
 func ConsentedAgencies(portal *v1alpha1.AgencyPortal, p *v1alpha1.SharedPlatform) []v1alpha1.AgencyName {
 	if c := ConsentOf(portal, p); c != nil {
 		return c.Agencies

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/control"
@@ -53,10 +54,10 @@ func deployment(s object.Scope, in Input, spec *v1alpha1.AgencyPortalSpec, subje
 			Selector: &metav1.LabelSelector{MatchLabels: flow.PortalLabels(s.Portal)},
 			Strategy: appsv1.DeploymentStrategy{
 				Type:          appsv1.RollingUpdateDeploymentStrategyType,
-				RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: object.Ptr(intstr.FromInt32(0)), MaxSurge: object.Ptr(intstr.FromInt32(1))},
+				RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: ptr.To(intstr.FromInt32(0)), MaxSurge: ptr.To(intstr.FromInt32(1))},
 			},
-			RevisionHistoryLimit:    object.Ptr(int32(revisionHistory)),
-			ProgressDeadlineSeconds: object.Ptr(int32(progressDeadline)),
+			RevisionHistoryLimit:    ptr.To(int32(revisionHistory)),
+			ProgressDeadlineSeconds: ptr.To(int32(progressDeadline)),
 			Template:                podTemplate(s, spec, subject, floor),
 		},
 	}
@@ -75,20 +76,20 @@ func podTemplate(s object.Scope, spec *v1alpha1.AgencyPortalSpec, subject policy
 		Spec: corev1.PodSpec{
 			ServiceAccountName:            s.Portal,
 			DeprecatedServiceAccount:      s.Portal,
-			AutomountServiceAccountToken:  object.Ptr(false),
-			EnableServiceLinks:            object.Ptr(false),
+			AutomountServiceAccountToken:  ptr.To(false),
+			EnableServiceLinks:            ptr.To(false),
 			RestartPolicy:                 corev1.RestartPolicyAlways,
 			DNSPolicy:                     corev1.DNSClusterFirst,
 			SchedulerName:                 corev1.DefaultSchedulerName,
-			TerminationGracePeriodSeconds: object.Ptr(int64(terminationGrace)),
+			TerminationGracePeriodSeconds: ptr.To(int64(terminationGrace)),
 			SecurityContext: &corev1.PodSecurityContext{
-				RunAsNonRoot: object.Ptr(true), RunAsUser: object.Ptr(int64(runAs)), RunAsGroup: object.Ptr(int64(runAs)), FSGroup: object.Ptr(int64(runAs)),
+				RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To(int64(runAs)), RunAsGroup: ptr.To(int64(runAs)), FSGroup: ptr.To(int64(runAs)),
 				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 			TopologySpreadConstraints: spread(s.Portal),
 			Containers:                []corev1.Container{portalContainer(s, spec)},
 			Volumes: []corev1.Volume{{Name: "tmp", VolumeSource: corev1.VolumeSource{
-				EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: object.Ptr(resource.MustParse(tmpSizeLimit))},
+				EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: ptr.To(resource.MustParse(tmpSizeLimit))},
 			}}},
 		},
 	}
@@ -130,10 +131,10 @@ func portalContainer(s object.Scope, spec *v1alpha1.AgencyPortalSpec) corev1.Con
 		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 		VolumeMounts:             []corev1.VolumeMount{{Name: "tmp", MountPath: "/tmp"}},
 		SecurityContext: &corev1.SecurityContext{
-			AllowPrivilegeEscalation: object.Ptr(false),
-			Privileged:               object.Ptr(false),
-			ReadOnlyRootFilesystem:   object.Ptr(true),
-			RunAsNonRoot:             object.Ptr(true),
+			AllowPrivilegeEscalation: ptr.To(false),
+			Privileged:               ptr.To(false),
+			ReadOnlyRootFilesystem:   ptr.To(true),
+			RunAsNonRoot:             ptr.To(true),
 			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 		},
 	}

@@ -37,6 +37,7 @@ func EndBlocker(field, name string, p End, std Standards, missing string) *objec
 	}
 }
 
+// FlowEnd is a portal as an end of a flow.
 func FlowEnd(p End) flow.End {
 	return flow.End{Agency: p.Agency.Name, Namespace: p.Portal.Namespace, Portal: p.Portal.Name}
 }

@@ -4,6 +4,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/object"
@@ -26,13 +27,13 @@ func horizontalPodAutoscaler(s object.Scope, spec *v1alpha1.AgencyPortalSpec) *a
 		ObjectMeta: s.Meta(s.Portal),
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
 			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: s.Portal},
-			MinReplicas:    object.Ptr(spec.Replicas.Min),
+			MinReplicas:    ptr.To(spec.Replicas.Min),
 			MaxReplicas:    *spec.Replicas.Max,
 			Metrics: []autoscalingv2.MetricSpec{{
 				Type: autoscalingv2.ResourceMetricSourceType,
 				Resource: &autoscalingv2.ResourceMetricSource{
 					Name:   corev1.ResourceCPU,
-					Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: object.Ptr(int32(targetCPU))},
+					Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: ptr.To(int32(targetCPU))},
 				},
 			}},
 		},

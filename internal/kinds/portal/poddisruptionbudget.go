@@ -4,6 +4,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/flow"
@@ -21,9 +22,9 @@ func podDisruptionBudget(s object.Scope, r v1alpha1.Replicas) *policyv1.PodDisru
 		TypeMeta:   metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"},
 		ObjectMeta: s.Meta(s.Portal),
 		Spec: policyv1.PodDisruptionBudgetSpec{
-			MaxUnavailable:             object.Ptr(intstr.FromInt32(1)),
+			MaxUnavailable:             ptr.To(intstr.FromInt32(1)),
 			Selector:                   &metav1.LabelSelector{MatchLabels: flow.PortalLabels(s.Portal)},
-			UnhealthyPodEvictionPolicy: object.Ptr(policyv1.AlwaysAllow),
+			UnhealthyPodEvictionPolicy: ptr.To(policyv1.AlwaysAllow),
 		},
 	}
 }

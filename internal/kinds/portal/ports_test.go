@@ -8,11 +8,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/flow"
 	"github.com/govplatform/govplatform/internal/kinds/kindtest"
-	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
@@ -56,7 +56,7 @@ func TestPortsOfWhatRuns(t *testing.T) {
 		}(), []int32{8080, 8081}},
 		{"old pods end", func() Input {
 			in := runningPortal(8081, 8081, 2, 2, 8080, 8081)
-			in.Deployment.Status.TerminatingReplicas = object.Ptr(int32(1))
+			in.Deployment.Status.TerminatingReplicas = ptr.To(int32(1))
 			return in
 		}(), []int32{8080, 8081}},
 		{"a second change during the first", runningPortal(8082, 8081, 3, 1, 8080, 8081), []int32{8080, 8081, 8082}},
@@ -70,7 +70,7 @@ func TestPortsOfWhatRuns(t *testing.T) {
 		}(), []int32{8081}},
 		{"suspended and stopped", func() Input {
 			in := runningPortal(8081, 8081, 0, 0, 8080, 8081)
-			in.Deployment.Spec.Replicas = object.Ptr(int32(0))
+			in.Deployment.Spec.Replicas = ptr.To(int32(0))
 			return in
 		}(), []int32{8081}},
 	}

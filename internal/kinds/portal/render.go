@@ -13,6 +13,7 @@ import (
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
+// Scope is what all builders of a portal need.
 func Scope(in Input) object.Scope {
 	s := scopeOfPortal(in.Portal)
 	if in.Agency != nil {
@@ -80,6 +81,7 @@ func deploymentOf(r Rendering) *appsv1.Deployment {
 	return &appsv1.Deployment{}
 }
 
+// Render builds what a spec asks for under the policies that select it.
 func Render(s object.Scope, in Input, spec *v1alpha1.AgencyPortalSpec, policies []v1alpha1.SecurityPolicy) Rendering {
 	var r Rendering
 	r.subject = policy.Subject{Agency: s.Agency, Exposure: spec.Exposure}

@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/flow"
@@ -29,7 +30,7 @@ func service(s object.Scope, spec *v1alpha1.AgencyPortalSpec, ports []int32) *co
 			Type:                  corev1.ServiceTypeClusterIP,
 			Selector:              flow.PortalLabels(s.Portal),
 			SessionAffinity:       corev1.ServiceAffinityNone,
-			InternalTrafficPolicy: object.Ptr(corev1.ServiceInternalTrafficPolicyCluster),
+			InternalTrafficPolicy: ptr.To(corev1.ServiceInternalTrafficPolicyCluster),
 			Ports:                 served,
 		},
 	}
@@ -37,7 +38,7 @@ func service(s object.Scope, spec *v1alpha1.AgencyPortalSpec, ports []int32) *co
 
 func servicePort(name string, number int32) corev1.ServicePort {
 	return corev1.ServicePort{
-		Name: name, Protocol: corev1.ProtocolTCP, AppProtocol: object.Ptr("http"),
+		Name: name, Protocol: corev1.ProtocolTCP, AppProtocol: ptr.To("http"),
 		Port: number, TargetPort: intstr.FromString(portName),
 	}
 }

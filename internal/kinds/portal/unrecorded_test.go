@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	agencykind "github.com/govplatform/govplatform/internal/kinds/agency"
@@ -49,7 +50,7 @@ func TestUnrecordedSpecStopsNothing(t *testing.T) {
 		"an edit that violates": {func(in *Input) { in.Portal.Spec.Image = "three.example/x:1" }, false, true},
 		"an edit that violates, suspended": {func(in *Input) {
 			in.Portal.Spec.Image, in.Agency.Spec.Suspended = "three.example/x:1", true
-			in.Deployment.Spec.Replicas = object.Ptr(int32(0))
+			in.Deployment.Spec.Replicas = ptr.To(int32(0))
 		}, false, true},
 		"a held standard": {func(in *Input) {
 			in.Policies[0].Spec.Images = &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"two.example"}}

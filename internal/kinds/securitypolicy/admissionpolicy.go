@@ -6,6 +6,7 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/control"
@@ -28,7 +29,7 @@ func admissionPolicy(s object.Scope, name string, spec *v1alpha1.SecurityPolicyS
 		TypeMeta:   metav1.TypeMeta{APIVersion: "admissionregistration.k8s.io/v1", Kind: "ValidatingAdmissionPolicy"},
 		ObjectMeta: m,
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
-			FailurePolicy:    object.Ptr(admissionv1.Fail),
+			FailurePolicy:    ptr.To(admissionv1.Fail),
 			MatchConstraints: podConstraints(spec.Selector),
 			MatchConditions: []admissionv1.MatchCondition{{
 				// Updates of labels or finalizers must pass, else a pod that was
@@ -78,14 +79,14 @@ func podConstraints(sel v1alpha1.PolicySelector) *admissionv1.MatchResources {
 			Key: names.LabelExposure, Operator: metav1.LabelSelectorOpIn, Values: object.Sorted(sel.Exposures)})
 	}
 	return &admissionv1.MatchResources{
-		MatchPolicy:       object.Ptr(admissionv1.Equivalent),
+		MatchPolicy:       ptr.To(admissionv1.Equivalent),
 		NamespaceSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{namespaces}},
 		ObjectSelector:    objects,
 		ResourceRules: []admissionv1.NamedRuleWithOperations{{
 			RuleWithOperations: admissionv1.RuleWithOperations{
 				Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update},
 				Rule: admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"},
-					Resources: []string{"pods", "pods/ephemeralcontainers", "pods/resize"}, Scope: object.Ptr(admissionv1.NamespacedScope)},
+					Resources: []string{"pods", "pods/ephemeralcontainers", "pods/resize"}, Scope: ptr.To(admissionv1.NamespacedScope)},
 			},
 		}},
 	}

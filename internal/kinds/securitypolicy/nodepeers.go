@@ -10,6 +10,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/names"
@@ -42,7 +43,7 @@ func NodePeers(s settings.Settings, home *corev1.Namespace) []object.Object {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "admissionregistration.k8s.io/v1", Kind: "ValidatingAdmissionPolicy"},
 		ObjectMeta: m,
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
-			FailurePolicy:    object.Ptr(admissionv1.Fail),
+			FailurePolicy:    ptr.To(admissionv1.Fail),
 			MatchConstraints: peerConstraints(slices.Sorted(maps.Keys(peers))),
 			MatchConditions: []admissionv1.MatchCondition{
 				{Name: "by-a-node", Expression: "request.userInfo.username.startsWith('system:node:') || has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups"},
@@ -62,7 +63,7 @@ func NodePeers(s settings.Settings, home *corev1.Namespace) []object.Object {
 					"!(request.operation == 'UPDATE' && p.all(k, k in variables.before && variables.before[k] == p[k])))",
 				Message:           fmt.Sprintf(nodePeersMessage, "this namespace"),
 				MessageExpression: strings.Replace(strconv.Quote(nodePeersMessage), "%s", `" + request.namespace + "`, 1),
-				Reason:            object.Ptr(metav1.StatusReasonForbidden),
+				Reason:            ptr.To(metav1.StatusReasonForbidden),
 			}},
 		},
 	}
@@ -82,7 +83,7 @@ const nodePeersMessage = "metadata.namespace: a node neither makes nor labels a 
 // policy can touch pods elsewhere. Of the subresources only status takes labels.
 func peerConstraints(namespaces []string) *admissionv1.MatchResources {
 	return &admissionv1.MatchResources{
-		MatchPolicy: object.Ptr(admissionv1.Equivalent),
+		MatchPolicy: ptr.To(admissionv1.Equivalent),
 		NamespaceSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
 			Key: corev1.LabelMetadataName, Operator: metav1.LabelSelectorOpIn, Values: namespaces}}},
 		ObjectSelector: &metav1.LabelSelector{},
@@ -90,7 +91,7 @@ func peerConstraints(namespaces []string) *admissionv1.MatchResources {
 			RuleWithOperations: admissionv1.RuleWithOperations{
 				Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update},
 				Rule: admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"},
-					Resources: []string{"pods", "pods/status"}, Scope: object.Ptr(admissionv1.NamespacedScope)},
+					Resources: []string{"pods", "pods/status"}, Scope: ptr.To(admissionv1.NamespacedScope)},
 			},
 		}},
 	}
