@@ -50,11 +50,11 @@ type outcome struct {
 	Criteria []string                 `json:"criteria,omitempty"`
 	Policies []string                 `json:"policies,omitempty"`
 	Findings []v1alpha1.PolicyFinding `json:"findings,omitempty"`
-	Blockers []object.Blocker     `json:"blockers,omitempty"`
-	Exposure []object.Blocker     `json:"exposure,omitempty"`
+	Blockers []object.Blocker         `json:"blockers,omitempty"`
+	Exposure []object.Blocker         `json:"exposure,omitempty"`
 	Runs     string                   `json:"runs,omitempty"`
-	Parent   *object.Blocker      `json:"parent,omitempty"`
-	Code     *object.Blocker      `json:"code,omitempty"`
+	Parent   *object.Blocker          `json:"parent,omitempty"`
+	Code     *object.Blocker          `json:"code,omitempty"`
 	objects  []object.Object
 }
 

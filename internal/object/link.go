@@ -13,7 +13,7 @@ func LinkOpen(l *v1alpha1.DataSharingLink) bool {
 	return l.Status.ObservedGeneration == l.Generation && Wrote(l.Status.Inventory, "NetworkPolicy")
 }
 
-// OperationNames are the names of operations, in their order.
+// OperationNames are the names of operations, sorted.
 func OperationNames(ops []v1alpha1.Operation) []string {
 	out := make([]string, len(ops))
 	for i, o := range ops {
