@@ -39,8 +39,6 @@ type Object interface {
 	runtime.Object
 }
 
-func Ptr[T any](v T) *T { return &v }
-
 // Strings returns texts as strings, in their order.
 func Strings[T ~string](in []T) []string {
 	out := make([]string, len(in))

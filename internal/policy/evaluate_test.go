@@ -257,8 +257,6 @@ func TestFindingsFitTheSchema(t *testing.T) {
 	}
 }
 
-func ptrTo[T any](v T) *T { return &v }
-
 // FuzzEvaluate derives three policies and a workload from bytes. Whatever they
 // are, the result is the same every time and in every order of the policies,
 // and one more enforced policy only adds findings: nothing can loosen.

@@ -151,7 +151,7 @@ func OpensAndServes(objects []object.Object) (opened, served []int32) {
 	return opened, served
 }
 
-// NoEmptyPeers: an empty "from" or "to" means everyone, and so does a rule
+// NoEmptyPeers looks for what means everyone: an empty "from" or "to", and a rule
 // without ports.
 func NoEmptyPeers(t *testing.T, objects []object.Object) {
 	t.Helper()
