@@ -3,7 +3,6 @@ package agency
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -72,7 +71,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Client:    r.Client,
 		New:       func() *v1alpha1.Agency { return &v1alpha1.Agency{} },
 		Finalizer: names.AgencyFinalizer,
-		Run:       r.run,
+		Run:       reconcile.Round[*v1alpha1.Agency](r),
 		Events:    r.Events,
 		Announce:  announce,
 		Announced: []string{v1alpha1.ConditionRightsChanged, v1alpha1.ConditionRightsConfirmed},
@@ -105,76 +104,107 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(guard)
 }
 
-func (r *Reconciler) run(ctx context.Context, a *v1alpha1.Agency) (ctrl.Result, error) {
-	in, err := r.gather(ctx, a)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
-	if ns := in.Namespace; ns != nil && ns.DeletionTimestamp != nil && names.OwnerOf(v1alpha1.KindAgency, a).Owns(ns) {
-		return r.endNamespace(ctx, in, ns)
-	}
-	var refused *object.Blocker
-	if a.DeletionTimestamp != nil {
+// What the loop finds in this kind.
+var (
+	_ reconcile.Kind[*v1alpha1.Agency, agency.Input, agency.Output]   = (*Reconciler)(nil)
+	_ reconcile.Detour[*v1alpha1.Agency, agency.Input]                = (*Reconciler)(nil)
+	_ reconcile.Look[agency.Input, agency.Output]                     = (*Reconciler)(nil)
+	_ reconcile.Partly[*v1alpha1.Agency, agency.Input, agency.Output] = (*Reconciler)(nil)
+	_ reconcile.Write[*v1alpha1.Agency, agency.Input, agency.Output]  = (*Reconciler)(nil)
+	_ reconcile.Timed[agency.Input, agency.Output]                    = (*Reconciler)(nil)
+)
+
+// Gather reads what decides about an agency.
+func (r *Reconciler) Gather(ctx context.Context, a *v1alpha1.Agency) (agency.Input, error) {
+	in, err := agency.Gather(ctx, r.Client, r.Foreign, r.Canaries, r.Settings, a)
+	in.OperatorNamespace, in.Now = r.Namespace, metav1.NewTime(r.Now())
+	return in, err //nolint:wrapcheck // wrapped by the loop
+}
+
+// Detour lets an agency end, or its namespace, and takes over the namespace of an
+// earlier one. What was taken over decides too, and who had rights in it.
+func (r *Reconciler) Detour(ctx context.Context, a *v1alpha1.Agency, in *agency.Input) (over bool, result ctrl.Result, err error) {
+	switch ns := in.Namespace; {
+	case ns != nil && ns.DeletionTimestamp != nil && names.OwnerOf(v1alpha1.KindAgency, a).Owns(ns):
+		result, err = r.endNamespace(ctx, *in, ns)
+		return true, result, err
+	case a.DeletionTimestamp != nil:
 		d, err := r.departure(ctx, a)
 		if err != nil {
 			conditions.LookupFailed(a.GetStatusBase(), a.Generation)
-			return ctrl.Result{}, fmt.Errorf("look at what goes: %w", err)
+			return true, ctrl.Result{}, fmt.Errorf("look at what goes: %w", err)
 		}
-		if refused = agency.Departure(d); refused == nil {
-			return r.offboard(ctx, in, d)
+		if in.DeletionRefused = agency.Departure(d); in.DeletionRefused != nil {
+			return false, ctrl.Result{}, nil
 		}
-	} else if a.Spec.AdoptNamespace != "" && agency.Orphaned(a, in.Namespace) {
-		if err := r.adopt(ctx, a); err != nil {
+		result, err = r.offboard(ctx, *in, d)
+		return true, result, err
+	case a.Spec.AdoptNamespace != "" && agency.Orphaned(a, ns):
+		if err = r.adopt(ctx, a); err != nil {
+			err = fmt.Errorf("adopt namespace: %w", err)
+		} else if *in, err = r.Gather(ctx, a); err != nil {
+			err = fmt.Errorf("gather: %w", err)
+		}
+		if err != nil {
 			conditions.LookupFailed(a.GetStatusBase(), a.Generation)
-			return ctrl.Result{}, fmt.Errorf("adopt namespace: %w", err)
 		}
-		// What was taken over decides too, and who had rights in it.
-		if in, err = r.gather(ctx, a); err != nil {
-			return ctrl.Result{}, err
-		}
+		return err != nil, ctrl.Result{}, err
 	}
-	out, unsure := r.decide(ctx, &in)
-	if unsure != nil && agency.NewAgency(a, in.Namespace) {
-		// With a namespace it would not be new any more.
-		conditions.LookupFailed(a.GetStatusBase(), a.Generation)
-		return ctrl.Result{}, unsure
-	}
-	var res child.Result
-	if len(out.Objects) > 0 {
-		res, err = r.Applier.Apply(ctx, names.OwnerOf(v1alpha1.KindAgency, a), a.Status.Inventory, out.Objects)
-	}
-	agency.SetStatus(in, out, res, err)
-	if refused != nil {
-		agency.SetDeletionRefused(in, refused)
-		if refused.Class == object.Waiting && err == nil && res.RetryAfter() == 0 {
-			return ctrl.Result{RequeueAfter: unknownRetry}, nil
-		}
-	}
-	return ctrl.Result{RequeueAfter: res.RetryAfter()}, errors.Join(err, unsure)
+	return false, ctrl.Result{}, nil
 }
 
-// decide decides about an agency. A cache can be late, so before anybody gets
-// rights without a confirmation the API server itself is asked whether the agency
-// holds personal data. Without its answer nobody gets any, and the rest is done.
-func (r *Reconciler) decide(ctx context.Context, in *agency.Input) (agency.Output, error) {
-	out := agency.Decide(*in)
+// Decide decides about an agency.
+func (r *Reconciler) Decide(in agency.Input) agency.Output { return agency.Decide(in) }
+
+// Look asks the API server itself, before anybody gets rights without a confirmation,
+// whether the agency holds personal data: a cache can be late. Without its answer nobody
+// gets any, and the rest is done; a new agency waits, since with a namespace it would not
+// be new any more.
+func (r *Reconciler) Look(ctx context.Context, in *agency.Input, out agency.Output) (agency.Output, time.Duration, error) {
 	if !out.Rights.Gives() || len(out.Objects) == 0 {
-		return agency.AwaitRights(*in, out), nil
+		return agency.AwaitRights(*in, out), 0, nil
 	}
 	if err := agency.LiveRights(ctx, r.Live, in); err != nil {
+		err = fmt.Errorf("ask the API server whether the agency holds personal data: %w", err)
+		if agency.NewAgency(in.Agency, in.Namespace) {
+			in.Unread, err = err, nil
+		}
 		in.HoldRights = true
-		return agency.Decide(*in), fmt.Errorf("ask the API server whether the agency holds personal data: %w", err)
+		return agency.Decide(*in), 0, err
 	}
-	return agency.AwaitRights(*in, agency.Decide(*in)), nil
+	return agency.AwaitRights(*in, agency.Decide(*in)), 0, nil
 }
 
-// gather reads what decides; when it can't, the status says so.
-func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.Agency) (agency.Input, error) {
-	in, err := agency.Gather(ctx, r.Client, r.Foreign, r.Canaries, r.Settings, a)
-	if err != nil {
-		conditions.LookupFailed(a.GetStatusBase(), a.Generation)
-		return in, fmt.Errorf("gather: %w", err)
+// Unread returns why a new agency can't be decided about.
+func (r *Reconciler) Unread(in agency.Input) error { return in.Unread }
+
+// Close says so: a new agency has nothing open.
+func (r *Reconciler) Close(_ context.Context, a *v1alpha1.Agency, _ agency.Input, _ agency.Output) error {
+	conditions.LookupFailed(a.GetStatusBase(), a.Generation)
+	return nil
+}
+
+// Write writes what an agency has.
+func (r *Reconciler) Write(ctx context.Context, a *v1alpha1.Agency, _ agency.Input, out agency.Output) (child.Result, error) {
+	if len(out.Objects) == 0 {
+		return child.Result{}, nil
 	}
-	in.OperatorNamespace, in.Now = r.Namespace, metav1.NewTime(r.Now())
-	return in, nil
+	return r.Applier.Apply(ctx, names.OwnerOf(v1alpha1.KindAgency, a), a.Status.Inventory, out.Objects)
+}
+
+// Status says what was decided, and what became of it.
+func (r *Reconciler) Status(in agency.Input, out agency.Output, res child.Result, err error) {
+	agency.SetStatus(in, out, res, err)
+	if in.DeletionRefused != nil {
+		agency.SetDeletionRefused(in, in.DeletionRefused)
+	}
+}
+
+// Again is when it is looked at again whether the contents of an agency that is being
+// deleted can be known.
+func (r *Reconciler) Again(in agency.Input, _ agency.Output, res child.Result) time.Duration {
+	if b := in.DeletionRefused; b != nil && b.Class == object.Waiting && res.RetryAfter() == 0 {
+		return unknownRetry
+	}
+	return 0
 }

@@ -76,7 +76,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Client: r.Client,
 		New:    func() *v1alpha1.AgencyPortal { return &v1alpha1.AgencyPortal{} },
 		First:  r.closeFirst,
-		Run:    r.run,
+		Run:    reconcile.Round[*v1alpha1.AgencyPortal](r),
 		Gone:   r.gone,
 		// Only a portal that uses platforms has rules in other namespaces.
 		Finalizer:      names.FlowFinalizer,
@@ -119,49 +119,64 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(guard)
 }
 
-func (r *Reconciler) run(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
-	if p.DeletionTimestamp != nil {
-		r.beginnings.giveBack(client.ObjectKeyFromObject(p))
-		return r.tearDown(ctx, p)
-	}
-	// What an earlier portal of the same name left behind is in the way of what
-	// would be made, and not of what closes.
-	held, clearErr := r.clear(ctx, p)
-	if clearErr != nil {
-		clearErr = fmt.Errorf("clear up behind an earlier portal: %w", clearErr)
-		ctx = apply.WithdrawOnly(ctx)
-	}
+// What the loop finds in this kind.
+var (
+	_ reconcile.Kind[*v1alpha1.AgencyPortal, portal.Input, portal.Output]   = (*Reconciler)(nil)
+	_ reconcile.Teardown[*v1alpha1.AgencyPortal]                            = (*Reconciler)(nil)
+	_ reconcile.Clear[*v1alpha1.AgencyPortal]                               = (*Reconciler)(nil)
+	_ reconcile.Fail[*v1alpha1.AgencyPortal, portal.Input]                  = (*Reconciler)(nil)
+	_ reconcile.Look[portal.Input, portal.Output]                           = (*Reconciler)(nil)
+	_ reconcile.Partly[*v1alpha1.AgencyPortal, portal.Input, portal.Output] = (*Reconciler)(nil)
+	_ reconcile.Write[*v1alpha1.AgencyPortal, portal.Input, portal.Output]  = (*Reconciler)(nil)
+	_ reconcile.Timed[portal.Input, portal.Output]                          = (*Reconciler)(nil)
+)
+
+// Gather reads what decides about a portal.
+func (r *Reconciler) Gather(ctx context.Context, p *v1alpha1.AgencyPortal) (portal.Input, error) {
 	in, err := portal.Gather(ctx, r.Client, r.Settings, p)
-	if err != nil {
-		return ctrl.Result{}, errors.Join(clearErr, r.closeOnly(ctx, p, in.Agency, err), fmt.Errorf("gather: %w", err))
-	}
 	in.Now = r.Now()
-	out := portal.Decide(in)
-	var again time.Duration
-	if in.Unread == nil {
-		out, again, in.Unread = r.oneStop(ctx, &in, out)
+	return in, err //nolint:wrapcheck // wrapped by the loop
+}
+
+// Decide decides about a portal.
+func (r *Reconciler) Decide(in portal.Input) portal.Output { return portal.Decide(in) }
+
+// Failed closes a portal of a suspended agency whatever else could not be read, and
+// changes nothing else.
+func (r *Reconciler) Failed(ctx context.Context, p *v1alpha1.AgencyPortal, in portal.Input, unread error) error {
+	return r.closeOnly(ctx, p, in.Agency, unread)
+}
+
+// Unread returns what could not be read of all that a portal rests on.
+func (r *Reconciler) Unread(in portal.Input) error { return in.Unread }
+
+// Close closes what a portal must not open by what is known.
+func (r *Reconciler) Close(ctx context.Context, p *v1alpha1.AgencyPortal, in portal.Input, out portal.Output) error {
+	if !out.Hold {
+		return r.closeBut(ctx, p, out.Objects)
 	}
-	if in.Unread != nil {
-		if out.Hold {
-			shut, closeErr := r.withdraw(ctx, in, out, p.Status.Inventory)
-			p.Status.Inventory = shut.Inventory
-			return ctrl.Result{}, errors.Join(clearErr, closeErr, r.closeOnly(ctx, p, in.Agency, in.Unread), fmt.Errorf("gather: %w", in.Unread))
-		}
-		return ctrl.Result{}, errors.Join(clearErr, r.closeBut(ctx, p, out.Objects), fmt.Errorf("gather: %w", in.Unread))
-	}
+	shut, closeErr := r.withdraw(ctx, in, out, p.Status.Inventory)
+	p.Status.Inventory = shut.Inventory
+	return errors.Join(closeErr, r.closeOnly(ctx, p, in.Agency, in.Unread))
+}
+
+// Write writes what a portal has, or holds what is there.
+func (r *Reconciler) Write(ctx context.Context, p *v1alpha1.AgencyPortal, in portal.Input, out portal.Output) (child.Result, error) {
 	owner := names.OwnerOf(v1alpha1.KindAgencyPortal, p)
-	var res child.Result
 	if out.Hold {
-		res, err = r.hold(ctx, owner, in, out)
-	} else {
-		res, err = r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
+		return r.hold(ctx, owner, in, out)
 	}
+	return r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
+}
+
+// Status says what was decided, and what became of it.
+func (r *Reconciler) Status(in portal.Input, out portal.Output, res child.Result, err error) {
 	portal.SetStatus(in, out, res, err)
-	after := reconcile.Sooner(reconcile.Sooner(res.RetryAfter(), portal.RecheckAfter(in, out)), again)
-	if held {
-		after = reconcile.Sooner(after, guardRetry)
-	}
-	return ctrl.Result{RequeueAfter: after}, errors.Join(clearErr, err)
+}
+
+// Again is when what is observed of a portal has to be looked at again.
+func (r *Reconciler) Again(in portal.Input, out portal.Output, _ child.Result) time.Duration {
+	return portal.RecheckAfter(in, out)
 }
 
 // hold keeps what is there, and closes it nevertheless while the agency is suspended,
@@ -220,9 +235,10 @@ func closed(namespace string, a *v1alpha1.Agency, unread error) bool {
 	return e != nil && e.Kind == v1alpha1.KindAgency && names.Namespace(e.Key.Name) == namespace && e.Suspended
 }
 
-// tearDown removes what a portal has while it is being deleted, and needs
+// Teardown removes what a portal has while it is being deleted, and needs
 // nothing for it but the portal itself: its guard waits for the pods.
-func (r *Reconciler) tearDown(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
+func (r *Reconciler) Teardown(ctx context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
+	r.beginnings.giveBack(client.ObjectKeyFromObject(p))
 	guard := portal.Guard(p)
 	inventory, err := r.Applier.Teardown(ctx, names.OwnerOf(v1alpha1.KindAgencyPortal, p), p.Status.Inventory, []object.Object{guard})
 	portal.SetDeleting(p, inventory)

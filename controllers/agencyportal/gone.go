@@ -37,14 +37,19 @@ func (r *Reconciler) gone(ctx context.Context, key client.ObjectKey) (ctrl.Resul
 	return ctrl.Result{}, err
 }
 
-// clear makes room for a portal that was deleted and created again; held is true
-// while a guard of the earlier one waits for what the caches do not show.
-func (r *Reconciler) clear(ctx context.Context, p *v1alpha1.AgencyPortal) (held bool, err error) {
+// Clear makes room for a portal that was deleted and created again, and asks to be
+// called again while a guard of the earlier one waits for what the caches do not show.
+// That is in the way of what would be made, and not of what closes.
+func (r *Reconciler) Clear(ctx context.Context, p *v1alpha1.AgencyPortal) (time.Duration, error) {
 	key := client.ObjectKeyFromObject(p)
 	if err := r.Applier.RemoveOrphans(ctx, v1alpha1.KindAgencyPortal, key, p.UID); err != nil {
-		return false, err
+		return 0, err //nolint:wrapcheck // it names the child
 	}
-	return r.releaseGuards(ctx, key, p.UID)
+	held, err := r.releaseGuards(ctx, key, p.UID)
+	if held {
+		return guardRetry, err
+	}
+	return 0, err
 }
 
 // releaseGuards lets the guards go that portals of a name left behind, other

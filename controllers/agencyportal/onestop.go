@@ -50,23 +50,28 @@ func (b *beginnings) giveBack(key client.ObjectKey) {
 	}
 }
 
-// oneStop lets a portal begin as a one-stop system if no other one of its agency runs
-// or begins as one. The caches may not know yet what began a moment ago, so the API
-// server is asked, after the place is taken.
-func (r *Reconciler) oneStop(ctx context.Context, in *portal.Input, out portal.Output) (_ portal.Output, again time.Duration, err error) {
+// Look lets a portal begin as a one-stop system if no other one of its agency runs or
+// begins as one. The caches may not know yet what began a moment ago, so the API server
+// is asked, after the place is taken.
+func (r *Reconciler) Look(ctx context.Context, in *portal.Input, out portal.Output) (portal.Output, time.Duration, error) {
+	if in.Unread != nil {
+		return out, 0, nil
+	}
 	key := client.ObjectKeyFromObject(in.Portal)
 	if !portal.BeginsOneStop(*in, out) {
 		r.beginnings.giveBack(key)
 		return out, 0, nil
 	}
 	if other := r.beginnings.take(key); other != key.Name {
-		in.OneStopHolder, again = other, oneStopRetry
-		return portal.Decide(*in), again, nil
+		in.OneStopHolder = other
+		return portal.Decide(*in), oneStopRetry, nil
 	}
-	if in.OneStopHolder, err = portal.OneStopHolder(ctx, r.Applier.Live, in.Portal); err != nil {
-		return out, 0, fmt.Errorf("ask for one-stop systems: %w", err)
+	holder, err := portal.OneStopHolder(ctx, r.Applier.Live, in.Portal)
+	if err != nil {
+		in.Unread = fmt.Errorf("ask for one-stop systems: %w", err)
+		return out, 0, nil
 	}
-	if in.OneStopHolder == "" {
+	if in.OneStopHolder = holder; holder == "" {
 		return out, 0, nil
 	}
 	r.beginnings.giveBack(key)

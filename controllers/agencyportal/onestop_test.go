@@ -48,7 +48,8 @@ func TestOneStopBegins(t *testing.T) {
 	r := &Reconciler{Applier: &apply.Applier{Live: server}}
 	begin := func(p *v1alpha1.AgencyPortal) (holder string, again time.Duration, err error) {
 		in := portal.Input{Settings: settings.Default(), Portal: p, Agency: &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "a"}}, NamespaceGuarded: true}
-		out, again, err := r.oneStop(t.Context(), &in, portal.Decide(in))
+		out, again, err := r.Look(t.Context(), &in, portal.Decide(in))
+		err = errors.Join(err, in.Unread)
 		if err == nil && (out.Running == nil) != (in.OneStopHolder != "") {
 			t.Errorf("%s: runs %v beside %q", p.Name, out.Running != nil, in.OneStopHolder)
 		}

@@ -3,7 +3,6 @@ package dataservice
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/kinds/service"
 	"github.com/govplatform/govplatform/internal/names"
@@ -40,7 +40,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	loop := reconcile.Loop[*v1alpha1.DataService]{
 		Client: r.Client,
 		New:    func() *v1alpha1.DataService { return &v1alpha1.DataService{} },
-		Run:    r.run,
+		Run:    reconcile.Round[*v1alpha1.DataService](r),
 		Events: r.Events,
 	}
 	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindDataService, Next: loop,
@@ -60,14 +60,29 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(guard)
 }
 
-func (r *Reconciler) run(ctx context.Context, s *v1alpha1.DataService) (ctrl.Result, error) {
-	in, err := service.Gather(ctx, r.Client, r.Settings, s, r.Now())
-	if err != nil {
-		service.SetLookupFailed(s)
-		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
-	}
-	service.SetStatus(in, service.Decide(in))
-	return ctrl.Result{}, nil
+// What the loop finds in this kind.
+var (
+	_ reconcile.Kind[*v1alpha1.DataService, service.Input, service.Output] = (*Reconciler)(nil)
+	_ reconcile.Fail[*v1alpha1.DataService, service.Input]                 = (*Reconciler)(nil)
+)
+
+// Gather reads what decides about a service.
+func (r *Reconciler) Gather(ctx context.Context, s *v1alpha1.DataService) (service.Input, error) {
+	return service.Gather(ctx, r.Client, r.Settings, s, r.Now()) //nolint:wrapcheck // wrapped there
+}
+
+// Decide decides about a service.
+func (r *Reconciler) Decide(in service.Input) service.Output { return service.Decide(in) }
+
+// Status says what was decided.
+func (r *Reconciler) Status(in service.Input, out service.Output, _ child.Result, _ error) {
+	service.SetStatus(in, out)
+}
+
+// Failed says what is not known.
+func (r *Reconciler) Failed(_ context.Context, s *v1alpha1.DataService, _ service.Input, _ error) error {
+	service.SetLookupFailed(s)
+	return nil
 }
 
 // rivals maps a service to the others that claim its dataset.

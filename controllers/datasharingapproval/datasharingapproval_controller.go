@@ -4,7 +4,6 @@ package datasharingapproval
 
 import (
 	"context"
-	"fmt"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -14,10 +13,9 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
-	"github.com/govplatform/govplatform/internal/conditions"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/kinds/approval"
-	linkkind "github.com/govplatform/govplatform/internal/kinds/link"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
@@ -40,7 +38,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	loop := reconcile.Loop[*v1alpha1.DataSharingApproval]{
 		Client: r.Client,
 		New:    func() *v1alpha1.DataSharingApproval { return &v1alpha1.DataSharingApproval{} },
-		Run:    r.run,
+		Run:    reconcile.Round[*v1alpha1.DataSharingApproval](r),
 		Events: r.Events,
 	}
 	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindDataSharingApproval, Next: loop,
@@ -55,18 +53,29 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(guard)
 }
 
-func (r *Reconciler) run(ctx context.Context, a *v1alpha1.DataSharingApproval) (ctrl.Result, error) {
-	link, side, err := approval.Gather(ctx, r.Client, r.Settings, a)
-	if err != nil {
-		if linkkind.ApprovalSide(a, nil, r.Settings) == v1alpha1.SideAuthority {
-			// So it is, whatever is with the link.
-			a.Status.Side = v1alpha1.SideAuthority
-		}
-		conditions.LookupFailed(a.GetStatusBase(), a.Generation)
-		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
-	}
-	approval.SetStatus(a, link, side, r.Settings)
-	return ctrl.Result{}, nil
+// What the loop finds in this kind.
+var (
+	_ reconcile.Kind[*v1alpha1.DataSharingApproval, approval.Input, approval.Output] = (*Reconciler)(nil)
+	_ reconcile.Fail[*v1alpha1.DataSharingApproval, approval.Input]                  = (*Reconciler)(nil)
+)
+
+// Gather reads what decides about an approval.
+func (r *Reconciler) Gather(ctx context.Context, a *v1alpha1.DataSharingApproval) (approval.Input, error) {
+	return approval.Gather(ctx, r.Client, r.Settings, a) //nolint:wrapcheck // wrapped there
+}
+
+// Decide decides about an approval.
+func (r *Reconciler) Decide(in approval.Input) approval.Output { return approval.Decide(in) }
+
+// Status says what was decided.
+func (r *Reconciler) Status(in approval.Input, out approval.Output, _ child.Result, _ error) {
+	approval.SetStatus(in, out)
+}
+
+// Failed says that the link could not be read.
+func (r *Reconciler) Failed(_ context.Context, _ *v1alpha1.DataSharingApproval, in approval.Input, _ error) error {
+	approval.SetLookupFailed(in)
+	return nil
 }
 
 func (r *Reconciler) approvalsOfLink(ctx context.Context, o client.Object) []ctrl.Request {

@@ -4,8 +4,6 @@ package datasharinglink
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/kinds/agency"
@@ -80,7 +79,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Client:    r.Client,
 		New:       func() *v1alpha1.DataSharingLink { return &v1alpha1.DataSharingLink{} },
 		Finalizer: names.FlowFinalizer,
-		Run:       r.run,
+		Run:       reconcile.Round[*v1alpha1.DataSharingLink](r),
 		Gone:      r.gone,
 		Events:    r.Events,
 		Announce:  announce,
@@ -117,76 +116,71 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return b.Complete(guard)
 }
 
-func (r *Reconciler) run(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl.Result, error) {
-	owner := names.OwnerOf(v1alpha1.KindDataSharingLink, l)
+// Teardown closes a link that is being deleted.
+func (r *Reconciler) Teardown(ctx context.Context, l *v1alpha1.DataSharingLink) (ctrl.Result, error) {
+	inventory, err := r.Applier.Teardown(ctx, names.OwnerOf(v1alpha1.KindDataSharingLink, l), l.Status.Inventory, nil)
+	link.SetDeleting(l, inventory)
+	if err != nil || len(inventory) > 0 {
+		return ctrl.Result{}, err //nolint:wrapcheck // it names the child
+	}
+	return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, l, names.FlowFinalizer)
+}
+
+// Clear closes what a link of the same name left open whose finalizer was taken off.
+func (r *Reconciler) Clear(ctx context.Context, l *v1alpha1.DataSharingLink) (time.Duration, error) {
+	return 0, r.Applier.RemoveOrphans(ctx, v1alpha1.KindDataSharingLink, client.ObjectKeyFromObject(l), l.UID)
+}
+
+// What the loop finds in this kind.
+var (
+	_ reconcile.Kind[*v1alpha1.DataSharingLink, link.Input, link.Output]   = (*Reconciler)(nil)
+	_ reconcile.Teardown[*v1alpha1.DataSharingLink]                        = (*Reconciler)(nil)
+	_ reconcile.Clear[*v1alpha1.DataSharingLink]                           = (*Reconciler)(nil)
+	_ reconcile.Look[link.Input, link.Output]                              = (*Reconciler)(nil)
+	_ reconcile.Partly[*v1alpha1.DataSharingLink, link.Input, link.Output] = (*Reconciler)(nil)
+	_ reconcile.Write[*v1alpha1.DataSharingLink, link.Input, link.Output]  = (*Reconciler)(nil)
+	_ reconcile.Timed[link.Input, link.Output]                             = (*Reconciler)(nil)
+)
+
+// Gather finds by the cache as it is that an open link is closed, and only by what the
+// operator wrote too that it is open.
+func (r *Reconciler) Gather(ctx context.Context, l *v1alpha1.DataSharingLink) (link.Input, error) {
 	now := r.Now()
-	if l.DeletionTimestamp != nil {
-		inventory, err := r.Applier.Teardown(ctx, owner, l.Status.Inventory, nil)
-		link.SetDeleting(l, inventory)
-		if err != nil || len(inventory) > 0 {
-			return ctrl.Result{}, err
-		}
-		return ctrl.Result{}, reconcile.Finalize(ctx, r.Client, l, names.FlowFinalizer)
-	}
-	// A link whose finalizer somebody took off may have left its policies behind.
-	// While they can't be removed nothing is added to them.
-	orphansErr := r.Applier.RemoveOrphans(ctx, owner.Kind, client.ObjectKeyFromObject(l), l.UID)
-	if orphansErr != nil {
-		ctx = apply.WithdrawOnly(ctx)
-	}
-	in, out, err := r.look(ctx, now, l)
-	if err != nil {
-		conditions.LookupFailed(l.GetStatusBase(), l.Generation)
-		return ctrl.Result{}, errors.Join(orphansErr, fmt.Errorf("gather: %w", err))
-	}
-	if in.Unread != nil {
-		return ctrl.Result{}, errors.Join(orphansErr, r.closeOnly(ctx, owner, in, out), fmt.Errorf("gather: %w", in.Unread))
-	}
-	// The status that records who approved brings the round that opens.
-	out = link.AwaitRecord(in, out)
-	res, err := r.Applier.Apply(ctx, owner, l.Status.Inventory, slices.Concat(out.Objects, out.Readers))
-	link.SetStatus(in, out, res, err)
-	// The end of the term is no event, so it is waited for, to the second.
-	left := max(0, min(l.Spec.ValidUntil.Sub(now), lookAgain))
-	if len(in.OtherPods) > 0 {
-		// The end of a pod is no event of the link's. A pod that takes long may never end.
-		left = min(max(link.Unresolved(l, now)/4, podsEnd), podsStay)
-	}
-	if in.LabelsUnread {
-		left = min(left, unreadAgain)
-	}
-	return ctrl.Result{RequeueAfter: reconcile.Sooner(res.RetryAfter(), left)}, errors.Join(orphansErr, err)
-}
-
-// look decides by the cache as it is that an open link is closed, and only by what the
-// operator wrote too, and by the pods that run, that it is open.
-func (r *Reconciler) look(ctx context.Context, now time.Time, l *v1alpha1.DataSharingLink) (in link.Input, out link.Output, err error) {
 	if object.Wrote(l.Status.Inventory, "NetworkPolicy") {
-		in, err = link.Gather(ctx, read.Unawaited(r.Client), r.Settings, now, l)
-		if err == nil {
-			out = link.Decide(in)
-		}
-		if err != nil || !out.Open {
-			return in, out, err //nolint:wrapcheck // wrapped by the caller
+		in, err := link.Gather(ctx, read.Unawaited(r.Client), r.Settings, now, l)
+		if err != nil || !link.Decide(in).Open {
+			return in, err //nolint:wrapcheck // wrapped by the loop
 		}
 	}
-	if in, err = link.Gather(ctx, r.Client, r.Settings, now, l); err != nil {
-		return in, out, err //nolint:wrapcheck // wrapped by the caller
-	}
-	if out = link.Decide(in); out.Open && in.Unread == nil {
-		in.OtherPods, err = link.OtherPods(ctx, r.Client, r.Live, l, out)
-	}
-	if len(in.OtherPods) > 0 {
-		out = link.Decide(in)
-	}
-	return in, out, err //nolint:wrapcheck // wrapped by the caller
+	return link.Gather(ctx, r.Client, r.Settings, now, l) //nolint:wrapcheck // wrapped by the loop
 }
 
-// closeOnly closes a link that must not be open by what is known, while a policy
-// that may concern it can't be read, and changes nothing else.
-func (r *Reconciler) closeOnly(ctx context.Context, owner names.Owner, in link.Input, out link.Output) error {
-	l := in.Link
-	res, err := r.Applier.Close(ctx, owner, l.Status.Inventory, out.Objects)
+// Decide decides about a link.
+func (r *Reconciler) Decide(in link.Input) link.Output { return link.Decide(in) }
+
+// Look asks for the pods that run before a link opens, and lets it open only when who
+// approved it is on record: the status that records it brings the round that opens.
+func (r *Reconciler) Look(ctx context.Context, in *link.Input, out link.Output) (link.Output, time.Duration, error) {
+	if in.Unread != nil {
+		return out, 0, nil
+	}
+	if out.Open {
+		if in.OtherPods, in.Unread = link.OtherPods(ctx, r.Client, r.Live, in.Link, out); in.Unread != nil {
+			return out, 0, nil
+		}
+	}
+	if len(in.OtherPods) > 0 {
+		out = link.Decide(*in)
+	}
+	return link.AwaitRecord(*in, out), 0, nil
+}
+
+// Unread returns what could not be read of all that a link rests on.
+func (r *Reconciler) Unread(in link.Input) error { return in.Unread }
+
+// Close closes a link that must not be open by what is known, and changes nothing else.
+func (r *Reconciler) Close(ctx context.Context, l *v1alpha1.DataSharingLink, in link.Input, out link.Output) error {
+	res, err := r.Applier.Close(ctx, names.OwnerOf(v1alpha1.KindDataSharingLink, l), l.Status.Inventory, out.Objects)
 	if out.Open {
 		l.Status.Inventory = res.Inventory
 		conditions.LookupFailed(l.GetStatusBase(), l.Generation)
@@ -194,6 +188,30 @@ func (r *Reconciler) closeOnly(ctx context.Context, owner names.Owner, in link.I
 	}
 	link.SetStatus(in, out, res, err)
 	return err //nolint:wrapcheck // it names the child
+}
+
+// Write writes the policies of a link, and who may read what they are about.
+func (r *Reconciler) Write(ctx context.Context, l *v1alpha1.DataSharingLink, _ link.Input, out link.Output) (child.Result, error) {
+	return r.Applier.Apply(ctx, names.OwnerOf(v1alpha1.KindDataSharingLink, l), l.Status.Inventory, slices.Concat(out.Objects, out.Readers))
+}
+
+// Status says what was decided, and what became of it.
+func (r *Reconciler) Status(in link.Input, out link.Output, res child.Result, err error) {
+	link.SetStatus(in, out, res, err)
+}
+
+// Again is when a link has to be looked at again. The end of the term is no event, so it
+// is waited for, to the second.
+func (r *Reconciler) Again(in link.Input, _ link.Output, _ child.Result) time.Duration {
+	left := max(0, min(in.Link.Spec.ValidUntil.Sub(in.Now), lookAgain))
+	if len(in.OtherPods) > 0 {
+		// The end of a pod is no event of the link's. A pod that takes long may never end.
+		left = min(max(link.Unresolved(in.Link, in.Now)/4, podsEnd), podsStay)
+	}
+	if in.LabelsUnread {
+		left = min(left, unreadAgain)
+	}
+	return left
 }
 
 // gone closes what a link left open whose finalizer somebody took off.

@@ -38,13 +38,14 @@ func (behind) List(_ context.Context, _ client.ObjectList, opts ...client.ListOp
 // waits for what the operator wrote of other agencies. Fails when every look
 // waits.
 func TestClosingWaitsForNoWrite(t *testing.T) {
-	r := &Reconciler{Client: behind{}}
+	r := &Reconciler{Client: behind{}, Now: time.Now}
 	l := &v1alpha1.DataSharingLink{}
 	l.Namespace, l.Name = "agency-asks", "link"
 	l.Spec.Provider.Agency, l.Spec.Provider.Service = "gives", "data"
 	l.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "NetworkPolicy"}}
 	l.Spec.Consumer.PortalRef.Name = "asks"
-	if _, out, err := r.look(t.Context(), time.Now(), l); err != nil || out.Open {
+	in, err := r.Gather(t.Context(), l)
+	if out := r.Decide(in); err != nil || out.Open {
 		t.Errorf("open %t: %v", out.Open, err)
 	}
 }

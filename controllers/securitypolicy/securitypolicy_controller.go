@@ -4,8 +4,6 @@ package securitypolicy
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -19,7 +17,6 @@ import (
 	"github.com/govplatform/govplatform/controllers/watches"
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/child"
-	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
@@ -50,7 +47,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	loop := reconcile.Loop[*v1alpha1.SecurityPolicy]{
 		Client: r.Client,
 		New:    func() *v1alpha1.SecurityPolicy { return &v1alpha1.SecurityPolicy{} },
-		Run:    r.run,
+		Run:    reconcile.Round[*v1alpha1.SecurityPolicy](r),
 		Gone:   r.gone,
 		Events: r.Events,
 	}
@@ -72,35 +69,55 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(guard)
 }
 
-func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SecurityPolicy) (ctrl.Result, error) {
-	now := r.Now()
-	in, err := securitypolicy.Gather(ctx, r.Client, r.Settings, now, p)
-	if err != nil {
-		conditions.LookupFailed(p.GetStatusBase(), p.Generation)
-		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
-	}
-	if p.DeletionTimestamp != nil && controllerutil.ContainsFinalizer(p, metav1.FinalizerDeleteDependents) {
-		// The garbage collector removes the children first; made again, they
-		// would keep it busy for ever.
-		return ctrl.Result{}, nil
-	}
-	// Held by somebody's finalizer a policy stands, and is repaired, until it is gone.
-	out := securitypolicy.Decide(in)
-	owner := names.OwnerOf(v1alpha1.KindSecurityPolicy, p)
-	// What an earlier policy of the same name left behind enforces what nobody can change.
-	orphansErr := r.Applier.RemoveOrphans(ctx, owner.Kind, client.ObjectKeyFromObject(p), p.UID)
-	res, err := r.Applier.Apply(ctx, owner, p.Status.Inventory, out.Objects)
-	securitypolicy.SetStatus(in, out, res, err)
-	return ctrl.Result{RequeueAfter: retryAfter(res, out, now)}, errors.Join(orphansErr, err)
+// What the loop finds in this kind.
+var (
+	_ reconcile.Kind[*v1alpha1.SecurityPolicy, securitypolicy.Input, securitypolicy.Output]  = (*Reconciler)(nil)
+	_ reconcile.Clear[*v1alpha1.SecurityPolicy]                                              = (*Reconciler)(nil)
+	_ reconcile.Detour[*v1alpha1.SecurityPolicy, securitypolicy.Input]                       = (*Reconciler)(nil)
+	_ reconcile.Write[*v1alpha1.SecurityPolicy, securitypolicy.Input, securitypolicy.Output] = (*Reconciler)(nil)
+	_ reconcile.Timed[securitypolicy.Input, securitypolicy.Output]                           = (*Reconciler)(nil)
+)
+
+// Gather reads what decides about a policy.
+func (r *Reconciler) Gather(ctx context.Context, p *v1alpha1.SecurityPolicy) (securitypolicy.Input, error) {
+	return securitypolicy.Gather(ctx, r.Client, r.Settings, r.Now(), p) //nolint:wrapcheck // wrapped there
 }
 
-// retryAfter is when a policy has to be looked at again: what it shares the bound
-// with counts for a while only.
-func retryAfter(res child.Result, out securitypolicy.Output, now time.Time) time.Duration {
+// Decide decides about a policy. Held by a foreign finalizer a policy stands, and is
+// repaired, until it is gone.
+func (r *Reconciler) Decide(in securitypolicy.Input) securitypolicy.Output {
+	return securitypolicy.Decide(in)
+}
+
+// Status says what was decided, and what became of it.
+func (r *Reconciler) Status(in securitypolicy.Input, out securitypolicy.Output, res child.Result, err error) {
+	securitypolicy.SetStatus(in, out, res, err)
+}
+
+// Clear removes what an earlier policy of the same name left behind: it enforces what
+// nobody can change.
+func (r *Reconciler) Clear(ctx context.Context, p *v1alpha1.SecurityPolicy) (time.Duration, error) {
+	return 0, r.Applier.RemoveOrphans(ctx, v1alpha1.KindSecurityPolicy, client.ObjectKeyFromObject(p), p.UID)
+}
+
+// Detour leaves a policy to the garbage collector that removes its children first: made
+// again, they would keep it busy for ever.
+func (r *Reconciler) Detour(_ context.Context, p *v1alpha1.SecurityPolicy, _ *securitypolicy.Input) (over bool, _ ctrl.Result, _ error) {
+	return p.DeletionTimestamp != nil && controllerutil.ContainsFinalizer(p, metav1.FinalizerDeleteDependents), ctrl.Result{}, nil
+}
+
+// Write writes the admission policies of a policy.
+func (r *Reconciler) Write(ctx context.Context, p *v1alpha1.SecurityPolicy, _ securitypolicy.Input, out securitypolicy.Output) (child.Result, error) {
+	return r.Applier.Apply(ctx, names.OwnerOf(v1alpha1.KindSecurityPolicy, p), p.Status.Inventory, out.Objects)
+}
+
+// Again is when a policy has to be looked at again: what it shares the bound with
+// counts for a while only.
+func (r *Reconciler) Again(in securitypolicy.Input, out securitypolicy.Output, _ child.Result) time.Duration {
 	if out.Held == nil || out.Held.Until.IsZero() {
-		return res.RetryAfter()
+		return 0
 	}
-	return reconcile.Sooner(res.RetryAfter(), max(out.Held.Until.Sub(now), time.Second))
+	return max(out.Held.Until.Sub(in.Now), time.Second)
 }
 
 // gone removes what a policy left behind whose dependents the deletion orphaned.

@@ -3,7 +3,6 @@ package sharedplatform
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
-	"github.com/govplatform/govplatform/internal/conditions"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/kinds/platform"
 	"github.com/govplatform/govplatform/internal/kinds/portal"
@@ -40,7 +39,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	loop := reconcile.Loop[*v1alpha1.SharedPlatform]{
 		Client: r.Client,
 		New:    func() *v1alpha1.SharedPlatform { return &v1alpha1.SharedPlatform{} },
-		Run:    r.run,
+		Run:    reconcile.Round[*v1alpha1.SharedPlatform](r),
 		Events: r.Events,
 	}
 	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindSharedPlatform, Next: loop,
@@ -58,14 +57,19 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(guard)
 }
 
-func (r *Reconciler) run(ctx context.Context, p *v1alpha1.SharedPlatform) (ctrl.Result, error) {
-	in, err := platform.Gather(ctx, r.Client, r.Settings, p)
-	if err != nil {
-		conditions.LookupFailed(p.GetStatusBase(), p.Generation)
-		return ctrl.Result{}, fmt.Errorf("gather: %w", err)
-	}
-	platform.SetStatus(in, platform.Decide(in))
-	return ctrl.Result{}, nil
+var _ reconcile.Kind[*v1alpha1.SharedPlatform, platform.Input, platform.Output] = (*Reconciler)(nil)
+
+// Gather reads what decides about a platform.
+func (r *Reconciler) Gather(ctx context.Context, p *v1alpha1.SharedPlatform) (platform.Input, error) {
+	return platform.Gather(ctx, r.Client, r.Settings, p) //nolint:wrapcheck // wrapped there
+}
+
+// Decide decides about a platform.
+func (r *Reconciler) Decide(in platform.Input) platform.Output { return platform.Decide(in) }
+
+// Status says what was decided.
+func (r *Reconciler) Status(in platform.Input, out platform.Output, _ child.Result, _ error) {
+	platform.SetStatus(in, out)
 }
 
 // rivals maps a platform to those with the same capability and scope.

@@ -62,6 +62,10 @@ type Input struct {
 	// HoldRights is true when it is not known whether the agency holds personal
 	// data: nobody gets rights in this round.
 	HoldRights bool
+	// DeletionRefused is why an agency that is being deleted stays; nil for none.
+	DeletionRefused *object.Blocker
+	// Unread is why nothing can be decided about a new agency; nil when it can.
+	Unread error
 	// Now is when the round began.
 	Now metav1.Time
 }

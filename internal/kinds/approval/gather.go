@@ -14,11 +14,13 @@ import (
 
 // Gather reads the link that an approval names, and the side for which the
 // approval speaks.
-func Gather(ctx context.Context, r client.Reader, s settings.Settings, a *v1alpha1.DataSharingApproval) (*v1alpha1.DataSharingLink, v1alpha1.LinkSide, error) {
+func Gather(ctx context.Context, r client.Reader, s settings.Settings, a *v1alpha1.DataSharingApproval) (Input, error) {
+	in := Input{Settings: s, Approval: a}
 	ref := a.Spec.LinkRef
-	link, err := read.Get[v1alpha1.DataSharingLink](ctx, r, client.ObjectKey{Namespace: string(ref.Namespace), Name: string(ref.Name)})
-	if err != nil {
-		return nil, "", fmt.Errorf("read link: %w", err)
+	var err error
+	if in.Link, err = read.Get[v1alpha1.DataSharingLink](ctx, r, client.ObjectKey{Namespace: string(ref.Namespace), Name: string(ref.Name)}); err != nil {
+		return in, fmt.Errorf("read link: %w", err)
 	}
-	return link, linkkind.ApprovalSide(a, link, s), nil
+	in.Side = linkkind.ApprovalSide(a, in.Link, s)
+	return in, nil
 }

@@ -45,7 +45,8 @@ func TestStatus(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			a := &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-b", Generation: kindtest.Generation}, Spec: v1alpha1.DataSharingApprovalSpec{Decision: tt.decision, SpecHash: hash}}
-			SetStatus(a, tt.link, tt.side, settings.Default())
+			in := Input{Settings: settings.Default(), Approval: a, Link: tt.link, Side: tt.side}
+			SetStatus(in, Decide(in))
 			kindtest.AssertStatus(t, a, tt.want)
 		})
 	}
@@ -69,7 +70,8 @@ func TestEarlierAuthority(t *testing.T) {
 		"suspended, no link":     {v1alpha1.DecisionSuspend, nil, v1alpha1.ReasonLinkNotFound},
 	} {
 		a := &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-former", Name: "halt"}, Spec: v1alpha1.DataSharingApprovalSpec{Decision: tt.decision, SpecHash: hash}}
-		SetStatus(a, tt.link, v1alpha1.SideAuthority, settings.Default())
+		in := Input{Settings: settings.Default(), Approval: a, Link: tt.link, Side: v1alpha1.SideAuthority}
+		SetStatus(in, Decide(in))
 		c := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionBound)
 		if a.Status.Side != v1alpha1.SideAuthority || c.Reason != tt.reason {
 			t.Errorf("%s: side %q, %s", name, a.Status.Side, c.Reason)
