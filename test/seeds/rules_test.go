@@ -209,7 +209,7 @@ func TestSeed27_FourLevels(t *testing.T) {
 // TestSeed32_OwnTheTechnology: images come from the national registry, by digest where
 // the standard demands it; a portal with another image is refused with both named, and
 // so is a pod that somebody makes by hand.
-// Fails when registries are compared letter by letter, and without admission policies.
+// Fails when the standard judges no image, and when its admission policy does not.
 func TestSeed32_OwnTheTechnology(t *testing.T) {
 	country(t)
 	p := portal(t, "da-nang", "foreign", func(p *v1alpha1.AgencyPortal) { p.Spec.Image = foreign })
