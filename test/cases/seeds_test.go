@@ -62,29 +62,34 @@ var (
 func TestSeedsPage(t *testing.T) {
 	tests := functionsOf(t, filepath.Join("..", "seeds"), "TestSeed")
 	var open []string
-	rows := seedRow.FindAllStringSubmatch(read(t, "docs/seeds.md"), -1)
-	if len(rows) != len(seedItems) {
-		t.Errorf("%d rows, want %d", len(rows), len(seedItems))
+	found := seedRow.FindAllStringSubmatch(read(t, "docs/seeds.md"), -1)
+	rows := map[string][]string{}
+	for _, row := range found {
+		rows[row[1]] = strings.Split(row[2], " | ")
 	}
-	for i, row := range rows {
-		cells := strings.Split(row[2], " | ")
-		if want := fmt.Sprintf("%02d", i+1); row[1] != want || len(cells) != 4 || i >= len(seedItems) || cells[0] != seedItems[i] {
-			t.Errorf("row %s %q: want row %s of the items, with quote, object and proof", row[1], cells[0], want)
+	if len(found) != len(seedItems) {
+		t.Errorf("%d rows, want %d", len(found), len(seedItems))
+	}
+	for i, item := range seedItems {
+		number := fmt.Sprintf("%02d", i+1)
+		cells := rows[number]
+		if len(cells) != 4 || cells[0] != item {
+			t.Errorf("row %s is %q, want %q with quote, object and proof", number, cells, item)
 			continue
 		}
 		if !strings.HasPrefix(cells[1], `"`) {
-			t.Errorf("row %s quotes nothing: %s", row[1], cells[1])
+			t.Errorf("row %s quotes nothing: %s", number, cells[1])
 		}
 		if missing, ok := strings.CutPrefix(cells[3], "open: "); ok {
-			open = append(open, fmt.Sprintf("%s %s: %s", row[1], cells[0], missing))
+			open = append(open, fmt.Sprintf("%s %s: %s", number, item, missing))
 			continue
 		}
 		proof := seedProof.FindStringSubmatch(cells[3])
 		switch {
-		case proof == nil || proof[2] != row[1]:
-			t.Errorf("row %s: the proof begins with `TestSeed%s_…`: or with open: and what is missing; it is %s", row[1], row[1], cells[3])
+		case proof == nil || proof[2] != number:
+			t.Errorf("row %s: the proof begins with `TestSeed%s_…`: or with open: and what is missing; it is %s", number, number, cells[3])
 		case !tests[proof[1]]:
-			t.Errorf("row %s: test/seeds has no test %s", row[1], proof[1])
+			t.Errorf("row %s: test/seeds has no test %s", number, proof[1])
 		}
 		if proof != nil {
 			delete(tests, proof[1])

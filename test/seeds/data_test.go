@@ -44,8 +44,7 @@ func published(t *testing.T, reader client.Client) (ready, catalogue []string) {
 
 // TestSeed10_NationalDataPortal: what anybody on the platform reads as its catalogue are
 // the services that are Ready, all of them but those that their agency shows to nobody.
-// Fails when a service without a Ready portal, or a restricted one, is listed, and when
-// a Ready one is not.
+// Fails when a restricted service is listed.
 func TestSeed10_NationalDataPortal(t *testing.T) {
 	country(t)
 	citizen := env.User(t, "citizen")
@@ -138,7 +137,7 @@ func TestSeed20_PublishedIsNotReal(t *testing.T) {
 
 // TestSeed26_NoDataSilos: a dataset has one owner; the second claim to it is refused and
 // names who owns it, and nobody gets the data under the second claim.
-// Fails when gather.DataService finds no holder.
+// Fails when the holder of a dataset does not matter: the second service owns it too.
 func TestSeed26_NoDataSilos(t *testing.T) {
 	country(t)
 	p := portal(t, "da-nang", "own-population")
@@ -154,7 +153,7 @@ func TestSeed26_NoDataSilos(t *testing.T) {
 
 // TestSeed31_StateSecrets: what holds state secrets is never published, exposed or
 // linked, and a link that was open closes when its data becomes one.
-// Fails when a link does not look at the classification of the provider's portal.
+// Fails when a link does not look at the classification of its ends.
 func TestSeed31_StateSecrets(t *testing.T) {
 	country(t)
 	secret := func(p *v1alpha1.AgencyPortal) {

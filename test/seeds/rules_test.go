@@ -37,7 +37,7 @@ func refused(t *testing.T, o client.Object, why string) {
 // TestSeed21_FailClosed: what does not meet the standards has no workload and no way in
 // or out; what runs loses both when it stops meeting them; and nothing is exposed that
 // the platform cannot guard, nor anything else: there is no route and no Ingress.
-// Fails when a violation is reported and blocks nothing.
+// Fails when the control of registries judges no image.
 func TestSeed21_FailClosed(t *testing.T) {
 	country(t)
 	const agency = "nghe-an-hung-dung"
@@ -93,7 +93,7 @@ func noWays(t *testing.T, p *v1alpha1.AgencyPortal) {
 
 // TestSeed23_SharedPlatformsAreTheAuthoritys: only the authority may write the catalogue
 // of shared platforms; agencies, the platform team and everybody else may not.
-// Fails when another shipped role gets the right.
+// Fails when the role of the platform team has the right.
 func TestSeed23_SharedPlatformsAreTheAuthoritys(t *testing.T) {
 	country(t)
 	for group, want := range map[string]bool{
@@ -123,7 +123,7 @@ func TestSeed23_SharedPlatformsAreTheAuthoritys(t *testing.T) {
 }
 
 // TestSeed24_HeadsAreAccountable: no agency without a head who answers for it.
-// Fails when accountableOfficer, its title or its address is optional.
+// Fails when accountableOfficer is optional.
 func TestSeed24_HeadsAreAccountable(t *testing.T) {
 	country(t)
 	for _, field := range [][]string{{"accountableOfficer"}, {"accountableOfficer", "title"}, {"accountableOfficer", "email"}} {
@@ -165,7 +165,7 @@ var chains atomic.Int32
 // TestSeed27_FourLevels: the sample has agencies of all four levels; a commune waits for
 // its district, and that for its province, whichever was written first, and then runs a
 // portal; none joins outside its chain.
-// Fails when an agency does not wait for its parent, and when a commune needs none.
+// Fails when an agency does not wait for its parent.
 func TestSeed27_FourLevels(t *testing.T) {
 	national := country(t)
 	levels := map[string]bool{}
@@ -209,7 +209,7 @@ func TestSeed27_FourLevels(t *testing.T) {
 // TestSeed32_OwnTheTechnology: images come from the national registry, by digest where
 // the standard demands it; a portal with another image is refused with both named, and
 // so is a pod that somebody makes by hand.
-// Fails when the standard judges no image, and when its admission policy does not.
+// Fails when the control of registries judges no image.
 func TestSeed32_OwnTheTechnology(t *testing.T) {
 	country(t)
 	p := portal(t, "da-nang", "foreign", func(p *v1alpha1.AgencyPortal) { p.Spec.Image = foreign })
@@ -236,7 +236,7 @@ func TestSeed32_OwnTheTechnology(t *testing.T) {
 // TestSeed34_EndToEnd: the national sample, delivered and decided about by its people
 // with their own rights, becomes what expected.yaml says, and who reaches whom is that
 // and no more.
-// Fails when any object ends otherwise, and when one way is open or shut that should not be.
+// Fails when half of a way is missing, and when one opens an address more.
 func TestSeed34_EndToEnd(t *testing.T) {
 	national := country(t)
 	harness.Eventually(t, func() error {

@@ -38,8 +38,7 @@ func used(t *testing.T, name string, want int32) {
 
 // TestSeed01_DocumentExchangeAxis: a portal that uses the axis reaches it, and nothing
 // else: no other portal on any port, no platform that it does not use, no other address.
-// Fails when the guard of the namespace denies no egress, and when a portal without a
-// reference reaches the axis.
+// Fails when the way to the axis opens one address more, and when a half of it is missing.
 func TestSeed01_DocumentExchangeAxis(t *testing.T) {
 	country(t)
 	p := portal(t, "da-nang", "documents")
@@ -55,7 +54,7 @@ func TestSeed01_DocumentExchangeAxis(t *testing.T) {
 
 // TestSeed02_PublicServicePortal: a portal that is linked to the national public service
 // portal says so and how many services it offers, and the national portal counts it.
-// Fails when the reference opens nothing, and when services or portals are not counted.
+// Fails when the reference opens nothing, and when the portals are not counted.
 func TestSeed02_PublicServicePortal(t *testing.T) {
 	country(t)
 	before := stored(t, platform("national-public-service")).Status.Consumers
@@ -78,7 +77,7 @@ func TestSeed02_PublicServicePortal(t *testing.T) {
 
 // TestSeed03_OneStop: an agency's public service portal and its one-stop system are one
 // workload, and a second one-stop system of the agency is refused with the first one's name.
-// Fails when gather.OneStopHolder names nobody: the second one runs.
+// Fails when no other one-stop system is found: the second one runs.
 func TestSeed03_OneStop(t *testing.T) {
 	country(t)
 	first := stored(t, harness.Portal("nghe-an", "one-stop"))
@@ -103,8 +102,8 @@ func TestSeed03_OneStop(t *testing.T) {
 
 // TestSeed04_BorderlessOneStop: data passes between provinces where the provider agrees,
 // and not between a province and its own district where nobody did.
-// Fails when a link to an agency of the same tree opens without consent, and when one
-// to another tree is refused.
+// Fails when nobody's decision counts as consent, and when the service does not name who
+// uses it.
 func TestSeed04_BorderlessOneStop(t *testing.T) {
 	country(t)
 	across := stored(t, harness.Link("ho-chi-minh-city", "nghe-an-cases", "", "", ""))
