@@ -37,6 +37,12 @@ func Closes(before, after client.Object) bool {
 		return true
 	}
 	changed := created || before.GetGeneration() != after.GetGeneration() || before.GetUID() != after.GetUID()
+	return takesAway(before, after, created, changed)
+}
+
+// takesAway reports whether a change of one of the platform's objects, or that it is
+// created, takes something away.
+func takesAway(before, after client.Object, created, changed bool) bool {
 	switch a := after.(type) {
 	case *v1alpha1.Agency:
 		b, ok := before.(*v1alpha1.Agency)

@@ -59,7 +59,8 @@ func PortalGate() predicate.Predicate {
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok1 := e.ObjectOld.(*v1alpha1.AgencyPortal)
 			after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
-			return ok1 && ok2 && (!slices.Equal(before.Status.Ports, after.Status.Ports) || !slices.Equal(before.Status.PlatformConsents, after.Status.PlatformConsents) || !equality.Semantic.DeepEqual(before.Status.Replacing, after.Status.Replacing))
+			return ok1 && ok2 && (!slices.Equal(before.Status.Ports, after.Status.Ports) ||
+				!slices.Equal(before.Status.PlatformConsents, after.Status.PlatformConsents) || !equality.Semantic.DeepEqual(before.Status.Replacing, after.Status.Replacing))
 		},
 	})
 }

@@ -119,7 +119,8 @@ type auditor struct {
 }
 
 func newAuditor(in Input) *auditor {
-	a := &auditor{in: in, expected: expectation{}, shut: map[edge]bool{}, written: map[types.NamespacedName]*networkingv1.NetworkPolicy{}, owners: map[names.Owner]bool{}, named: map[string]bool{}, supposed: map[types.NamespacedName]bool{}}
+	a := &auditor{in: in, expected: expectation{}, shut: map[edge]bool{},
+		written: map[types.NamespacedName]*networkingv1.NetworkPolicy{}, owners: map[names.Owner]bool{}, named: map[string]bool{}, supposed: map[types.NamespacedName]bool{}}
 	a.report.Differences = []Difference{}
 	for _, i := range in.Agencies {
 		a.owners[names.OwnerOf(v1alpha1.KindAgency, i.Agency)] = true

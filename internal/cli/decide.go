@@ -83,7 +83,8 @@ func Prepare(ctx context.Context, c client.Client, d Decision) (Prepared, error)
 	if veto := earlierVeto(&link, names.Namespace(d.Settings.AuthorityAgency), ""); veto != nil && d.Decision == v1alpha1.DecisionApprove {
 		scope.Notes = append(scope.Notes, fmt.Sprintf("%s, when %s was the authority, and what closes beats what opens: %s", veto.said(), view.AgencyOf(veto.Namespace), veto.lifted()))
 	}
-	p := Prepared{Scope: scope, authority: d.Settings.AuthorityAgency, home: d.Operator, Approval: &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.Link(link.Namespace, link.Name)}}}
+	p := Prepared{Scope: scope, authority: d.Settings.AuthorityAgency, home: d.Operator,
+		Approval: &v1alpha1.DataSharingApproval{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.Link(link.Namespace, link.Name)}}}
 	for i := range others.Items {
 		o := &others.Items[i]
 		switch {
@@ -162,10 +163,7 @@ func newDecideCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 		v1alpha1.DecisionReject:  {"reject", "Reject the present scope of a data-sharing link, with a reason", "rejected"},
 		v1alpha1.DecisionSuspend: {"suspend", "Close a data-sharing link at once, whatever its scope, with a reason", "suspended"},
 	}[decision]
-	var asAgency, approvalNS, reason string
-	var at view.Installation
-	var yes bool
-	var wait time.Duration
+	o := decideOptions{decision: decision}
 	command := &cobra.Command{
 		Use:   words[0] + " LINK -n CONSUMER-NAMESPACE",
 		Short: words[1],
@@ -181,48 +179,62 @@ and the operator has not acted on it, and with 1 when nothing was written.`,
 			words[0], reasonExample(decision), words[0], reasonExample(decision)),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			key, err := linkKey(flags, args[0])
-			if err != nil {
-				return err
-			}
-			c, err := newClient(flags)
-			if err != nil {
-				return err
-			}
-			s, err := liveSettings(cmd.Context(), c, at, streams.ErrOut)
-			if err != nil {
-				return err
-			}
-			if asAgency != "" {
-				approvalNS = names.Namespace(asAgency)
-			}
-			p, err := Prepare(cmd.Context(), c, Decision{Link: key, Decision: decision, Reason: reason, Namespace: approvalNS, Settings: s, Operator: at.Namespace})
-			if err != nil {
-				return err
-			}
-			printScope(streams.Out, p.Scope)
-			if !yes {
-				if err := confirm(streams, fmt.Sprintf("%s exactly this, as %s for %s?", decision, p.Approval.Spec.Approver, p.Approval.Namespace)); err != nil {
-					return err
-				}
-			}
-			if err := p.Write(cmd.Context(), c); err != nil {
-				return err
-			}
-			say(streams.Out, "%s by %s: DataSharingApproval %s/%s\n", words[2], p.Approval.Spec.Approver, p.Approval.Namespace, p.Approval.Name)
-			return p.report(cmd.Context(), c, wait, streams)
+			return o.run(cmd.Context(), streams, flags, args[0], words[2])
 		},
 	}
-	command.Flags().StringVar(&asAgency, "as-agency", "", "the provider's or the authority's agency, in whose name you decide; without it the one for which you may")
-	command.Flags().StringVar(&approvalNS, "approval-namespace", "", "the same as a namespace")
-	command.Flags().StringVar(&reason, "reason", "", "why, for both sides to read; required to reject or suspend")
-	addInstallation(command, &at)
-	command.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	command.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long to wait for the operator to act on it; 0 to not wait")
+	command.Flags().StringVar(&o.asAgency, "as-agency", "", "the provider's or the authority's agency, in whose name you decide; without it the one for which you may")
+	command.Flags().StringVar(&o.approvalNS, "approval-namespace", "", "the same as a namespace")
+	command.Flags().StringVar(&o.reason, "reason", "", "why, for both sides to read; required to reject or suspend")
+	addInstallation(command, &o.at)
+	command.Flags().BoolVar(&o.yes, "yes", false, "do not ask")
+	command.Flags().DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for the operator to act on it; 0 to not wait")
 	command.MarkFlagsMutuallyExclusive("as-agency", "approval-namespace")
 	flags.AddFlags(command.Flags())
 	addLinkCompletion(command, flags)
 	return command
+}
+
+// decideOptions are the flags of a decision.
+type decideOptions struct {
+	decision                     v1alpha1.Decision
+	asAgency, approvalNS, reason string
+	at                           view.Installation
+	yes                          bool
+	wait                         time.Duration
+}
+
+// run shows the scope, asks, decides, and says what came of it.
+func (o decideOptions) run(ctx context.Context, streams genericiooptions.IOStreams, flags *genericclioptions.ConfigFlags, name, done string) error {
+	key, err := linkKey(flags, name)
+	if err != nil {
+		return err
+	}
+	c, err := newClient(flags)
+	if err != nil {
+		return err
+	}
+	s, err := liveSettings(ctx, c, o.at, streams.ErrOut)
+	if err != nil {
+		return err
+	}
+	if o.asAgency != "" {
+		o.approvalNS = names.Namespace(o.asAgency)
+	}
+	p, err := Prepare(ctx, c, Decision{Link: key, Decision: o.decision, Reason: o.reason, Namespace: o.approvalNS, Settings: s, Operator: o.at.Namespace})
+	if err != nil {
+		return err
+	}
+	printScope(streams.Out, p.Scope)
+	if !o.yes {
+		if err := confirm(streams, fmt.Sprintf("%s exactly this, as %s for %s?", o.decision, p.Approval.Spec.Approver, p.Approval.Namespace)); err != nil {
+			return err
+		}
+	}
+	if err := p.Write(ctx, c); err != nil {
+		return err
+	}
+	say(streams.Out, "%s by %s: DataSharingApproval %s/%s\n", done, p.Approval.Spec.Approver, p.Approval.Namespace, p.Approval.Name)
+	return p.report(ctx, c, o.wait, streams)
 }
 
 func reasonExample(d v1alpha1.Decision) string {

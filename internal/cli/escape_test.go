@@ -89,37 +89,37 @@ func hostileCountry() map[string][]any {
 		}
 		return out
 	}
-	meta := func(namespace, name string) metav1.ObjectMeta {
+	named := func(namespace, name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: namespace, Name: name, UID: "uid", Generation: 1,
 			Annotations: map[string]string{"example.org/x": hostile}, Labels: map[string]string{names.LabelPortal: name}}
 	}
 	agency := &v1alpha1.Agency{}
 	fill(reflect.ValueOf(agency).Elem())
-	agency.ObjectMeta = meta("", "a")
+	agency.ObjectMeta = named("", "a")
 	agency.Status.ObservedGeneration = 1
 	agency.Status.Conditions = conditions("Ready", "RightsConfirmed")
 	agency.Status.Rights, agency.Status.PendingRights = reread(*agency.Status.Rights), reread(*agency.Status.PendingRights)
 	agency.Status.PendingRights.Hash = agencykind.HashRights("uid", *agency.Status.Rights, *agency.Status.PendingRights)
 	portal := &v1alpha1.AgencyPortal{}
 	fill(reflect.ValueOf(portal).Elem())
-	portal.ObjectMeta = meta("agency-a", "p")
+	portal.ObjectMeta = named("agency-a", "p")
 	portal.Spec.Port, portal.Status.LastCompliant = 8080, &v1alpha1.AgencyPortalSpec{Image: hostile, Port: 8080}
 	portal.Status.Conditions = append(conditions("Ready"), metav1.Condition{Type: "PolicyCompliant", Status: "True"})
 	policy := &v1alpha1.SecurityPolicy{}
 	fill(reflect.ValueOf(policy).Elem())
-	policy.ObjectMeta = meta("", "s")
+	policy.ObjectMeta = named("", "s")
 	policy.Spec.Selector, policy.Status.InForce = v1alpha1.PolicySelector{}, nil
 	platform := &v1alpha1.SharedPlatform{}
 	fill(reflect.ValueOf(platform).Elem())
-	platform.ObjectMeta = meta("", "sp")
+	platform.ObjectMeta = named("", "sp")
 	platform.Spec.Endpoint.Portal = &v1alpha1.PortalEndpoint{Agency: "a", Name: "p"}
 	service := &v1alpha1.DataService{}
 	fill(reflect.ValueOf(service).Elem())
-	service.ObjectMeta = meta("agency-a", "d")
+	service.ObjectMeta = named("agency-a", "d")
 	service.Spec.PortalRef.Name, service.Spec.Port = "p", 8080
 	link := &v1alpha1.DataSharingLink{}
 	fill(reflect.ValueOf(link).Elem())
-	link.ObjectMeta = meta("agency-a", "l")
+	link.ObjectMeta = named("agency-a", "l")
 	link.Spec.Consumer.PortalRef.Name, link.Spec.Provider = "p", v1alpha1.LinkProvider{Agency: "a", Service: "d"}
 	link.Spec.ValidUntil = later
 	link.Status.ObservedGeneration = 1
@@ -129,19 +129,19 @@ func hostileCountry() map[string][]any {
 	link.Status.SpecHash = linkkind.HashScope(*link.Status.Scope)
 	approval := &v1alpha1.DataSharingApproval{}
 	fill(reflect.ValueOf(approval).Elem())
-	approval.ObjectMeta = meta("agency-a", "other")
+	approval.ObjectMeta = named("agency-a", "other")
 	approval.Spec.LinkRef = v1alpha1.LinkReference{Namespace: "agency-a", Name: "l"}
-	pod := &corev1.Pod{ObjectMeta: meta("agency-a", "p")}
+	pod := &corev1.Pod{ObjectMeta: named("agency-a", "p")}
 	pod.Spec.Containers = []corev1.Container{{Name: hostile, Image: hostile}}
 	pod.Status.PodIP = hostile
 	return map[string][]any{
 		"agencies": {agency}, "agencyportals": {portal}, "securitypolicies": {policy}, "sharedplatforms": {platform},
 		"dataservices": {service}, "datasharinglinks": {link}, "datasharingapprovals": {approval},
-		"namespaces": {&corev1.Namespace{ObjectMeta: meta("", "agency-a")}}, "pods": {pod},
-		"networkpolicies": {&networkingv1.NetworkPolicy{ObjectMeta: meta("agency-a", "n"), Spec: networkingv1.NetworkPolicySpec{
+		"namespaces": {&corev1.Namespace{ObjectMeta: named("", "agency-a")}}, "pods": {pod},
+		"networkpolicies": {&networkingv1.NetworkPolicy{ObjectMeta: named("agency-a", "n"), Spec: networkingv1.NetworkPolicySpec{
 			Egress: []networkingv1.NetworkPolicyEgressRule{{To: []networkingv1.NetworkPolicyPeer{{IPBlock: &networkingv1.IPBlock{CIDR: hostile}}}}}}}},
-		"configmaps":  {&corev1.ConfigMap{ObjectMeta: meta("agency-a", "c")}},
-		"replicasets": {&appsv1.ReplicaSet{ObjectMeta: meta("agency-a", "r")}}, "deployments": {&appsv1.Deployment{ObjectMeta: meta("agency-a", "d")}},
+		"configmaps":  {&corev1.ConfigMap{ObjectMeta: named("agency-a", "c")}},
+		"replicasets": {&appsv1.ReplicaSet{ObjectMeta: named("agency-a", "r")}}, "deployments": {&appsv1.Deployment{ObjectMeta: named("agency-a", "d")}},
 	}
 }
 

@@ -61,7 +61,8 @@ func newImpactCommand(streams genericiooptions.IOStreams, flags *genericclioptio
 		Long: `Impact takes SecurityPolicies from files, applies them to nothing, and shows which running portals and open links of the cluster
 would stop, with the control, the value found and the value wanted. It uses the operator's own code. What several policies stop
 counts against one bound, with what waits in the cluster and what took effect there lately. With --new-settings it takes a file with the
-operator's settings instead, and shows which portals and links these would touch when the operator starts with them. It ends with 0 when nothing would stop, 1 when something would, 2 on an error. It writes nothing.`,
+operator's settings instead, and shows which portals and links these would touch when the operator starts with them. It ends with 0 when nothing would
+stop, 1 when something would, 2 on an error. It writes nothing.`,
 		Example: "  kubectl gov impact -f level-3.yaml\n\n  # what other settings of the operator would touch\n  kubectl gov impact --new-settings config.yaml\n\n  # how many, for a script\n  kubectl gov impact -f level-3.yaml -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

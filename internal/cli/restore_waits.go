@@ -20,7 +20,7 @@ import (
 // ready waits for what a phase rests on, and reports whether it may begin.
 func (r *restorer) ready(ctx context.Context, p backup.Phase) bool {
 	before := len(r.failures)
-	wait := func(u *unstructured.Unstructured, missing func(context.Context, *unstructured.Unstructured) string) {
+	awaits := func(u *unstructured.Unstructured, missing func(context.Context, *unstructured.Unstructured) string) {
 		if why := r.until(ctx, func() string { return missing(ctx, u) }); why != "" {
 			r.fail("%s: %s; the operator must run, see kubectl gov status -A, then repeat the command", backup.ObjectKey(u), why)
 		}
@@ -29,15 +29,15 @@ func (r *restorer) ready(ctx context.Context, p backup.Phase) bool {
 	case p.InNamespaces:
 		// Decisions are written before there is a link.
 		for _, u := range r.plan.Agencies {
-			wait(u, r.namespaceMissing)
+			awaits(u, r.namespaceMissing)
 		}
 	case p.Newest && p.Closes && len(p.Items) > 0:
 		// A newest spec is held if it would stop what runs under the former one.
 		for _, u := range r.plan.Ran {
-			wait(u, r.unseen)
+			awaits(u, r.unseen)
 		}
 		for _, u := range r.plan.Standards {
-			wait(u, r.notInForce)
+			awaits(u, r.notInForce)
 		}
 		select {
 		case <-ctx.Done():
@@ -45,7 +45,7 @@ func (r *restorer) ready(ctx context.Context, p backup.Phase) bool {
 		}
 	case p.Newest:
 		for _, u := range r.plan.NewStandards {
-			wait(u, r.unseen)
+			awaits(u, r.unseen)
 		}
 	}
 	return len(r.failures) == before

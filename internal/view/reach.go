@@ -223,7 +223,8 @@ func (c *State) describeLink(in link.Input, isPlatform bool) string {
 	l := in.Link
 	name := fmt.Sprintf("DataSharingLink %s/%s", l.Namespace, l.Name)
 	missing := []string{}
-	for _, t := range []string{v1alpha1.ConditionReferencesResolved, v1alpha1.ConditionWithinValidity, v1alpha1.ConditionProviderApproved, v1alpha1.ConditionAuthorityApproved, v1alpha1.ConditionPolicyPaired} {
+	for _, t := range []string{v1alpha1.ConditionReferencesResolved, v1alpha1.ConditionWithinValidity,
+		v1alpha1.ConditionProviderApproved, v1alpha1.ConditionAuthorityApproved, v1alpha1.ConditionPolicyPaired} {
 		cond := meta.FindStatusCondition(l.Status.Conditions, t)
 		if cond == nil || cond.Status == metav1.ConditionTrue || (t == v1alpha1.ConditionPolicyPaired && len(missing) > 0) {
 			continue

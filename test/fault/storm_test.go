@@ -160,8 +160,8 @@ func wantStill(t *testing.T, all []scenario, worlds []*world, operators ...*harn
 func childWrites(o *harness.Operator, w *world) []harness.Request {
 	return slices.DeleteFunc(o.Requests.Writes(), func(r harness.Request) bool {
 		parts := strings.Split(r.Path, "/")
-		child := slices.ContainsFunc(childResources(), func(resource string) bool { return slices.Contains(parts, resource) })
-		return !child || !strings.Contains(r.Path, w.a)
+		written := slices.ContainsFunc(childResources(), func(resource string) bool { return slices.Contains(parts, resource) })
+		return !written || !strings.Contains(r.Path, w.a)
 	})
 }
 

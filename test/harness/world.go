@@ -150,7 +150,8 @@ func masked(u map[string]any, fields ...string) string {
 var hashes = regexp.MustCompile(`(^|[^@])sha256:[0-9a-f]{64}`)
 
 // varying are fields that differ between two runs with the same outcome.
-var varying = []string{"uid", "linkUID", "portalUID", "usedAcceptance", names.LabelOwnerUID, "lastTransitionTime", "heldSince", "since", "recentStops", "observedGeneration", "clusterIP", "clusterIPs", "ipFamilies", "kubernetes.io/metadata.name"}
+var varying = []string{"uid", "linkUID", "portalUID", "usedAcceptance", names.LabelOwnerUID, "lastTransitionTime", "heldSince",
+	"since", "recentStops", "observedGeneration", "clusterIP", "clusterIPs", "ipFamilies", "kubernetes.io/metadata.name"}
 
 func mask(v any) {
 	switch x := v.(type) {

@@ -168,8 +168,8 @@ func (c *child) running(t *testing.T, token string) (map[string]string, error) {
 	}
 	out := map[string]string{}
 	for lines := bufio.NewScanner(strings.NewReader(body)); lines.Scan(); {
-		if rest, ok := strings.CutPrefix(lines.Text(), `govplatform_controller_running{controller="`); ok {
-			name, value, _ := strings.Cut(rest, `"} `)
+		if found, ok := strings.CutPrefix(lines.Text(), `govplatform_controller_running{controller="`); ok {
+			name, value, _ := strings.Cut(found, `"} `)
 			out[name] = value
 		}
 	}

@@ -242,12 +242,12 @@ func TestThreat33_UnreadablePolicyAndAgency(t *testing.T) {
 	later := harness.Portal("held", "later")
 	env.Create(t, later)
 	env.WaitCondition(t, later, v1alpha1.ConditionReady, "Unknown", v1alpha1.ReasonLookupFailed)
-	names := []string{}
+	left := []string{}
 	for _, o := range children(t, "held") {
-		names = append(names, o.GetName())
+		left = append(left, o.GetName())
 	}
-	if !slices.Contains(names, "runs") || slices.Contains(names, "later") {
-		t.Errorf("with an agency that cannot be read there are %v, want runs and not later", names)
+	if !slices.Contains(left, "runs") || slices.Contains(left, "later") {
+		t.Errorf("with an agency that cannot be read there are %v, want runs and not later", left)
 	}
 	mend := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"quota":null}}`))
 	u := &unstructured.Unstructured{}

@@ -157,8 +157,8 @@ func copiesSpec(t *testing.T, kind, path string) bool {
 	status, _ := typ.FieldByName("Status")
 	for i := range status.Type.NumField() {
 		f := status.Type.Field(i)
-		json, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if json == name && f.Type.Kind() == reflect.Pointer && f.Type.Elem() == spec.Type {
+		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if key == name && f.Type.Kind() == reflect.Pointer && f.Type.Elem() == spec.Type {
 			return true
 		}
 	}

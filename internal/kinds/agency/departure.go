@@ -53,7 +53,8 @@ func Departure(in DepartureInput) *object.Blocker {
 	c := in.Contents
 	switch {
 	case in.Authority && c.Approvals > 0:
-		return refused("it is the coordinating authority's and "+has(v1alpha1.AgencyContents{Approvals: c.Approvals})+", and what they suspend or reject would open again", "Whoever decided deletes the decisions first: kubectl -n "+names.Namespace(a.Name)+" get datasharingapprovals lists them.")
+		return refused("it is the coordinating authority's and "+has(v1alpha1.AgencyContents{Approvals: c.Approvals})+", and what they suspend or reject would open again",
+			"Whoever decided deletes the decisions first: kubectl -n "+names.Namespace(a.Name)+" get datasharingapprovals lists them.")
 	case in.EarlierVetoes > 0:
 		return refused(fmt.Sprintf("it was the coordinating authority's, and what it suspended or rejected as that (%d) would open again", in.EarlierVetoes), "Whoever decided deletes those decisions first: kubectl -n "+names.Namespace(a.Name)+" get datasharingapprovals lists them.")
 	case a.Spec.DeletionPolicy == v1alpha1.DeletionDeletePortals && c.Children > 0:

@@ -43,7 +43,9 @@ func SetStatus(in Input, out Output, res child.Result, err error) {
 	case conditions.Applied(set, v1alpha1.ConditionNamespaceReady, res, err):
 		a.Status.Namespace = names.Namespace(a.Name)
 		if in.Uncounted() {
-			set.False(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonProgressing, "Kubernetes has not counted what is in namespace "+a.Status.Namespace+" yet; until then its quota bounds no numbers of objects"+waitingAdmins(in)+". If this stays, look whether kube-controller-manager runs.")
+			set.False(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonProgressing,
+				"Kubernetes has not counted what is in namespace "+a.Status.Namespace+" yet; until then its quota bounds no numbers of objects"+
+					waitingAdmins(in)+". If this stays, look whether kube-controller-manager runs.")
 			break
 		}
 		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist."+unbounded(in)+raised(a)+exceeded(in))

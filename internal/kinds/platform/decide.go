@@ -42,7 +42,9 @@ type Output struct {
 // Decide decides whether a platform is available and no duplicate.
 func Decide(in Input) Output {
 	spec := &in.Platform.Spec
-	out := Output{Fingerprint: object.Fingerprint(spec.Capability, spec.Scope), Available: portal.PlatformBlocker(portal.ReferencedPlatform{Platform: in.Platform, Endpoint: in.Endpoint}, portal.Standards{Settings: in.Settings, Policies: in.Policies})}
+	referenced := portal.ReferencedPlatform{Platform: in.Platform, Endpoint: in.Endpoint}
+	standards := portal.Standards{Settings: in.Settings, Policies: in.Policies}
+	out := Output{Fingerprint: object.Fingerprint(spec.Capability, spec.Scope), Available: portal.PlatformBlocker(referenced, standards)}
 	out.Consents = consentedScopes(in)
 	if out.Available == nil {
 		out.Available = widerThanConsent(in.Endpoint, in.Platform)

@@ -114,9 +114,9 @@ func addStops(recent *v1alpha1.RecentStops, s policy.Stopped, now time.Time) *v1
 	return &sum
 }
 
-func violation(p *v1alpha1.AgencyPortal, policy string) *v1alpha1.PolicyFinding {
+func violation(p *v1alpha1.AgencyPortal, name string) *v1alpha1.PolicyFinding {
 	for i := range p.Status.Findings {
-		if p.Status.Findings[i].Policy == policy {
+		if p.Status.Findings[i].Policy == name {
 			return &p.Status.Findings[i]
 		}
 	}
