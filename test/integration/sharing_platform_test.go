@@ -295,6 +295,8 @@ func TestSettledOwnerKeepsTheDataset(t *testing.T) {
 	time.Sleep(time.Second) // The time since which a dataset is held is in seconds.
 	merge(t, former, `{"spec":{"suspended":true}}`)
 	env.WaitReady(t, next)
+	// Until its own round has said so the former owner counts as one that never stopped.
+	env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
 	if err := first.Stop(); err != nil {
 		t.Fatal(err)
 	}
