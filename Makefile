@@ -152,10 +152,13 @@ fault-sample: controlplane ## Kill the operator at one write, chosen by a seed, 
 	$(say) "fault-sample: a part of test/fault"
 	@go test -count=1 -timeout 20m ./test/fault -points 1 -run '^(TestKillPoints|TestRivalManager|TestRepairSoon|TestUpgradeInAStorm)$$'
 
+# Which of its benchmarks "make bench" runs: Speed, Flood, Links, MemoryAtBound.
+BENCH ?= .
+
 .PHONY: bench
-bench: controlplane ## Measure many portals on the control plane; nothing else should run meanwhile.
+bench: controlplane ## Measure the operator on the control plane; nothing else should run meanwhile (BENCH=Speed: one benchmark; N=1000 ROUNDS=5 GROW=10000: how much).
 	$(say) "bench: test/bench"
-	@go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
+	@go test -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 3h ./test/bench/...
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME.
