@@ -72,7 +72,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 // What the loop finds in this kind.
 var (
 	_ reconcile.Kind[*v1alpha1.SecurityPolicy, securitypolicy.Input, securitypolicy.Output]  = (*Reconciler)(nil)
-	_ reconcile.Clear[*v1alpha1.SecurityPolicy]                                              = (*Reconciler)(nil)
+	_ reconcile.Look[securitypolicy.Input, securitypolicy.Output]                            = (*Reconciler)(nil)
 	_ reconcile.Detour[*v1alpha1.SecurityPolicy, securitypolicy.Input]                       = (*Reconciler)(nil)
 	_ reconcile.Write[*v1alpha1.SecurityPolicy, securitypolicy.Input, securitypolicy.Output] = (*Reconciler)(nil)
 	_ reconcile.Timed[securitypolicy.Input, securitypolicy.Output]                           = (*Reconciler)(nil)
@@ -94,10 +94,10 @@ func (r *Reconciler) Status(in securitypolicy.Input, out securitypolicy.Output, 
 	securitypolicy.SetStatus(in, out, res, err)
 }
 
-// Clear removes what an earlier policy of the same name left behind: it enforces what
-// nobody can change.
-func (r *Reconciler) Clear(ctx context.Context, p *v1alpha1.SecurityPolicy) (time.Duration, error) {
-	return 0, r.Applier.RemoveOrphans(ctx, v1alpha1.KindSecurityPolicy, client.ObjectKeyFromObject(p), p.UID)
+// Look removes what an earlier policy of the same name left behind: it enforces what
+// nobody can change. It restricts, so it goes when what follows is known, and not before.
+func (r *Reconciler) Look(ctx context.Context, in *securitypolicy.Input, out securitypolicy.Output) (securitypolicy.Output, time.Duration, error) {
+	return out, 0, r.Applier.RemoveOrphans(ctx, v1alpha1.KindSecurityPolicy, client.ObjectKeyFromObject(in.Policy), in.Policy.UID)
 }
 
 // Detour leaves a policy to the garbage collector that removes its children first: made

@@ -33,7 +33,8 @@ type Teardown[T Object] interface {
 }
 
 // Clear is a kind of which an earlier object of the same name may have left something
-// behind.
+// behind that is open or runs. What restricts is no part of it: it stays until what
+// follows is known.
 type Clear[T Object] interface {
 	// Clear removes that. While it can't, nothing is added to it, and what closes goes on.
 	// It asks to be called again after a while, 0 for not.
@@ -106,6 +107,7 @@ func (r round[T, In, Out]) run(ctx context.Context, obj T) (ctrl.Result, error) 
 	}
 	if k, ok := r.Kind.(Detour[T, In]); ok {
 		if over, result, err := k.Detour(ctx, obj, &in); over || err != nil {
+			result.RequeueAfter = Sooner(result.RequeueAfter, again)
 			return result, errors.Join(clearErr, err)
 		}
 	}

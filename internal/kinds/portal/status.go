@@ -193,9 +193,9 @@ func workload(set *conditions.Set, in Input, out Output, res child.Result, err e
 	case !conditions.NetworkInPlace(res, err):
 		set.Unknown(c, v1alpha1.ReasonPending, "The network policies are not all in place; nothing is started before they are.")
 	case !conditions.RestApplied(set, c, res, err):
-	case isSuspended(in) && stopped(in, res):
+	case suspended(in) && stopped(in, res):
 		set.False(c, v1alpha1.ReasonSuspended, fmt.Sprintf("Agency %q is suspended: the pods are stopped.", in.Agency.Name))
-	case isSuspended(in):
+	case suspended(in):
 		set.False(c, v1alpha1.ReasonSuspended, fmt.Sprintf("Agency %q is suspended: the pods are being stopped.", in.Agency.Name))
 	case !observed(in, res):
 		set.False(c, v1alpha1.ReasonProgressing, "The workload was written; its pods are not observed yet.")
@@ -203,8 +203,6 @@ func workload(set *conditions.Set, in Input, out Output, res child.Result, err e
 		available(set, in, out.Running)
 	}
 }
-
-func isSuspended(in Input) bool { return in.Agency != nil && in.Agency.Spec.Suspended }
 
 // observed tells whether the Deployment's status speaks of what was written.
 func observed(in Input, res child.Result) bool {
@@ -304,7 +302,7 @@ func portalProgress(in Input, out Output, res child.Result, err error) condition
 	switch {
 	case slices.ContainsFunc(out.Blockers, terminal), slices.ContainsFunc(out.Exposure, terminal), err == nil && len(res.Conflicts) > 0:
 		return conditions.Stalled
-	case isSuspended(in) && err == nil && res.Complete() && stopped(in, res):
+	case suspended(in) && err == nil && res.Complete() && stopped(in, res):
 		return conditions.Resting
 	default:
 		return conditions.Moving

@@ -26,7 +26,7 @@ type report struct {
 // objects says whether what scales and protects the pods works.
 func objects(set *conditions.Set, in Input, out Output) {
 	const c = v1alpha1.ConditionObjectsHealthy
-	if out.Running == nil || isSuspended(in) {
+	if out.Running == nil || suspended(in) {
 		set.Unknown(c, v1alpha1.ReasonPending, "Nothing runs that would be scaled or protected.")
 		return
 	}
@@ -49,7 +49,7 @@ func RecheckAfter(in Input, out Output) time.Duration {
 	if out.Recording && len(in.LinkPolicies) > 0 {
 		return linksClose
 	}
-	if out.Running == nil || isSuspended(in) {
+	if out.Running == nil || suspended(in) {
 		return 0
 	}
 	var soonest time.Duration
