@@ -67,7 +67,7 @@ func ephemeral(name string) func(*Workload) {
 // cases are what is said of each row: a spec that demands it, where it is held, a
 // change that makes the workload violate it, and one that looks like a violation
 // and is exempt. What is held on no workload has no changes; what it closes is
-// asked in internal/policy (TestEveryControlIsTried).
+// asked in internal/kinds (TestEveryControlIsTried).
 var cases = map[string]struct {
 	spec             Spec
 	held             []Place

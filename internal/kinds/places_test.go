@@ -40,6 +40,18 @@ func namespaced(d Descriptor) bool   { return d.Namespaced }
 func ofCluster(d Descriptor) bool    { return !d.Namespaced }
 func emits(d Descriptor) bool        { return len(child.EmittedBy(d.Kind)) > 0 }
 
+// room is what a kind's folder in internal/kinds is called: its short name, if it has one.
+func room(d Descriptor) string {
+	short := map[string]string{
+		v1alpha1.KindAgencyPortal: "portal", v1alpha1.KindSharedPlatform: "platform", v1alpha1.KindDataService: "service",
+		v1alpha1.KindDataSharingLink: "link", v1alpha1.KindDataSharingApproval: "approval",
+	}
+	if name := short[d.Kind]; name != "" {
+		return name
+	}
+	return d.File()
+}
+
 var places = []place{
 	{name: "api/v1alpha1/*_types.go", remedy: "write the types", called: file, has: matches("api/v1alpha1/*_types.go", "_types.go", "condition", "shared")},
 	{name: "AddToScheme of api/v1alpha1", remedy: "add the types there", called: kind, has: registered},
@@ -49,6 +61,7 @@ var places = []place{
 	{name: "charts/govplatform/README.md", remedy: "name it among the kinds", called: kind, has: mentioned},
 	{name: "PROJECT", remedy: "add a resource", called: kind, has: scaffolded},
 	{name: "controllers", remedy: "make its folder", called: file, has: folders("controllers", "watches")},
+	{name: "internal/kinds", remedy: "make its room; one that is called otherwise stands in room of this file", called: room, has: folders("internal/kinds", "index", "kindtest")},
 	{name: "docs/spec/v1alpha1", remedy: "write its page", called: file, has: matches("docs/spec/v1alpha1/*.md", ".md", "README")},
 	{name: "docs/spec/v1alpha1/README.md", remedy: "add a line to the table", called: file, has: listedPages},
 	{name: "config/samples/national", remedy: "add an object, or for decisions a line to decisions.yaml", called: kind, has: sampled},
