@@ -44,7 +44,6 @@ type figures struct {
 	// months that the standard asks for, and hours, which change nothing.
 	months, hours int
 	bare          *appsv1.Deployment
-	heap          float64
 }
 
 // figures measures everything but the throughput, by turns, and adds it to the table.
