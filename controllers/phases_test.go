@@ -73,8 +73,12 @@ func TestPhasesAreFound(t *testing.T) {
 		folder := filepath.Dir(file)
 		code := codeOf(t, folder)
 		asserted := map[string][]string{}
-		for _, m := range regexp.MustCompile(`_ +reconcile\.(\w+)\[([^\]]*)\]`).FindAllStringSubmatch(code, -1) {
+		for _, m := range regexp.MustCompile(`(?m)^(?:var|\t)\s*_ +reconcile\.(\w+)\[([^\]]*)\]\s+= \(\*Reconciler\)\(nil\)$`).FindAllStringSubmatch(code, -1) {
 			asserted[m[1]] = strings.Split(m[2], ", ")
+		}
+		// A phase that comes with an embedded type would be found by the loop, and not here.
+		if m := regexp.MustCompile(`(?ms)^type Reconciler struct \{.*?^\}`).FindString(code); m == "" || regexp.MustCompile(`(?m)^\t\*?[\w.]+$`).MatchString(m) {
+			t.Errorf("%s: Reconciler has an embedded field, or is not found: %s", folder, m)
 		}
 		types := map[string]string{}
 		for i, p := range phases["Kind"].parameters {

@@ -182,8 +182,8 @@ func (r *Reconciler) Unread(in link.Input) error { return in.Unread }
 func (r *Reconciler) Close(ctx context.Context, l *v1alpha1.DataSharingLink, in link.Input, out link.Output) error {
 	res, err := r.Applier.Close(ctx, names.OwnerOf(v1alpha1.KindDataSharingLink, l), l.Status.Inventory, out.Objects)
 	if out.Open {
-		// What a lost status did not name is not recorded as open by a round that decides nothing.
-		l.Status.Inventory = slices.DeleteFunc(slices.Clone(l.Status.Inventory), func(e v1alpha1.InventoryEntry) bool { return !slices.Contains(res.Inventory, e) })
+		// What passes is named, whether an earlier status named it or was lost.
+		l.Status.Inventory = res.Inventory
 		conditions.LookupFailed(l.GetStatusBase(), l.Generation)
 		return err //nolint:wrapcheck // it names the child
 	}

@@ -4,6 +4,7 @@ package securitypolicy
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -72,7 +73,6 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 // What the loop finds in this kind.
 var (
 	_ reconcile.Kind[*v1alpha1.SecurityPolicy, securitypolicy.Input, securitypolicy.Output]  = (*Reconciler)(nil)
-	_ reconcile.Look[securitypolicy.Input, securitypolicy.Output]                            = (*Reconciler)(nil)
 	_ reconcile.Detour[*v1alpha1.SecurityPolicy, securitypolicy.Input]                       = (*Reconciler)(nil)
 	_ reconcile.Write[*v1alpha1.SecurityPolicy, securitypolicy.Input, securitypolicy.Output] = (*Reconciler)(nil)
 	_ reconcile.Timed[securitypolicy.Input, securitypolicy.Output]                           = (*Reconciler)(nil)
@@ -94,21 +94,20 @@ func (r *Reconciler) Status(in securitypolicy.Input, out securitypolicy.Output, 
 	securitypolicy.SetStatus(in, out, res, err)
 }
 
-// Look removes what an earlier policy of the same name left behind: it enforces what
-// nobody can change. It restricts, so it goes when what follows is known, and not before.
-func (r *Reconciler) Look(ctx context.Context, in *securitypolicy.Input, out securitypolicy.Output) (securitypolicy.Output, time.Duration, error) {
-	return out, 0, r.Applier.RemoveOrphans(ctx, v1alpha1.KindSecurityPolicy, client.ObjectKeyFromObject(in.Policy), in.Policy.UID)
-}
-
 // Detour leaves a policy to the garbage collector that removes its children first: made
 // again, they would keep it busy for ever.
 func (r *Reconciler) Detour(_ context.Context, p *v1alpha1.SecurityPolicy, _ *securitypolicy.Input) (over bool, _ ctrl.Result, _ error) {
 	return p.DeletionTimestamp != nil && controllerutil.ContainsFinalizer(p, metav1.FinalizerDeleteDependents), ctrl.Result{}, nil
 }
 
-// Write writes the admission policies of a policy.
+// Write removes what an earlier policy of the same name left behind, which enforces what
+// nobody can change, and writes the admission policies of this one. What is left restricts,
+// so it goes when what follows is known, and not before; while it can't go the status does
+// not say that all is as the policy demands.
 func (r *Reconciler) Write(ctx context.Context, p *v1alpha1.SecurityPolicy, _ securitypolicy.Input, out securitypolicy.Output) (child.Result, error) {
-	return r.Applier.Apply(ctx, names.OwnerOf(v1alpha1.KindSecurityPolicy, p), p.Status.Inventory, out.Objects)
+	orphansErr := r.Applier.RemoveOrphans(ctx, v1alpha1.KindSecurityPolicy, client.ObjectKeyFromObject(p), p.UID)
+	res, err := r.Applier.Apply(ctx, names.OwnerOf(v1alpha1.KindSecurityPolicy, p), p.Status.Inventory, out.Objects)
+	return res, errors.Join(orphansErr, err)
 }
 
 // Again is when a policy has to be looked at again: what it shares the bound with

@@ -119,6 +119,17 @@ func (n network) to(portal string) []string {
 
 func key(p *v1alpha1.AgencyPortal) string { return p.Namespace + "/" + p.Name }
 
+// runsOne waits until a portal has a pod: one that has none reaches nothing.
+func runsOne(t *testing.T, p *v1alpha1.AgencyPortal) {
+	t.Helper()
+	harness.Eventually(t, func() error {
+		if _, running := look(t).pods[key(p)]; !running {
+			return fmt.Errorf("%s has no pod", key(p))
+		}
+		return nil
+	})
+}
+
 // reachesOnly waits until a portal reaches exactly these, each as "name TCP/port".
 func reachesOnly(t *testing.T, p *v1alpha1.AgencyPortal, want ...string) {
 	t.Helper()

@@ -156,6 +156,7 @@ func TestSeed25_NoDuplicatedInvestment(t *testing.T) {
 	}
 	p := portal(t, "nghe-an-vinh", "to-the-second", uses("second-axis"))
 	env.WaitCondition(t, p, v1alpha1.ConditionPlatformsResolved, metav1.ConditionFalse, v1alpha1.ReasonDuplicateOf)
+	runsOne(t, p)
 	reachesOnly(t, p)
 }
 
@@ -227,6 +228,18 @@ func TestSeed32_OwnTheTechnology(t *testing.T) {
 	if err := env.Admin.Create(t.Context(), pod.DeepCopy(), client.DryRunAll); err != nil {
 		t.Errorf("a pod with the image of its portal: %v", err)
 	}
+	refused := func(what, word string, change func(*corev1.PodSpec)) {
+		other := pod.DeepCopy()
+		change(&other.Spec)
+		if err := env.Admin.Create(t.Context(), other, client.DryRunAll); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), word) {
+			t.Errorf("a pod with %s: %v", what, err)
+		}
+	}
+	refused("a foreign init container", "registry.platform.example.gov.vn", func(s *corev1.PodSpec) {
+		first := *s.Containers[0].DeepCopy()
+		first.Name, first.Image = "first", foreign
+		s.InitContainers = append(s.InitContainers, first)
+	})
 	pod.Spec.Containers[0].Image = foreign
 	if err := env.Admin.Create(t.Context(), pod, client.DryRunAll); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "registry.platform.example.gov.vn") {
 		t.Errorf("a pod with a foreign image: %v", err)
