@@ -237,7 +237,7 @@ func TestSeed32_OwnTheTechnology(t *testing.T) {
 	}
 	refused("a foreign init container", "registry.platform.example.gov.vn", func(s *corev1.PodSpec) {
 		first := *s.Containers[0].DeepCopy()
-		first.Name, first.Image = "first", foreign
+		first.Name, first.Image, first.LivenessProbe, first.ReadinessProbe, first.StartupProbe = "first", foreign, nil, nil, nil
 		s.InitContainers = append(s.InitContainers, first)
 	})
 	pod.Spec.Containers[0].Image = foreign
