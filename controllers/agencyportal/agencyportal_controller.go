@@ -26,7 +26,6 @@ import (
 	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/conditions"
 	"github.com/govplatform/govplatform/internal/events"
-	"github.com/govplatform/govplatform/internal/flow"
 	"github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/names"
@@ -265,7 +264,7 @@ func (r *Reconciler) closeFirst(ctx context.Context, key client.ObjectKey) error
 	}
 	owner := names.OwnerOf(v1alpha1.KindAgencyPortal, p)
 	own, err := portal.NetworkPoliciesOf(ctx, quick, owner)
-	if err != nil || !slices.ContainsFunc(own, func(n networkingv1.NetworkPolicy) bool { return flow.Opens(&n) }) {
+	if err != nil || !slices.ContainsFunc(own, func(n networkingv1.NetworkPolicy) bool { return child.Opens(&n) }) {
 		return err //nolint:wrapcheck // wrapped there
 	}
 	_, err = r.Applier.Close(ctx, owner, p.Status.Inventory, nil)

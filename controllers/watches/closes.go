@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/flow"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/policy"
 )
@@ -24,7 +24,7 @@ func Closes(before, after client.Object) bool {
 	}
 	if p, network := o.(*networkingv1.NetworkPolicy); network {
 		// A guard that is gone, and what opens and is another one than was written.
-		return before != nil && (after == nil && !flow.Opens(p) || after != nil && before.GetGeneration() != after.GetGeneration())
+		return before != nil && (after == nil && !child.Opens(p) || after != nil && before.GetGeneration() != after.GetGeneration())
 	}
 	if _, ours := o.(statused); !ours {
 		return false

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/govplatform/govplatform/internal/flow"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -18,7 +18,7 @@ import (
 func (a *auditor) policies() {
 	for i := range a.in.Snapshot.Policies {
 		p := &a.in.Snapshot.Policies[i]
-		if _, ok := names.AgencyOf(p.Namespace); !ok || !flow.Opens(p) {
+		if _, ok := names.AgencyOf(p.Namespace); !ok || !child.Opens(p) {
 			continue
 		}
 		key := types.NamespacedName{Namespace: p.Namespace, Name: p.Name}

@@ -14,14 +14,6 @@ import (
 	"github.com/govplatform/govplatform/internal/policy"
 )
 
-// ClipList returns the first n items, and how many more there are.
-func ClipList(items []string, n int) []string {
-	if len(items) <= n {
-		return items
-	}
-	return append(items[:n:n], fmt.Sprintf("and %d more", len(items)-n))
-}
-
 // Finish adds the kstatus conditions and stores the list.
 func Finish(base *v1alpha1.StatusBase, set *Set, progress Progress) {
 	ready := set.Get(v1alpha1.ConditionReady)

@@ -28,10 +28,15 @@ func Pair(s object.Scope, id string, from, to End, ports []int32) []object.Objec
 	}
 }
 
+// half returns the policy of one side of a flow, in that side's namespace. It opens
+// nothing yet.
+func half(s object.Scope, id, direction string, at End, kind networkingv1.PolicyType) *networkingv1.NetworkPolicy {
+	s.Agency, s.Namespace, s.Portal, s.Reference = at.Agency, at.Namespace, at.Portal, s.Owner.Namespace == at.Namespace
+	return NetworkPolicy(s, names.Child(id, direction), PortalLabels(at.Portal), kind)
+}
+
 func egressHalf(s object.Scope, id string, from, to End, ports []int32) *networkingv1.NetworkPolicy {
-	s.Namespace, s.Portal, s.Reference = from.Namespace, from.Portal, s.Owner.Namespace == from.Namespace
-	p := NetworkPolicy(s, names.Child(id, "egress"), PortalLabels(from.Portal), networkingv1.PolicyTypeEgress)
-	p.Labels[names.LabelAgency], p.Labels[names.LabelPartOf] = from.Agency, from.Agency
+	p := half(s, id, "egress", from, networkingv1.PolicyTypeEgress)
 	p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{
 		To:    []networkingv1.NetworkPolicyPeer{to.peer()},
 		Ports: TCPPorts(ports),
@@ -40,9 +45,7 @@ func egressHalf(s object.Scope, id string, from, to End, ports []int32) *network
 }
 
 func ingressHalf(s object.Scope, id string, from, to End, ports []int32) *networkingv1.NetworkPolicy {
-	s.Namespace, s.Portal, s.Reference = to.Namespace, to.Portal, s.Owner.Namespace == to.Namespace
-	p := NetworkPolicy(s, names.Child(id, "ingress"), PortalLabels(to.Portal), networkingv1.PolicyTypeIngress)
-	p.Labels[names.LabelAgency], p.Labels[names.LabelPartOf] = to.Agency, to.Agency
+	p := half(s, id, "ingress", to, networkingv1.PolicyTypeIngress)
 	p.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{
 		From:  []networkingv1.NetworkPolicyPeer{from.peer()},
 		Ports: TCPPorts(ports),
@@ -52,8 +55,7 @@ func ingressHalf(s object.Scope, id string, from, to End, ports []int32) *networ
 
 // ExternalEgress opens one port from a portal to addresses of the dedicated network.
 func ExternalEgress(s object.Scope, id string, from End, cidrs []string, number int32) *networkingv1.NetworkPolicy {
-	s.Namespace, s.Portal, s.Reference = from.Namespace, from.Portal, s.Owner.Namespace == from.Namespace
-	p := NetworkPolicy(s, names.Child(id, "egress"), PortalLabels(from.Portal), networkingv1.PolicyTypeEgress)
+	p := half(s, id, "egress", from, networkingv1.PolicyTypeEgress)
 	var to []networkingv1.NetworkPolicyPeer
 	for _, c := range cidrs {
 		to = append(to, networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: c}})

@@ -7,7 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
-	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -60,6 +59,3 @@ func Port(protocol corev1.Protocol, number int32) networkingv1.NetworkPolicyPort
 func PeerOf(namespace string, podLabels map[string]string) settings.Peer {
 	return settings.Peer{Namespace: namespace, PodLabels: podLabels}
 }
-
-// Opens tells a network policy that lets traffic pass from one that only denies.
-func Opens(p *networkingv1.NetworkPolicy) bool { return child.Opens(p) }

@@ -11,10 +11,7 @@ import (
 
 // Sorted returns texts sorted.
 func Sorted[T ~string](in []T) []string {
-	out := make([]string, len(in))
-	for i, v := range in {
-		out[i] = string(v)
-	}
+	out := Strings(in)
 	slices.Sort(out)
 	return out
 }

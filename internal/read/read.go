@@ -33,19 +33,3 @@ func Get[T any, P interface {
 	}
 	return (*T)(obj), nil
 }
-
-// FirstName is the earlier of two names in the order of the alphabet; found may be empty.
-func FirstName(found, name string) string {
-	if found == "" || name < found {
-		return name
-	}
-	return found
-}
-
-// Named is a kind with a name, empty without a name.
-func Named(kind, name string) string {
-	if name == "" {
-		return ""
-	}
-	return kind + " " + name
-}

@@ -158,6 +158,14 @@ func Few(names []string, n int) string {
 	return joined
 }
 
+// ClipList returns the first n items, and how many more there are.
+func ClipList(items []string, n int) []string {
+	if len(items) <= n {
+		return items
+	}
+	return append(items[:n:n], fmt.Sprintf("and %d more", len(items)-n))
+}
+
 // maxQuote is how many bytes of a text stand in a message; the text itself
 // stands in a field of its own.
 const maxQuote = 512

@@ -97,6 +97,14 @@ func (e *Env) LinkPolicies(ctx context.Context, l *v1alpha1.DataSharingLink) ([]
 	return out, nil
 }
 
+// PortalFlows returns the policies of a portal beyond deny and base: its halves of ways.
+func (e *Env) PortalFlows(ctx context.Context, p *v1alpha1.AgencyPortal) ([]client.Object, error) {
+	return e.Children(ctx, func(o client.Object) bool {
+		np, ok := o.(*networkingv1.NetworkPolicy)
+		return ok && o.GetLabels()[names.LabelOwnerUID] == string(p.UID) && len(np.Spec.PolicyTypes) == 1
+	})
+}
+
 // CreateConfirmed creates an agency and, where its rights wait because data that it
 // has a part in is personal, confirms them as a second person.
 func (e *Env) CreateConfirmed(t *testing.T, a *v1alpha1.Agency) {

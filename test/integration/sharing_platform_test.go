@@ -6,13 +6,11 @@ import (
 	"testing"
 	"time"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/settings"
 	"github.com/govplatform/govplatform/test/harness"
 )
@@ -21,10 +19,7 @@ import (
 func wantFlows(t *testing.T, p *v1alpha1.AgencyPortal, n int) {
 	t.Helper()
 	harness.Eventually(t, func() error {
-		flows, err := env.Children(t.Context(), func(o client.Object) bool {
-			np, ok := o.(*networkingv1.NetworkPolicy)
-			return ok && o.GetLabels()[names.LabelOwnerUID] == string(p.UID) && len(np.Spec.PolicyTypes) == 1
-		})
+		flows, err := env.PortalFlows(t.Context(), p)
 		if err != nil {
 			return err
 		}

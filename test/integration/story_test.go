@@ -2,11 +2,7 @@ package integration
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,19 +15,6 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/test/harness"
 )
-
-// described is what the real "kubectl describe" prints.
-func described(t *testing.T, kubeconfig string, args ...string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
-	defer cancel()
-	args = append([]string{"--kubeconfig", kubeconfig, "describe"}, args...)
-	out, err := exec.CommandContext(ctx, filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), args...).CombinedOutput() //nolint:gosec // the test's own arguments
-	if err != nil {
-		t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
 
 // govStatus is what "kubectl gov status" prints about an agency's namespace.
 func govStatus(t *testing.T, kubeconfig, namespace string) string {
@@ -63,12 +46,11 @@ func TestLinkTellsItsStory(t *testing.T) {
 	wantPolicies(t, link, 0)
 	wantTold(t, v1alpha1.KindDataSharingLink, namespace, "wants", "Warning Closed", "Expired")
 
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := env.ControlPlane.WriteKubeconfig(kubeconfig, env.ControlPlane.AdminConfig()); err != nil {
-		t.Fatal(err)
-	}
-	harness.Eventually(t, func() error {
-		story := described(t, kubeconfig, "-n", namespace, "datasharinglink", "wants")
+	var story string
+	harness.Eventually(t, func() (err error) {
+		if story, err = env.Kubectl(t, "describe", "-n", namespace, "datasharinglink", "wants"); err != nil {
+			return fmt.Errorf("kubectl describe: %w\n%s", err, story)
+		}
 		at := strings.Index(story, "Events:")
 		for _, part := range []string{"Requested", "Approved", "Opened", "Expired"} {
 			next := strings.Index(story[max(at, 0):], part)
@@ -78,8 +60,8 @@ func TestLinkTellsItsStory(t *testing.T) {
 		}
 		return nil
 	})
-	t.Logf("kubectl describe:\n%s", described(t, kubeconfig, "-n", namespace, "datasharinglink", "wants"))
-	status := govStatus(t, kubeconfig, namespace)
+	t.Logf("kubectl describe:\n%s", story)
+	status := govStatus(t, env.Kubeconfig(t), namespace)
 	if !strings.Contains(status, "wants") || !strings.Contains(status, "Expired") {
 		t.Errorf("kubectl gov status does not tell of the end:\n%s", status)
 	}

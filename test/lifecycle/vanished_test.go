@@ -1,13 +1,9 @@
 package lifecycle
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,22 +20,6 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/test/harness"
 )
-
-// kubectl runs the real kubectl in the repository as system:masters, and returns
-// what it printed.
-func kubectl(t *testing.T, env *harness.Env, args ...string) (string, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*harness.Timeout)
-	defer cancel()
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := env.ControlPlane.WriteKubeconfig(kubeconfig, env.ControlPlane.AdminConfig()); err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(ctx, filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), append([]string{"--kubeconfig", kubeconfig}, args...)...) //nolint:gosec // the tests' own arguments
-	command.Dir = harness.Root()
-	out, err := command.CombinedOutput()
-	return string(out), err
-}
 
 // uidsOfThePlatform returns the UID of every definition and object of the platform
 // that is not being deleted.
@@ -77,16 +57,16 @@ func TestDeletedAndAppliedAgain(t *testing.T) {
 	op := env.Operator(t, harness.OperatorOptions{})
 	world(t, env)
 	op.WaitQuiet(t, quiet)
-	if out, err := kubectl(t, env, "apply", "--server-side", "--force-conflicts", "-k", "config/default"); err != nil {
+	if out, err := env.Kubectl(t, "apply", "--server-side", "--force-conflicts", "-k", "config/default"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	before, uids, objects := statusOf(t, env), kept(t, env), uidsOfThePlatform(t, env)
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: names.Namespace("asks"), Name: "key"}}
 
-	if out, err := kubectl(t, env, "delete", "-k", "config/default"); err != nil {
+	if out, err := env.Kubectl(t, "delete", "-k", "config/default"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if out, err := kubectl(t, env, "delete", "--wait=false", "-k", "config/crd"); err == nil || strings.Count(out, "is not deleted, because all its objects would go with it") != len(definitions(objects)) {
+	if out, err := env.Kubectl(t, "delete", "--wait=false", "-k", "config/crd"); err == nil || strings.Count(out, "is not deleted, because all its objects would go with it") != len(definitions(objects)) {
 		t.Errorf("the definitions are not all refused: %v\n%s", err, out)
 	}
 	// The operator has no rights any more, and nobody to stop it.
@@ -107,7 +87,7 @@ func TestDeletedAndAppliedAgain(t *testing.T) {
 	same("after the deletion")
 
 	for _, folder := range []string{"config/crd", "config/default"} {
-		if out, err := kubectl(t, env, "apply", "--server-side", "--force-conflicts", "-k", folder); err != nil {
+		if out, err := env.Kubectl(t, "apply", "--server-side", "--force-conflicts", "-k", folder); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}

@@ -77,10 +77,7 @@ func TestSeed21_FailClosed(t *testing.T) {
 func noWays(t *testing.T, p *v1alpha1.AgencyPortal) {
 	t.Helper()
 	harness.Eventually(t, func() error {
-		flows, err := env.Children(t.Context(), func(o client.Object) bool {
-			np, ok := o.(*networkingv1.NetworkPolicy)
-			return ok && o.GetLabels()[names.LabelOwnerUID] == string(p.UID) && len(np.Spec.PolicyTypes) == 1
-		})
+		flows, err := env.PortalFlows(t.Context(), p)
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/flow"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/read"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -133,7 +133,7 @@ func foreignPolicies(ctx context.Context, a *v1alpha1.Agency, r, foreign client.
 		}
 		for i := range list.Items {
 			p := &list.Items[i]
-			if !flow.Opens(p) {
+			if !child.Opens(p) {
 				continue
 			}
 			owned, err := owned(ctx, r, a, p)

@@ -107,10 +107,10 @@ func personalPortal(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (s
 	found := ""
 	for i := range list.Items {
 		if p := &list.Items[i]; PersonalPortal(p) {
-			found = read.FirstName(found, p.Name)
+			found = firstName(found, p.Name)
 		}
 	}
-	return read.Named(v1alpha1.KindAgencyPortal, found), nil
+	return named(v1alpha1.KindAgencyPortal, found), nil
 }
 
 // PersonalPortal reports whether a portal, or what keeps running in its place,
@@ -128,10 +128,10 @@ func personalService(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (
 	found := ""
 	for i := range list.Items {
 		if s := &list.Items[i]; PersonalService(s) {
-			found = read.FirstName(found, s.Name)
+			found = firstName(found, s.Name)
 		}
 	}
-	return read.Named(v1alpha1.KindDataService, found), nil
+	return named(v1alpha1.KindDataService, found), nil
 }
 
 // PersonalService reports whether a data service shares personal data or stricter.
@@ -168,10 +168,10 @@ func personalLink(ctx context.Context, r client.Reader, live bool, s settings.Se
 			}
 		}
 		if personal {
-			found = read.FirstName(found, l.Namespace+"/"+l.Name)
+			found = firstName(found, l.Namespace+"/"+l.Name)
 		}
 	}
-	return read.Named(v1alpha1.KindDataSharingLink, found), nil
+	return named(v1alpha1.KindDataSharingLink, found), nil
 }
 
 // formerLink names a link that shows that an agency of this name was there before
@@ -191,10 +191,10 @@ func formerLink(ctx context.Context, r client.Reader, live bool, s settings.Sett
 	found := ""
 	for i := range links {
 		if l := &links[i]; hadPart(l, a) {
-			found = read.FirstName(found, l.Namespace+"/"+l.Name)
+			found = firstName(found, l.Namespace+"/"+l.Name)
 		}
 	}
-	return read.Named(v1alpha1.KindDataSharingLink, found), nil
+	return named(v1alpha1.KindDataSharingLink, found), nil
 }
 
 // hadPart reports whether a link's record shows a part of an agency in personal
@@ -309,4 +309,20 @@ func personalProvider(ctx context.Context, r client.Reader, l *v1alpha1.DataShar
 	}
 	p, err := read.Get[v1alpha1.AgencyPortal](ctx, r, client.ObjectKey{Namespace: namespace, Name: string(svc.Spec.PortalRef.Name)})
 	return PersonalService(svc) || p != nil && PersonalPortal(p), read.Wrap("read portal", err)
+}
+
+// firstName is the earlier of two names in the order of the alphabet; found may be empty.
+func firstName(found, name string) string {
+	if found == "" || name < found {
+		return name
+	}
+	return found
+}
+
+// named is a kind with a name, empty without a name.
+func named(kind, name string) string {
+	if name == "" {
+		return ""
+	}
+	return kind + " " + name
 }

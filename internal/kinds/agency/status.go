@@ -12,6 +12,7 @@ import (
 	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // SetStatus writes the status of an agency that is not being removed.
@@ -112,7 +113,7 @@ func isolatedNamespace(set *conditions.Set, in Input) {
 	case len(in.ForeignPolicies) > 0:
 		set.False(c, v1alpha1.ReasonForeignPolicies, fmt.Sprintf(
 			"Network policies in namespace %s open what nobody approved, and the operator did not write them: %s. Whoever made them must remove them: kubectl -n %s delete networkpolicy %s.",
-			namespace, strings.Join(conditions.ClipList(in.ForeignPolicies, 10), ", "), namespace, in.ForeignPolicies[0]))
+			namespace, strings.Join(text.ClipList(in.ForeignPolicies, 10), ", "), namespace, in.ForeignPolicies[0]))
 	default:
 		set.True(c, v1alpha1.ReasonIsolated, "Nothing but the operator's network policies opens the namespace.")
 	}

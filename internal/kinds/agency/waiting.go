@@ -8,6 +8,7 @@ import (
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/conditions"
+	"github.com/govplatform/govplatform/internal/text"
 )
 
 // Pod is a pod that something waits for.
@@ -49,10 +50,10 @@ func waitsForFinalizers(namespace string, held []Held) string {
 	}
 	list := make([]string, len(held))
 	for i, h := range held {
-		list[i] = fmt.Sprintf("%s %s by %s", h.Kind, h.Name, strings.Join(conditions.ClipList(h.Finalizers, 3), ", "))
+		list[i] = fmt.Sprintf("%s %s by %s", h.Kind, h.Name, strings.Join(text.ClipList(h.Finalizers, 3), ", "))
 	}
 	return fmt.Sprintf(" Finalizers that the operator did not write hold: %s. Whoever put one there takes it off, or, when what it waits for is not needed any more, who has the ClusterRole govplatform-object-remover: kubectl -n %s edit %s %s.",
-		strings.Join(conditions.ClipList(list, 5), "; "), namespace, strings.ToLower(held[0].Kind), held[0].Name)
+		strings.Join(text.ClipList(list, 5), "; "), namespace, strings.ToLower(held[0].Kind), held[0].Name)
 }
 
 // waitsForPods words what keeps a namespace and what helps.
@@ -72,7 +73,7 @@ func waitsForPods(namespace string, pods []Pod) (reason string, how conditions.P
 			going = p
 		}
 	}
-	message = fmt.Sprintf("Network policies and namespace %s go after the last pod. It waits for: %s.", namespace, strings.Join(conditions.ClipList(list, 5), "; "))
+	message = fmt.Sprintf("Network policies and namespace %s go after the last pod. It waits for: %s.", namespace, strings.Join(text.ClipList(list, 5), "; "))
 	if foreign != nil {
 		reason, how = v1alpha1.ReasonForeignWorkloads, conditions.Stalled
 		message += fmt.Sprintf(" The operator did not make %s: whoever did must remove what makes it.", foreign.Name)

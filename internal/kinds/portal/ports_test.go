@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/flow"
 	"github.com/govplatform/govplatform/internal/kinds/kindtest"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -104,7 +105,7 @@ func TestNameServersByAddress(t *testing.T) {
 	}
 	for _, o := range out.Objects {
 		p, ok := o.(*networkingv1.NetworkPolicy)
-		if !ok || !flow.Opens(p) {
+		if !ok || !child.Opens(p) {
 			continue
 		}
 		want := []networkingv1.NetworkPolicyEgressRule{{

@@ -143,5 +143,5 @@ func heldMessage(p *v1alpha1.SecurityPolicy, out Output, bound policy.Bound) str
 		why = fmt.Sprintf(" The present spec.acceptedImpact {portals: %d, links: %d} does not count: it covers less, or was there before this change. To state the same figures anew, take it out, wait until status.observedGeneration is metadata.generation, and set it again.", stated.Portals, stated.Links)
 	}
 	return fmt.Sprintf("The spec is held, because it would stop or replace %d running portals and close %d open links (%s). %s%s Correct the spec, or set spec.acceptedImpact to {portals: %d, links: %d} if that is meant; kubectl gov impact lists all.%s",
-		h.Portals, h.Links, strings.Join(conditions.ClipList(names, maxHeldNamed), ", "), shares(h, bound), standing(out), h.Portals, h.Links, why)
+		h.Portals, h.Links, strings.Join(text.ClipList(names, maxHeldNamed), ", "), shares(h, bound), standing(out), h.Portals, h.Links, why)
 }
