@@ -100,15 +100,15 @@ func (o *Operator) prepare(ctx context.Context) error {
 func (o *Operator) addReadyChecks() error {
 	var errs []error
 	for _, name := range o.informers.names() {
-		errs = append(errs, o.AddReadyzCheck("cache-"+strings.ReplaceAll(name, " ", "-"), o.ready(name, o.informers.missing)))
+		errs = append(errs, o.AddReadyzCheck("cache-"+strings.ReplaceAll(name, " ", "-"), o.readyCheck(name, o.informers.missing)))
 	}
 	for name := range o.queues.Running() {
-		errs = append(errs, o.AddReadyzCheck("controller-"+name, o.ready(name, o.stopped)))
+		errs = append(errs, o.AddReadyzCheck("controller-"+name, o.readyCheck(name, o.stopped)))
 	}
 	return errors.Join(errs...)
 }
 
-func (o *Operator) ready(name string, missing func() []string) healthz.Checker {
+func (o *Operator) readyCheck(name string, missing func() []string) healthz.Checker {
 	return func(*http.Request) error {
 		for _, m := range missing() {
 			if m == name {

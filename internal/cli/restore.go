@@ -139,7 +139,7 @@ func (r *restorer) items(ctx context.Context, p backup.Phase) {
 		}
 		switch {
 		case u.GetKind() == v1alpha1.KindDataSharingApproval:
-			r.decision(ctx, u)
+			r.closingDecision(ctx, u)
 		case p.Newest && r.plan.Former[backup.ObjectKey(u)] != nil:
 			r.newest(ctx, u)
 		default:
@@ -249,9 +249,9 @@ func (r *restorer) newest(ctx context.Context, u *unstructured.Unstructured) {
 	}
 }
 
-// decision writes a decision that closes. Where another decision has its name it
-// gets another name: whatever the cluster has otherwise, what closed closes.
-func (r *restorer) decision(ctx context.Context, u *unstructured.Unstructured) {
+// closingDecision writes a decision that closes. Where another decision has its name
+// it gets another name: whatever the cluster has otherwise, what closed closes.
+func (r *restorer) closingDecision(ctx context.Context, u *unstructured.Unstructured) {
 	note := "closes its link: " + u.GetAnnotations()[backup.AnnotationRestoredFrom]
 	for _, name := range []string{u.GetName(), backup.OtherName(u)} {
 		want := backup.Fresh(u)

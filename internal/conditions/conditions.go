@@ -32,23 +32,23 @@ func New(previous []metav1.Condition, generation int64) *Set {
 
 // True sets a condition that holds.
 func (s *Set) True(conditionType, reason, message string) {
-	s.set(conditionType, metav1.ConditionTrue, reason, message)
+	s.put(conditionType, metav1.ConditionTrue, reason, message)
 }
 
 // False sets a condition that does not hold.
 func (s *Set) False(conditionType, reason, message string) {
-	s.set(conditionType, metav1.ConditionFalse, reason, message)
+	s.put(conditionType, metav1.ConditionFalse, reason, message)
 }
 
 // Unknown sets a condition that can't be told yet.
 func (s *Set) Unknown(conditionType, reason, message string) {
-	s.set(conditionType, metav1.ConditionUnknown, reason, message)
+	s.put(conditionType, metav1.ConditionUnknown, reason, message)
 }
 
 // Set carries over a condition of an earlier round that still holds.
-func (s *Set) Set(c metav1.Condition) { s.set(c.Type, c.Status, c.Reason, c.Message) }
+func (s *Set) Set(c metav1.Condition) { s.put(c.Type, c.Status, c.Reason, c.Message) }
 
-func (s *Set) set(conditionType string, status metav1.ConditionStatus, reason, message string) {
+func (s *Set) put(conditionType string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(&s.next, metav1.Condition{
 		Type: conditionType, Status: status, Reason: reason, Message: text.Clip(text.Line(message), maxMessage), ObservedGeneration: s.generation,
 	})

@@ -64,7 +64,7 @@ func TestAdmissionAgreesWithEvaluation(t *testing.T) {
 		{"no isolation", func(p *corev1.PodSpec) { p.RuntimeClassName, p.NodeSelector = nil, nil }, []string{"isolation.nodePool", "isolation.runtimeClassName"}},
 		{"other node pool", func(p *corev1.PodSpec) { p.NodeSelector[names.LabelNodePool] = "open" }, []string{"isolation.nodePool"}},
 	}
-	denied := admission(t, strict)
+	denied := compileAdmission(t, strict)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			pod := &corev1.Pod{Spec: corev1.PodSpec{
@@ -90,7 +90,7 @@ func TestQuotedValues(t *testing.T) {
 		Isolation: &v1alpha1.IsolationControl{RuntimeClassName: `" || true || "`, NodePool: `" || true || "`},
 	}
 	want := []string{"images.allowedRegistries", "isolation.nodePool", "isolation.runtimeClassName"}
-	if got := admission(t, p)(&corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: "evil.example/x"}}}}); !slices.Equal(got, want) {
+	if got := compileAdmission(t, p)(&corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: "evil.example/x"}}}}); !slices.Equal(got, want) {
 		t.Errorf("the API server denies %v, want %v", got, want)
 	}
 }
@@ -105,9 +105,9 @@ func violated(spec *Spec, w Workload) []string {
 	return slices.Compact(out)
 }
 
-// admission compiles the expressions of a spec as the API server does and returns
-// which controls deny a pod, sorted.
-func admission(t *testing.T, spec *Spec) func(*corev1.Pod) []string {
+// compileAdmission compiles the expressions of a spec as the API server does and
+// returns which controls deny a pod, sorted.
+func compileAdmission(t *testing.T, spec *Spec) func(*corev1.Pod) []string {
 	t.Helper()
 	set, err := celenvironment.MustBaseEnvSet(celenvironment.DefaultCompatibilityVersion()).Extend(celenvironment.VersionedOptions{
 		IntroducedVersion: celenvironment.DefaultCompatibilityVersion(),

@@ -19,8 +19,8 @@ const digest64 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd
 
 var hours = &metav1.Duration{Duration: time.Hour}
 
-// workload meets every spec of the cases.
-func workload() Workload {
+// compliantWorkload meets every spec of the cases.
+func compliantWorkload() Workload {
 	return Workload{
 		MinReplicas: 2, HasDisruptionBudget: true, PodSecurityVersion: "v1.36",
 		Networks: []string{"10.0.0.0/8"}, NameServers: []string{"192.0.2.53/32"},
@@ -60,7 +60,7 @@ func image(name string) func(*Workload) {
 func ephemeral(name string) func(*Workload) {
 	return func(w *Workload) {
 		w.Template.Spec.EphemeralContainers = append(w.Template.Spec.EphemeralContainers, corev1.EphemeralContainer{
-			EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debug", Image: name, SecurityContext: workload().Template.Spec.Containers[0].SecurityContext}})
+			EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debug", Image: name, SecurityContext: compliantWorkload().Template.Spec.Containers[0].SecurityContext}})
 	}
 }
 
@@ -171,8 +171,8 @@ func TestEveryRowHoldsWhereItSays(t *testing.T) {
 			if tt.violates == nil || tt.exempt == nil {
 				t.Fatal("the case needs a violation and an exemption")
 			}
-			judge(t, c, &tt.spec, nil, workload())
-			exempt, violating := workload(), workload()
+			judge(t, c, &tt.spec, nil, compliantWorkload())
+			exempt, violating := compliantWorkload(), compliantWorkload()
 			tt.exempt(&exempt)
 			judge(t, c, &tt.spec, nil, exempt)
 			tt.violates(&violating)
@@ -197,20 +197,20 @@ func TestEveryRowHoldsWhereItSays(t *testing.T) {
 //
 // Fails when maxCPU alone asks for a memory limit in the API server only, as it did.
 func TestRowsAgreeAboutEveryCase(t *testing.T) {
-	workloads := map[string]Workload{"compliant": workload()}
+	workloads := map[string]Workload{"compliant": compliantWorkload()}
 	specs := map[string]*Spec{"no registry": {Images: &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{}}}}
 	for name, tt := range cases {
 		specs[name] = &tt.spec
 		for what, change := range map[string]func(*Workload){" violated": tt.violates, " exempt": tt.exempt} {
 			if change != nil {
-				w := workload()
+				w := compliantWorkload()
 				change(&w)
 				workloads[name+what] = w
 			}
 		}
 	}
 	for name, spec := range specs {
-		denied := admission(t, spec)
+		denied := compileAdmission(t, spec)
 		for what, w := range workloads {
 			shown := slices.DeleteFunc(violated(spec, w), func(name string) bool {
 				return slices.ContainsFunc(All(), func(c Control) bool { return c.Name == name && c.Admit == nil })
@@ -231,7 +231,7 @@ func judge(t *testing.T, c Control, spec *Spec, want []string, w Workload) {
 	if c.Admit == nil {
 		want = nil
 	}
-	if got := admission(t, spec)(&corev1.Pod{Spec: w.Template.Spec}); !slices.Equal(got, want) {
+	if got := compileAdmission(t, spec)(&corev1.Pod{Spec: w.Template.Spec}); !slices.Equal(got, want) {
 		t.Errorf("the API server denies %v, want %v", got, want)
 	}
 }
@@ -241,7 +241,7 @@ func judge(t *testing.T, c Control, spec *Spec, want []string, w Workload) {
 // Fails when the newest version judges, as it did.
 func TestPodSecurityVersion(t *testing.T) {
 	for version, want := range map[string]int{"v1.21": 0, "v1.22": 1, "v1.999": 1, "latest": 1, "": 1, "1.36": 1} {
-		w := workload()
+		w := compliantWorkload()
 		w.Template.Spec.Containers[0].SecurityContext.Capabilities = nil
 		w.PodSecurityVersion = version
 		if got := Evaluate(&Spec{PodSecurity: v1alpha1.PodSecurityRestricted}, w); len(got) != want {

@@ -160,16 +160,16 @@ func EffectOf(spec *Spec) Effect {
 // Evaluate returns what a workload does not meet of a spec, in the order of the
 // table.
 func Evaluate(spec *Spec, w Workload) []Finding {
-	return evaluate(spec, w, func(*Control) bool { return true })
+	return evaluateWhere(spec, w, func(*Control) bool { return true })
 }
 
 // EvaluateWritten returns what pods that were made do not meet of what only the
 // operator writes into them.
 func EvaluateWritten(spec *Spec, t corev1.PodTemplateSpec) []Finding {
-	return evaluate(spec, Workload{Template: t}, (*Control).placed)
+	return evaluateWhere(spec, Workload{Template: t}, (*Control).placed)
 }
 
-func evaluate(spec *Spec, w Workload, judged func(*Control) bool) []Finding {
+func evaluateWhere(spec *Spec, w Workload, judged func(*Control) bool) []Finding {
 	var out []Finding
 	for i := range rows {
 		c := &rows[i]

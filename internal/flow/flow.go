@@ -14,7 +14,7 @@ type End struct {
 	Agency, Namespace, Portal string
 }
 
-func (e End) peer() networkingv1.NetworkPolicyPeer {
+func (e End) portalPeer() networkingv1.NetworkPolicyPeer {
 	return Peer(PeerOf(e.Namespace, PortalLabels(e.Portal)))
 }
 
@@ -38,7 +38,7 @@ func half(s object.Scope, id, direction string, at End, kind networkingv1.Policy
 func egressHalf(s object.Scope, id string, from, to End, ports []int32) *networkingv1.NetworkPolicy {
 	p := half(s, id, "egress", from, networkingv1.PolicyTypeEgress)
 	p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{
-		To:    []networkingv1.NetworkPolicyPeer{to.peer()},
+		To:    []networkingv1.NetworkPolicyPeer{to.portalPeer()},
 		Ports: TCPPorts(ports),
 	}}
 	return p
@@ -47,7 +47,7 @@ func egressHalf(s object.Scope, id string, from, to End, ports []int32) *network
 func ingressHalf(s object.Scope, id string, from, to End, ports []int32) *networkingv1.NetworkPolicy {
 	p := half(s, id, "ingress", to, networkingv1.PolicyTypeIngress)
 	p.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{
-		From:  []networkingv1.NetworkPolicyPeer{from.peer()},
+		From:  []networkingv1.NetworkPolicyPeer{from.portalPeer()},
 		Ports: TCPPorts(ports),
 	}}
 	return p

@@ -61,11 +61,11 @@ func (d Descriptor) ListGVK() schema.GroupVersionKind {
 // controller.
 func (d Descriptor) File() string { return strings.ToLower(d.Kind) }
 
-// all in an order in which no kind rests on a later one.
-var all = []Descriptor{Agency, SecurityPolicy, SharedPlatform, AgencyPortal, DataService, DataSharingLink, DataSharingApproval}
+// descriptors are in an order in which no kind rests on a later one.
+var descriptors = []Descriptor{Agency, SecurityPolicy, SharedPlatform, AgencyPortal, DataService, DataSharingLink, DataSharingApproval}
 
 // All returns the rows in an order in which no kind rests on a later one.
-func All() []Descriptor { return slices.Clone(all) }
+func All() []Descriptor { return slices.Clone(descriptors) }
 
 // Namespaced returns the rows of what stands in the namespaces of agencies.
 func Namespaced() []Descriptor {
@@ -74,13 +74,13 @@ func Namespaced() []Descriptor {
 
 // Before returns the rows of what a kind may rest on.
 func Before(d Descriptor) []Descriptor {
-	return slices.Clone(all[:slices.IndexFunc(all, func(o Descriptor) bool { return o.Kind == d.Kind })])
+	return slices.Clone(descriptors[:slices.IndexFunc(descriptors, func(o Descriptor) bool { return o.Kind == d.Kind })])
 }
 
 // Of returns the row of a kind. The error names the kinds that there are.
 func Of(kind string) (Descriptor, error) {
 	var known []string
-	for _, d := range all {
+	for _, d := range descriptors {
 		if d.Kind == kind {
 			return d, nil
 		}
@@ -94,7 +94,7 @@ func Of(kind string) (Descriptor, error) {
 // what is of no kind of the table.
 func For(o runtime.Object) (d Descriptor, ok bool) {
 	t := reflect.TypeOf(o)
-	for _, d := range all {
+	for _, d := range descriptors {
 		if t == reflect.TypeOf(d.New()) || t == reflect.TypeOf(d.NewList()) {
 			return d, true
 		}

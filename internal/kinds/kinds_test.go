@@ -71,7 +71,7 @@ func TestRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range all {
+	for _, d := range descriptors {
 		for o, want := range map[runtime.Object]string{d.New(): d.GVK().String(), d.NewList(): d.ListGVK().String()} {
 			gvks, _, err := s.ObjectKinds(o)
 			if err != nil || len(gvks) != 1 || gvks[0].String() != want {
@@ -126,7 +126,7 @@ func TestRows(t *testing.T) {
 func TestConditions(t *testing.T) {
 	known := constants(t, "../../api/v1alpha1/condition_types.go", "Condition")
 	of := map[string]bool{v1alpha1.ConditionReady: true, v1alpha1.ConditionReconciling: true, v1alpha1.ConditionStalled: true}
-	for _, d := range all {
+	for _, d := range descriptors {
 		page, err := fs.ReadFile(repo, "docs/spec/v1alpha1/"+d.File()+".md")
 		if err != nil {
 			t.Fatal(err)
@@ -157,7 +157,7 @@ func TestConditions(t *testing.T) {
 // TestOrder: what a link rests on comes before it, and what rests on it after.
 func TestOrder(t *testing.T) {
 	before := Before(DataSharingLink)
-	for _, d := range all {
+	for _, d := range descriptors {
 		if is, want := Listed(d.NewList(), before), d.Kind != v1alpha1.KindDataSharingLink && d.Kind != v1alpha1.KindDataSharingApproval; is != want {
 			t.Errorf("%s comes before links: %t", d.Kind, is)
 		}
@@ -167,7 +167,7 @@ func TestOrder(t *testing.T) {
 	}
 	rows := All()
 	rows[0].Kind = "changed"
-	if all[0].Kind != v1alpha1.KindAgency {
+	if descriptors[0].Kind != v1alpha1.KindAgency {
 		t.Error("who asks for the table can change it")
 	}
 }

@@ -17,7 +17,7 @@ import (
 // Fails with "AgencyPortal" in place of v1alpha1.KindAgencyPortal anywhere.
 func TestKindsAreNamedByConstants(t *testing.T) {
 	var named []string
-	for _, d := range all {
+	for _, d := range descriptors {
 		named = append(named, d.Kind, d.ListGVK().Kind)
 	}
 	files := 0

@@ -34,9 +34,8 @@ type place struct {
 
 func kind(d Descriptor) string       { return d.Kind }
 func plural(d Descriptor) string     { return d.Plural }
-func file(d Descriptor) string       { return d.File() }
 func definition(d Descriptor) string { return d.Plural + "." + v1alpha1.GroupVersion.Group }
-func namespaced(d Descriptor) bool   { return d.Namespaced }
+func ofAgencies(d Descriptor) bool   { return d.Namespaced }
 func ofCluster(d Descriptor) bool    { return !d.Namespaced }
 func emits(d Descriptor) bool        { return len(child.EmittedBy(d.Kind)) > 0 }
 
@@ -53,31 +52,31 @@ func room(d Descriptor) string {
 }
 
 var places = []place{
-	{name: "api/v1alpha1/*_types.go", remedy: "write the types", called: file, has: matches("api/v1alpha1/*_types.go", "_types.go", "condition", "shared")},
+	{name: "api/v1alpha1/*_types.go", remedy: "write the types", called: Descriptor.File, has: matches("api/v1alpha1/*_types.go", "_types.go", "condition", "shared")},
 	{name: "AddToScheme of api/v1alpha1", remedy: "add the types there", called: kind, has: registered},
 	{name: "config/crd/bases", remedy: "run make manifests", called: plural, has: matches("config/crd/bases/platform.gov.vn_*.yaml", ".yaml")},
 	{name: "config/crd/kustomization.yaml", remedy: "add the file of config/crd/bases", called: plural, has: installed},
 	{name: "charts/govplatform/Chart.yaml", remedy: "add it to artifacthub.io/crds", called: definition, has: advertised},
 	{name: "charts/govplatform/README.md", remedy: "name it among the kinds", called: kind, has: mentioned},
 	{name: "PROJECT", remedy: "add a resource", called: kind, has: scaffolded},
-	{name: "controllers", remedy: "make its folder", called: file, has: folders("controllers", "watches")},
+	{name: "controllers", remedy: "make its folder", called: Descriptor.File, has: folders("controllers", "watches")},
 	{name: "internal/kinds", remedy: "make its room; one that is called otherwise stands in room of this file", called: room, has: folders("internal/kinds", "index", "kindtest")},
-	{name: "docs/spec/v1alpha1", remedy: "write its page", called: file, has: matches("docs/spec/v1alpha1/*.md", ".md", "README")},
-	{name: "docs/spec/v1alpha1/README.md", remedy: "add a line to the table", called: file, has: listedPages},
+	{name: "docs/spec/v1alpha1", remedy: "write its page", called: Descriptor.File, has: matches("docs/spec/v1alpha1/*.md", ".md", "README")},
+	{name: "docs/spec/v1alpha1/README.md", remedy: "add a line to the table", called: Descriptor.File, has: listedPages},
 	{name: "config/samples/national", remedy: "add an object, or for decisions a line to decisions.yaml", called: kind, has: sampled},
 	{name: "config/samples/errors", remedy: "add a mistake, with its answer", called: kind, has: mistaken},
 	{name: "what config/rbac/role.yaml reads", remedy: "add a marker to its controller and run make manifests", called: plural, has: ruled("list", "role")},
 	{name: "what config/rbac/role.yaml writes the status of", remedy: "add a marker to its controller and run make manifests", called: plural, has: statuses},
 	{name: "the definitions that config/rbac/role.yaml names", remedy: "add it to the marker in controllers/definitions.go and run make manifests", called: definition, has: watched},
-	{name: "config/rbac/agency_admin_role.yaml", remedy: "let an agency's administrators write it", called: plural, of: namespaced, has: ruled("create", "agency_admin_role")},
-	{name: "config/rbac/agency_viewer_role.yaml", remedy: "let an agency's people read it", called: plural, of: namespaced, has: ruled("list", "agency_viewer_role")},
+	{name: "config/rbac/agency_admin_role.yaml", remedy: "let an agency's administrators write it", called: plural, of: ofAgencies, has: ruled("create", "agency_admin_role")},
+	{name: "config/rbac/agency_viewer_role.yaml", remedy: "let an agency's people read it", called: plural, of: ofAgencies, has: ruled("list", "agency_viewer_role")},
 	{name: "config/rbac/authority_role.yaml and platform_team_role.yaml", remedy: "let one of the two write it", called: plural, of: ofCluster, has: ruled("create", "authority_role", "platform_team_role")},
 	{name: "config/rbac/authority_role.yaml", remedy: "let the authority read it", called: plural, has: ruled("list", "authority_role")},
 	{name: "config/rbac/platform_team_role.yaml", remedy: "let the platform team read it", called: plural, has: ruled("list", "platform_team_role")},
 	{name: "config/rbac/catalogue_viewer_role.yaml", remedy: "let everybody read it", called: plural, of: ofCluster, has: ruled("list", "catalogue_viewer_role")},
-	{name: "config/rbac/object_remover_role.yaml", remedy: "let the remover delete it", called: plural, of: namespaced, has: ruled("delete", "object_remover_role")},
-	{name: "config/admission/object-removal.yaml", remedy: "hold the remover to what is being deleted", called: plural, of: namespaced, has: removable},
-	{name: "config/manager/quota.yaml", remedy: "count it, so that a quota of agencies may", called: definition, of: namespaced, has: counted},
+	{name: "config/rbac/object_remover_role.yaml", remedy: "let the remover delete it", called: plural, of: ofAgencies, has: ruled("delete", "object_remover_role")},
+	{name: "config/admission/object-removal.yaml", remedy: "hold the remover to what is being deleted", called: plural, of: ofAgencies, has: removable},
+	{name: "config/manager/quota.yaml", remedy: "count it, so that a quota of agencies may", called: definition, of: ofAgencies, has: counted},
 	{name: "the golden files internal/kinds/*/testdata/golden", remedy: "add a case of what it emits", called: kind, of: emits, has: owners},
 }
 

@@ -55,13 +55,13 @@ func TestEndpointsThatAreNone(t *testing.T) {
 		{name: "the address of a terminated pod is its successor's", flow: tcp("a/web", "10.0.2.1", 80), policies: []string{denyB}, ingress: isolatedB},
 		{name: "the free address of a terminated pod is outside", flow: tcp("a/web", "10.0.2.9", 80), policies: []string{denyB}},
 		{name: "no such pod", flow: tcp("a/web", "b/none", 80), reason: ReasonEndpointNotFound},
-		{name: "no endpoint", flow: Flow{From: endpoint("a/web"), Protocol: "TCP", Port: 80}, reason: ReasonEndpointNotFound},
+		{name: "no endpoint", flow: Flow{From: parseEndpoint("a/web"), Protocol: "TCP", Port: 80}, reason: ReasonEndpointNotFound},
 		{name: "IPv4 only to IPv6 only", flow: tcp("a/web", "b/six", 80), reason: ReasonNoCommonIPFamily},
 		{name: "IPv4 only to an IPv6 address", flow: tcp("a/web", "2001:db8::1", 80), reason: ReasonNoCommonIPFamily},
 		{name: "port zero", flow: tcp("a/web", "b/api", 0), reason: ReasonInvalidPort},
 		{name: "port too high", flow: tcp("a/web", "b/api", 65536), reason: ReasonInvalidPort},
-		{name: "no protocol", flow: Flow{From: endpoint("a/web"), To: endpoint("b/api"), Port: 80}, reason: ReasonInvalidPort},
-		{name: "ICMP", flow: Flow{From: endpoint("a/web"), To: endpoint("b/api"), Protocol: "ICMP", Port: 80}, reason: ReasonInvalidPort},
+		{name: "no protocol", flow: Flow{From: parseEndpoint("a/web"), To: parseEndpoint("b/api"), Port: 80}, reason: ReasonInvalidPort},
+		{name: "ICMP", flow: Flow{From: parseEndpoint("a/web"), To: parseEndpoint("b/api"), Protocol: "ICMP", Port: 80}, reason: ReasonInvalidPort},
 		{name: "a pod without an address", flow: tcp("b/fresh", "a/web", 80), policies: all, egress: isolatedB, ingress: isolatedA},
 		{
 			name: "an ipBlock cannot see a pod without an address", flow: tcp("b/fresh", "a/web", 80),
@@ -140,7 +140,7 @@ policies:
 
 func TestAddressWithZone(t *testing.T) {
 	e := New(townWith(t))
-	v := e.Evaluate(Flow{From: AddressEndpoint(netip.MustParseAddr("fe80::1%eth0")), To: endpoint("b/six"), Protocol: "TCP", Port: 80})
+	v := e.Evaluate(Flow{From: AddressEndpoint(netip.MustParseAddr("fe80::1%eth0")), To: parseEndpoint("b/six"), Protocol: "TCP", Port: 80})
 	if v.Allowed || v.Reason != ReasonEndpointNotFound {
 		t.Errorf("an address with a zone: %s", v.Explain())
 	}

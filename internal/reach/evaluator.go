@@ -181,7 +181,7 @@ func (e *Evaluator) Evaluate(f Flow) Verdict {
 	to, toReason := e.resolve(f.To)
 	v.Problems = problemsOf(from, to)
 	switch {
-	case !f.port().valid():
+	case !f.destinationPort().valid():
 		v.Reason = ReasonInvalidPort
 		return v
 	case fromReason != "":
@@ -205,7 +205,7 @@ func evaluateFamilies(v Verdict, from, to party) Verdict {
 	v.Reason = ReasonNoCommonIPFamily
 	possible := commonFamilies(from.addresses, to.addresses)
 	for i, family := range possible.all() {
-		c := newConnection(v.Flow.port(), family, to)
+		c := newConnection(v.Flow.destinationPort(), family, to)
 		egress, ingress := evaluateSide(Egress, from, to, c), evaluateSide(Ingress, to, from, c)
 		allowed := egress.Allowed && ingress.Allowed
 		if i > 0 && !allowed {

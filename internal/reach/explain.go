@@ -10,9 +10,9 @@ const shownRefs = 3
 
 // Explain says in one or two sentences whether the flow is allowed, which side denies it, and which policies decide.
 func (v Verdict) Explain() string {
-	subject := fmt.Sprintf("%s cannot reach %s on %s", v.Flow.From, v.Flow.To, v.Flow.port())
+	subject := fmt.Sprintf("%s cannot reach %s on %s", v.Flow.From, v.Flow.To, v.Flow.destinationPort())
 	if v.Allowed {
-		subject = fmt.Sprintf("%s may reach %s on %s", v.Flow.From, v.Flow.To, v.Flow.port())
+		subject = fmt.Sprintf("%s may reach %s on %s", v.Flow.From, v.Flow.To, v.Flow.destinationPort())
 	}
 	sentence := subject + ": " + v.because() + "."
 	if len(v.Problems) > 0 {

@@ -95,8 +95,8 @@ func townWith(t testing.TB, policies ...string) Snapshot {
 	return s
 }
 
-// endpoint reads namespace/name, or an address; anything else names nothing.
-func endpoint(text string) Endpoint {
+// parseEndpoint reads namespace/name, or an address; anything else names nothing.
+func parseEndpoint(text string) Endpoint {
 	if namespace, name, ok := strings.Cut(text, "/"); ok {
 		return PodEndpoint(namespace, name)
 	}
@@ -108,11 +108,11 @@ func endpoint(text string) Endpoint {
 }
 
 func tcp(from, to string, port int32) Flow {
-	return Flow{From: endpoint(from), To: endpoint(to), Protocol: corev1.ProtocolTCP, Port: port}
+	return Flow{From: parseEndpoint(from), To: parseEndpoint(to), Protocol: corev1.ProtocolTCP, Port: port}
 }
 
 func udp(from, to string, port int32) Flow {
-	return Flow{From: endpoint(from), To: endpoint(to), Protocol: corev1.ProtocolUDP, Port: port}
+	return Flow{From: parseEndpoint(from), To: parseEndpoint(to), Protocol: corev1.ProtocolUDP, Port: port}
 }
 
 // side renders a direction verdict in the words of the tables.

@@ -33,8 +33,8 @@ func several[T any](c *chooser, most int, one func() T) []T {
 	return items
 }
 
-// snapshot chooses a small world, in which contradictions and unreadable fields are rare but do occur.
-func (c *chooser) snapshot() Snapshot {
+// world chooses a small world, in which contradictions and unreadable fields are rare but do occur.
+func (c *chooser) world() Snapshot {
 	var s Snapshot
 	for i := range 1 + c.intn(3) {
 		s.Namespaces = append(s.Namespaces, corev1.Namespace{
@@ -99,10 +99,10 @@ func (c *chooser) policy() networkingv1.NetworkPolicy {
 			PolicyTypes: pick(c, nil, []networkingv1.PolicyType{"Ingress"}, []networkingv1.PolicyType{"Egress"},
 				[]networkingv1.PolicyType{"Ingress", "Egress"}, []networkingv1.PolicyType{}, []networkingv1.PolicyType{"Sideways"}),
 			Ingress: several(c, 2, func() networkingv1.NetworkPolicyIngressRule {
-				return networkingv1.NetworkPolicyIngressRule{Ports: several(c, 2, c.port), From: several(c, 2, c.peer)}
+				return networkingv1.NetworkPolicyIngressRule{Ports: several(c, 2, c.policyPort), From: several(c, 2, c.peer)}
 			}),
 			Egress: several(c, 2, func() networkingv1.NetworkPolicyEgressRule {
-				return networkingv1.NetworkPolicyEgressRule{Ports: several(c, 2, c.port), To: several(c, 2, c.peer)}
+				return networkingv1.NetworkPolicyEgressRule{Ports: several(c, 2, c.policyPort), To: several(c, 2, c.peer)}
 			}),
 		},
 	}
@@ -122,7 +122,7 @@ func (c *chooser) selector() metav1.LabelSelector {
 	}}}
 }
 
-func (c *chooser) port() networkingv1.NetworkPolicyPort {
+func (c *chooser) policyPort() networkingv1.NetworkPolicyPort {
 	var p networkingv1.NetworkPolicyPort
 	if protocol := c.protocol(); protocol != "" {
 		p.Protocol = &protocol
@@ -156,7 +156,7 @@ func (c *chooser) peer() networkingv1.NetworkPolicyPeer {
 
 // endpointsOf lists every pod, and an address outside, one inside, and a node's.
 func endpointsOf(s Snapshot) []Endpoint {
-	endpoints := []Endpoint{endpoint("8.8.8.8"), endpoint("10.0.0.2"), endpoint("192.168.0.1"), endpoint("2001:db8::1")}
+	endpoints := []Endpoint{parseEndpoint("8.8.8.8"), parseEndpoint("10.0.0.2"), parseEndpoint("192.168.0.1"), parseEndpoint("2001:db8::1")}
 	for _, p := range s.Pods {
 		endpoints = append(endpoints, PodEndpoint(p.Namespace, p.Name))
 	}

@@ -118,7 +118,7 @@ func (c *Cell) addPairs(source, destination member, pairs int, ports []Port, ope
 	if first < 0 {
 		return
 	}
-	if c.OpenPairs == 0 || ports[first].Compare(c.Example.port()) < 0 {
+	if c.OpenPairs == 0 || ports[first].Compare(c.Example.destinationPort()) < 0 {
 		c.Example = Flow{
 			From: source.endpoint, To: destination.endpoint, Protocol: ports[first].Protocol, Port: ports[first].Number,
 		}

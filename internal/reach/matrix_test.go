@@ -19,9 +19,9 @@ spec:
   ingress:
   - {from: [{namespaceSelector: {matchLabels: {team: red}}, podSelector: {matchLabels: {app: web}}}], ports: [{port: http}]}`))
 	groups := []Group{
-		{Name: "a", Endpoints: []Endpoint{endpoint("a/web"), endpoint("a/db"), endpoint("a/web")}},
-		{Name: "b", Endpoints: []Endpoint{endpoint("b/api"), endpoint("b/dual"), endpoint("b/done"), endpoint("b/none")}},
-		{Name: "outside", Endpoints: []Endpoint{endpoint("8.8.8.8")}},
+		{Name: "a", Endpoints: []Endpoint{parseEndpoint("a/web"), parseEndpoint("a/db"), parseEndpoint("a/web")}},
+		{Name: "b", Endpoints: []Endpoint{parseEndpoint("b/api"), parseEndpoint("b/dual"), parseEndpoint("b/done"), parseEndpoint("b/none")}},
+		{Name: "outside", Endpoints: []Endpoint{parseEndpoint("8.8.8.8")}},
 	}
 	ports := []Port{{"UDP", 8080}, {"TCP", 8080}, {"TCP", 443}, {"TCP", 8080}}
 	m := e.Matrix(groups, ports)
@@ -52,7 +52,7 @@ spec:
 	if example, want := m.Cell(0, 1).Example, tcp("a/web", "b/api", 8080); example != want {
 		t.Errorf("example %s, want %s", example, want)
 	}
-	if diff := cmp.Diff([]Endpoint{endpoint("b/done"), endpoint("b/none")}, m.Unresolved, compareEndpoints); diff != "" {
+	if diff := cmp.Diff([]Endpoint{parseEndpoint("b/done"), parseEndpoint("b/none")}, m.Unresolved, compareEndpoints); diff != "" {
 		t.Errorf("unresolved (-want +got):\n%s", diff)
 	}
 	if ports := fmt.Sprint(m.Ports); ports != all {
@@ -75,7 +75,7 @@ func TestNames(t *testing.T) {
 	for got, want := range map[string]string{
 		tcp("a/web", "8.8.8.8", 443).String():    "a/web → 8.8.8.8 TCP/443",
 		Egress.String() + " " + Ingress.String(): "egress ingress",
-		endpoint("::1").String():                 "::1",
+		parseEndpoint("::1").String():            "::1",
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -49,7 +49,7 @@ func FuzzProperties(f *testing.F) {
 
 func checkProperties(t *testing.T, data []byte) {
 	c := &chooser{data: data}
-	s := c.snapshot()
+	s := c.world()
 	e := New(s)
 	ports := []Port{{"TCP", 80}, {"UDP", 81}, {"TCP", int32(1 + c.intn(100))}}
 	flows := flowsOf(s, ports...)
@@ -118,7 +118,7 @@ func checkRepresentativePorts(t *testing.T, e *Evaluator, verdicts []Verdict) {
 	t.Helper()
 	representatives := e.RepresentativePorts()
 	for _, v := range verdicts {
-		at, found := slices.BinarySearchFunc(representatives, v.Flow.port(), Port.Compare)
+		at, found := slices.BinarySearchFunc(representatives, v.Flow.destinationPort(), Port.Compare)
 		if !found {
 			at--
 		}
@@ -214,7 +214,7 @@ func checkMatrix(t *testing.T, e *Evaluator, s Snapshot, ports []Port) {
 			if diff := cmp.Diff(want, got, compareEndpoints); diff != "" {
 				t.Errorf("%s → %s (-want +got):\n%s", groups[i].Name, groups[j].Name, diff)
 			}
-			if got.Open() && (!e.Evaluate(example).Allowed || example.port() != got.OpenPorts[0]) {
+			if got.Open() && (!e.Evaluate(example).Allowed || example.destinationPort() != got.OpenPorts[0]) {
 				t.Errorf("%s → %s: example %s", groups[i].Name, groups[j].Name, example)
 			}
 		}

@@ -103,9 +103,9 @@ type Flow struct {
 }
 
 // String returns the flow as "a/web → b/api TCP/443".
-func (f Flow) String() string { return fmt.Sprintf("%s → %s %s", f.From, f.To, f.port()) }
+func (f Flow) String() string { return fmt.Sprintf("%s → %s %s", f.From, f.To, f.destinationPort()) }
 
-func (f Flow) port() Port { return Port{Protocol: f.Protocol, Number: f.Port} }
+func (f Flow) destinationPort() Port { return Port{Protocol: f.Protocol, Number: f.Port} }
 
 // Direction is the side of a flow that a policy acts on.
 type Direction int

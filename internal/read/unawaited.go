@@ -11,16 +11,16 @@ import (
 // has it write all the time, every look at another one's would wait. What closes
 // is decided by such a look; what opens waits. What was seen once is never unseen,
 // so it closes nothing that a later look has opened.
-func Unawaited(r client.Reader) client.Reader { return unawaited{r} }
+func Unawaited(r client.Reader) client.Reader { return unawaitedReader{r} }
 
-type unawaited struct{ client.Reader }
+type unawaitedReader struct{ client.Reader }
 
 // Get implements client.Reader.
-func (u unawaited) Get(ctx context.Context, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+func (u unawaitedReader) Get(ctx context.Context, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
 	return u.Reader.Get(ctx, key, into, append(opts, client.DisableReadYourWritesConsistency)...) //nolint:wrapcheck // the reader's own
 }
 
 // List implements client.Reader.
-func (u unawaited) List(ctx context.Context, into client.ObjectList, opts ...client.ListOption) error {
+func (u unawaitedReader) List(ctx context.Context, into client.ObjectList, opts ...client.ListOption) error {
 	return u.Reader.List(ctx, into, append(opts, client.DisableReadYourWritesConsistency)...) //nolint:wrapcheck // the reader's own
 }

@@ -27,22 +27,22 @@ func As(err error) *Error {
 
 // Skip is a list option: take what can be read. It is for those that only
 // enqueue or count.
-const Skip = skip(true)
+const Skip = skipOption(true)
 
-type skip bool
+type skipOption bool
 
 // ApplyToList implements client.ListOption.
-func (skip) ApplyToList(*client.ListOptions) {}
+func (skipOption) ApplyToList(*client.ListOptions) {}
 
 // Strict is a list option: fail when an object of the kind in the namespace, or
 // anywhere when none is asked for, can't be read. It is for those to whom what is
 // left out would look like nothing.
-const Strict = strict(true)
+const Strict = strictOption(true)
 
-type strict bool
+type strictOption bool
 
 // ApplyToList implements client.ListOption.
-func (strict) ApplyToList(*client.ListOptions) {}
+func (strictOption) ApplyToList(*client.ListOptions) {}
 
 // Collect returns a list option: take what can be read, and put what can't into
 // the slice, sorted by name. It is for those who are not concerned by all of it.
@@ -73,12 +73,12 @@ func (c *tolerantClient) Get(ctx context.Context, key client.ObjectKey, obj clie
 	if !ok {
 		return c.Client.Get(ctx, key, obj, opts...)
 	}
-	if e := c.registry.get(kind, key); e != nil {
+	if e := c.registry.lookUp(kind, key); e != nil {
 		return &e.Error
 	}
 	err := c.Client.Get(ctx, key, obj, opts...)
 	if isNotFound(err) {
-		if e := c.registry.get(kind, key); e != nil {
+		if e := c.registry.lookUp(kind, key); e != nil {
 			return &e.Error
 		}
 	}
@@ -101,7 +101,7 @@ func (c *tolerantClient) List(ctx context.Context, list client.ObjectList, opts 
 	o := (&client.ListOptions{}).ApplyOptions(opts)
 	for _, option := range opts {
 		switch option := option.(type) {
-		case skip:
+		case skipOption:
 			return nil
 		case collector:
 			gvk, err := apiutil.GVKForObject(list, c.Scheme())
@@ -110,7 +110,7 @@ func (c *tolerantClient) List(ctx context.Context, list client.ObjectList, opts 
 			}
 			*option.into = errorsOf(c.registry.of(strings.TrimSuffix(gvk.Kind, "List")))
 			return nil
-		case strict:
+		case strictOption:
 			gvk, err := apiutil.GVKForObject(list, c.Scheme())
 			if err != nil {
 				return err
@@ -181,7 +181,7 @@ func suspension(e *Entry, link string) (v1alpha1.DataSharingApproval, bool) {
 // to write to it.
 func EntryOf(c client.Client, kind string, key types.NamespacedName) (*Entry, client.Client) {
 	if t, ok := c.(*tolerantClient); ok {
-		return t.registry.get(kind, key), t.writer
+		return t.registry.lookUp(kind, key), t.writer
 	}
 	return nil, nil
 }

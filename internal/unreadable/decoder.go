@@ -47,7 +47,7 @@ func (d decoder) Decode(data []byte, defaults *schema.GroupVersionKind, into run
 		if !meta.IsListType(into) {
 			return o, gvk, err
 		}
-		gvk, listErr := d.list(data, into)
+		gvk, listErr := d.decodeList(data, into)
 		if listErr != nil {
 			return nil, nil, fmt.Errorf("%w (and not item by item either: %w)", err, listErr)
 		}
@@ -61,7 +61,7 @@ func (d decoder) Decode(data []byte, defaults *schema.GroupVersionKind, into run
 	return &bad{Unstructured: u, cause: err}, &kind, nil
 }
 
-func (d decoder) list(data []byte, into runtime.Object) (*schema.GroupVersionKind, error) {
+func (d decoder) decodeList(data []byte, into runtime.Object) (*schema.GroupVersionKind, error) {
 	var raw struct {
 		metav1.TypeMeta `json:",inline"`
 		Metadata        metav1.ListMeta   `json:"metadata"`

@@ -36,10 +36,10 @@ func (r *Registry) Informers(cfg *rest.Config, scheme *runtime.Scheme, next NewI
 	if err != nil {
 		return nil, fmt.Errorf("create client of tolerant caches: %w", err)
 	}
-	return r.informers(cfg, httpClient, scheme, next)
+	return r.informersWith(cfg, httpClient, scheme, next)
 }
 
-func (r *Registry) informers(cfg *rest.Config, httpClient *http.Client, scheme *runtime.Scheme, next NewInformer) (NewInformer, error) {
+func (r *Registry) informersWith(cfg *rest.Config, httpClient *http.Client, scheme *runtime.Scheme, next NewInformer) (NewInformer, error) {
 	c, err := rest.RESTClientForConfigAndClient(cfg, httpClient)
 	if err != nil {
 		return nil, fmt.Errorf("create client of tolerant caches: %w", err)
@@ -149,7 +149,7 @@ func (t *tolerant) lastOf(b *bad) runtime.Object {
 		known.SetResourceVersion(b.GetResourceVersion())
 	}
 	if a, ok := o.(*v1alpha1.DataSharingApproval); ok {
-		if e := t.registry.get(t.gvk.Kind, types.NamespacedName{Namespace: b.GetNamespace(), Name: b.GetName()}); e != nil && e.linkRef != nil {
+		if e := t.registry.lookUp(t.gvk.Kind, types.NamespacedName{Namespace: b.GetNamespace(), Name: b.GetName()}); e != nil && e.linkRef != nil {
 			a.Spec.LinkRef = *e.linkRef
 		}
 	}

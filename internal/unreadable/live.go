@@ -18,16 +18,16 @@ import (
 // that one which can't be decoded does not keep the others from those who ask for
 // them with Skip. For everybody else a list with such an object ends with Error.
 func Live(next client.Reader, scheme *runtime.Scheme) client.Reader {
-	return &live{Reader: next, scheme: scheme}
+	return &liveReader{Reader: next, scheme: scheme}
 }
 
-type live struct {
+type liveReader struct {
 	client.Reader
 	scheme *runtime.Scheme
 }
 
 // Get implements client.Reader.
-func (r *live) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+func (r *liveReader) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	gvk, typed, err := r.typed(obj)
 	if err != nil {
 		return err
@@ -40,11 +40,11 @@ func (r *live) Get(ctx context.Context, key client.ObjectKey, obj client.Object,
 	if err := r.Reader.Get(ctx, key, u, opts...); err != nil {
 		return err //nolint:wrapcheck // as the reader says it
 	}
-	return decode(u, obj)
+	return convert(u, obj)
 }
 
 // typed reports whether an object or list is of a Go type of the platform's kinds.
-func (r *live) typed(o runtime.Object) (schema.GroupVersionKind, bool, error) {
+func (r *liveReader) typed(o runtime.Object) (schema.GroupVersionKind, bool, error) {
 	switch o.(type) {
 	case *metav1.PartialObjectMetadata, *metav1.PartialObjectMetadataList, *unstructured.Unstructured, *unstructured.UnstructuredList:
 		return schema.GroupVersionKind{}, false, nil
@@ -56,7 +56,7 @@ func (r *live) typed(o runtime.Object) (schema.GroupVersionKind, bool, error) {
 	return gvk, ours(gvk), nil
 }
 
-func decode(u *unstructured.Unstructured, into runtime.Object) error {
+func convert(u *unstructured.Unstructured, into runtime.Object) error {
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, into); err != nil {
 		return &newEntry(u, err).Error
 	}
@@ -64,7 +64,7 @@ func decode(u *unstructured.Unstructured, into runtime.Object) error {
 }
 
 // List implements client.Reader.
-func (r *live) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+func (r *liveReader) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	gvk, typed, err := r.typed(list)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (r *live) List(ctx context.Context, list client.ObjectList, opts ...client.
 		if err != nil {
 			return fmt.Errorf("list %s: %w", gvk.Kind, err)
 		}
-		switch err := decode(u, o); {
+		switch err := convert(u, o); {
 		case err == nil:
 			items = append(items, o)
 		case !skips:

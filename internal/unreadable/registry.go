@@ -92,7 +92,7 @@ func (r *Registry) Counts() map[string]int {
 	return out
 }
 
-func (r *Registry) get(kind string, key types.NamespacedName) *Entry {
+func (r *Registry) lookUp(kind string, key types.NamespacedName) *Entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.objects[kind][key]
@@ -178,7 +178,7 @@ func newEntry(u *unstructured.Unstructured, cause error) *Entry {
 	}
 	if u.GetNamespace() == "" {
 		e.values = map[string]bool{}
-		collect(u.Object["spec"], e.values)
+		collectStrings(u.Object["spec"], e.values)
 	}
 	namespace, ok1, err1 := unstructured.NestedString(u.Object, "spec", "linkRef", "namespace")
 	name, ok2, err2 := unstructured.NestedString(u.Object, "spec", "linkRef", "name")
@@ -223,7 +223,7 @@ func (e *Error) known(u *unstructured.Unstructured) {
 	}
 }
 
-func collect(v any, into map[string]bool) {
+func collectStrings(v any, into map[string]bool) {
 	switch x := v.(type) {
 	case string:
 		if len(into) < maxValues && len(x) <= maxLength {
@@ -231,11 +231,11 @@ func collect(v any, into map[string]bool) {
 		}
 	case map[string]any:
 		for _, child := range x {
-			collect(child, into)
+			collectStrings(child, into)
 		}
 	case []any:
 		for _, child := range x {
-			collect(child, into)
+			collectStrings(child, into)
 		}
 	}
 }

@@ -23,6 +23,6 @@ func Audit(ctx context.Context, reader client.Reader, s settings.Settings, now t
 	if err := c.NeedsAll("the audit"); err != nil {
 		return audit.Report{}, AgencyMatrix{}, err
 	}
-	report, err := c.audit(ctx, now)
+	report, err := c.auditReport(ctx, now)
 	return report, c.Matrix(), err
 }

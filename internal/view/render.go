@@ -81,7 +81,7 @@ func RenderState(ctx context.Context, in io.Reader, input RenderInput) (Renderin
 		// What the API server refuses never reaches the operator.
 		return r, nil, nil
 	}
-	c, err := set.render(ctx, input, &r)
+	c, err := set.renderAll(ctx, input, &r)
 	if err != nil {
 		return Rendering{}, nil, err
 	}
@@ -166,7 +166,7 @@ func (s *localSet) where(kind string, o metav1.Object) string {
 	return s.sources[kind+" "+name] + ": " + kind + " " + name
 }
 
-func (s *localSet) render(ctx context.Context, input RenderInput, r *Rendering) (*State, error) {
+func (s *localSet) renderAll(ctx context.Context, input RenderInput, r *Rendering) (*State, error) {
 	config := input.Settings
 	var objects []object.Object
 	for i := range s.policies {

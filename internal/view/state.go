@@ -125,8 +125,8 @@ func (c *State) snapshot() reach.Snapshot {
 	return reach.Snapshot{Namespaces: c.namespaces.Items, Pods: c.pods.Items, Policies: c.network.Items}
 }
 
-// audit holds what is open against what should be.
-func (c *State) audit(ctx context.Context, now time.Time) (audit.Report, error) {
+// auditReport holds what is open against what should be.
+func (c *State) auditReport(ctx context.Context, now time.Time) (audit.Report, error) {
 	in := audit.Input{Snapshot: c.snapshot(), ReplicaSets: c.sets.Items, Deployments: c.deployments.Items}
 	for i := range c.agencies.Items {
 		a, err := agency.Gather(ctx, c.store, c.store, c.store, c.settings, &c.agencies.Items[i])

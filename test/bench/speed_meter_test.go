@@ -86,7 +86,7 @@ func (m *meter) String() string {
 
 // Wrap returns a transport that counts.
 func (m *meter) Wrap(next http.RoundTripper) http.RoundTripper {
-	return transportFunc(func(req *http.Request) (*http.Response, error) { return m.roundTrip(next, req) })
+	return transportFunc(func(req *http.Request) (*http.Response, error) { return m.countTrip(next, req) })
 }
 
 type transportFunc func(*http.Request) (*http.Response, error)
@@ -94,7 +94,7 @@ type transportFunc func(*http.Request) (*http.Response, error)
 // RoundTrip implements http.RoundTripper.
 func (f transportFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func (m *meter) roundTrip(next http.RoundTripper, req *http.Request) (*http.Response, error) {
+func (m *meter) countTrip(next http.RoundTripper, req *http.Request) (*http.Response, error) {
 	query := req.URL.Query()
 	switch {
 	case strings.Contains(req.URL.Path, "/leases") || strings.Contains(req.URL.Path, "/selfsubject") || query.Get("dryRun") != "":

@@ -89,14 +89,14 @@ type ControlPlane struct {
 // runs until Stop. When the start fails, nothing of it is left running.
 func Start(ctx context.Context, o Options) (*ControlPlane, error) {
 	c := &ControlPlane{options: o, began: time.Now()}
-	if err := c.start(ctx); err != nil {
+	if err := c.startAll(ctx); err != nil {
 		_ = c.Stop() // What it could complain about is a consequence of err.
 		return nil, fmt.Errorf("start control plane: %w", err)
 	}
 	return c, nil
 }
 
-func (c *ControlPlane) start(ctx context.Context) error {
+func (c *ControlPlane) startAll(ctx context.Context) error {
 	if err := c.findAssets(); err != nil {
 		return err
 	}

@@ -57,8 +57,8 @@ func startContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// start starts a control plane that the test need not stop.
-func start(t *testing.T, o Options) *ControlPlane {
+// startForTest starts a control plane that the test need not stop.
+func startForTest(t *testing.T, o Options) *ControlPlane {
 	t.Helper()
 	o.Progress = func(step string, elapsed time.Duration) { t.Logf("%-24s %5.1f s", step, elapsed.Seconds()) }
 	c, err := Start(startContext(t), o)
@@ -116,7 +116,7 @@ func requireNoProcesses(t *testing.T, dir string) {
 
 // TestWholeCluster covers what needs all components: workloads, authorization and outages.
 func TestWholeCluster(t *testing.T) {
-	c := start(t, Options{ControllerManager: true, Scheduler: true, SimulatedNodes: 3})
+	c := startForTest(t, Options{ControllerManager: true, Scheduler: true, SimulatedNodes: 3})
 	if len(processesIn(t, c.Dir())) != 5 {
 		t.Fatalf("expected 5 processes: %v", processesIn(t, c.Dir()))
 	}
@@ -405,7 +405,7 @@ func checkGroups(t *testing.T, parent int) error {
 func TestDataDirSurvivesRestart(t *testing.T) {
 	ctx := startContext(t)
 	dir := filepath.Join(t.TempDir(), "data")
-	first := start(t, Options{DataDir: dir})
+	first := startForTest(t, Options{DataDir: dir})
 	config := first.AdminConfig()
 	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kept"}, Data: map[string]string{"key": "value"}}
 	if _, err := clientFor(t, config).CoreV1().ConfigMaps(metav1.NamespaceDefault).Create(ctx, configMap, metav1.CreateOptions{}); err != nil {
@@ -419,7 +419,7 @@ func TestDataDirSurvivesRestart(t *testing.T) {
 	}
 	requireNoProcesses(t, dir)
 
-	start(t, Options{DataDir: dir})
+	startForTest(t, Options{DataDir: dir})
 	// The configuration of the first run works, too: same port, same authority.
 	kept, err := clientFor(t, config).CoreV1().ConfigMaps(metav1.NamespaceDefault).Get(ctx, "kept", metav1.GetOptions{})
 	if err != nil {

@@ -56,7 +56,7 @@ func Start(ctx context.Context, o controlplane.Options) (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = e.install(ctx, "config/default")
+	_, err = e.installFolders(ctx, "config/default")
 	if err == nil {
 		err = e.ControlPlane.WaitAdmission(ctx)
 	}
@@ -98,7 +98,7 @@ func definitions(ctx context.Context, admin *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	objects, err := (&Env{Admin: c}).install(ctx, "config/crd")
+	objects, err := (&Env{Admin: c}).installFolders(ctx, "config/crd")
 	if err != nil {
 		return err
 	}
@@ -207,13 +207,13 @@ func Render(folder string) ([]*unstructured.Unstructured, error) {
 // Install applies config/crd and config/default but for the Deployment: the
 // operator runs in the test's process.
 func (e *Env) Install(ctx context.Context) error {
-	_, err := e.install(ctx, "config/crd", "config/default")
+	_, err := e.installFolders(ctx, "config/crd", "config/default")
 	return err
 }
 
-// install applies the objects of some folders, and returns them, in as many
+// installFolders applies the objects of some folders, and returns them, in as many
 // passes as they need of each other.
-func (e *Env) install(ctx context.Context, folders ...string) ([]*unstructured.Unstructured, error) {
+func (e *Env) installFolders(ctx context.Context, folders ...string) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
 	for _, f := range folders {
 		o, err := Render(f)

@@ -64,9 +64,9 @@ func OpenDifferences(expected []Flow, open []audit.Flow) []string {
 }
 
 // ID names the object for people.
-func (e Expectation) ID() string { return id(e.Kind, e.Namespace, e.Name) }
+func (e Expectation) ID() string { return objectID(e.Kind, e.Namespace, e.Name) }
 
-func id(kind, namespace, name string) string {
+func objectID(kind, namespace, name string) string {
 	if namespace != "" {
 		return kind + " " + namespace + "/" + name
 	}

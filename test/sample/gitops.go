@@ -83,4 +83,6 @@ func (g *Gitops) WaitingFor() []string {
 }
 
 // ID names an object for people.
-func ID(o *unstructured.Unstructured) string { return id(o.GetKind(), o.GetNamespace(), o.GetName()) }
+func ID(o *unstructured.Unstructured) string {
+	return objectID(o.GetKind(), o.GetNamespace(), o.GetName())
+}

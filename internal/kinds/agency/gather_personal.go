@@ -47,9 +47,9 @@ func LiveRights(ctx context.Context, live client.Reader, in *Input) error {
 func findPersonalData(ctx context.Context, r client.Reader, live bool, in Input) (string, error) {
 	a := in.Agency
 	looks := []func() (string, error){
-		func() (string, error) { return personalPortal(ctx, r, a) },
-		func() (string, error) { return personalService(ctx, r, a) },
-		func() (string, error) { return personalLink(ctx, r, live, in.Settings, a) },
+		func() (string, error) { return findPersonalPortal(ctx, r, a) },
+		func() (string, error) { return findPersonalService(ctx, r, a) },
+		func() (string, error) { return findPersonalLink(ctx, r, live, in.Settings, a) },
 	}
 	if NewAgency(a, in.Namespace) {
 		looks = []func() (string, error){func() (string, error) { return formerLink(ctx, r, live, in.Settings, a) }}
@@ -63,7 +63,7 @@ func findPersonalData(ctx context.Context, r client.Reader, live bool, in Input)
 			return found, err
 		}
 	}
-	if HeldPersonalData(in.Namespace) {
+	if sawPersonalData(in.Namespace) {
 		return "its namespace did before", nil
 	}
 	return "", nil
@@ -73,7 +73,7 @@ func findPersonalData(ctx context.Context, r client.Reader, live bool, in Input)
 // namespace, or in a link of which it is an end. It is kept, so only what was seen
 // counts, and neither what can't be read nor what the catalogue says.
 func readHeldPersonalData(ctx context.Context, r client.Reader, in Input) (bool, error) {
-	if HeldPersonalData(in.Namespace) {
+	if sawPersonalData(in.Namespace) {
 		return true, nil
 	}
 	if in.PersonalData == "" {
@@ -99,7 +99,7 @@ func readHeldPersonalData(ctx context.Context, r client.Reader, in Input) (bool,
 		}), nil
 }
 
-func personalPortal(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
+func findPersonalPortal(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
 	var list v1alpha1.AgencyPortalList
 	if err := r.List(ctx, &list, client.InNamespace(names.Namespace(a.Name)), unreadable.Strict, client.UnsafeDisableDeepCopy); err != nil {
 		return "", fmt.Errorf("list portals: %w", err)
@@ -120,7 +120,7 @@ func PersonalPortal(p *v1alpha1.AgencyPortal) bool {
 	return policy.Protected(p.Spec.DataClassification) || last != nil && policy.Protected(last.DataClassification) || object.RunsUnrecorded(p)
 }
 
-func personalService(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
+func findPersonalService(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
 	var list v1alpha1.DataServiceList
 	if err := r.List(ctx, &list, client.InNamespace(names.Namespace(a.Name)), unreadable.Strict, client.UnsafeDisableDeepCopy); err != nil {
 		return "", fmt.Errorf("list data services: %w", err)
@@ -137,9 +137,9 @@ func personalService(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (
 // PersonalService reports whether a data service shares personal data or stricter.
 func PersonalService(s *v1alpha1.DataService) bool { return policy.Protected(s.Spec.Classification) }
 
-// personalLink looks at the links that an agency has a part in: by their scopes,
+// findPersonalLink looks at the links that an agency has a part in: by their scopes,
 // and by what they ask for as it is now.
-func personalLink(ctx context.Context, r client.Reader, live bool, s settings.Settings, a *v1alpha1.Agency) (string, error) {
+func findPersonalLink(ctx context.Context, r client.Reader, live bool, s settings.Settings, a *v1alpha1.Agency) (string, error) {
 	carrier, err := carries(ctx, r, live, a)
 	if err != nil {
 		return "", err

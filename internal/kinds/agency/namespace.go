@@ -18,16 +18,16 @@ func Namespace(s object.Scope, in Input) *corev1.Namespace {
 	}
 	m.Annotations = map[string]string{names.AnnotationDisplayName: string(in.Agency.Spec.DisplayName)}
 	if in.HeldPersonalData {
-		m.Annotations[names.AnnotationPersonalData] = heldPersonalData
+		m.Annotations[names.AnnotationPersonalData] = personalDataHeld
 	}
 	return &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: m}
 }
 
-const heldPersonalData = "held"
+const personalDataHeld = "held"
 
-// HeldPersonalData reports whether personal data was ever seen in a namespace.
+// sawPersonalData reports whether personal data was ever seen in a namespace.
 // What is deleted leaves Secrets and volumes behind, so it counts until the
 // namespace goes.
-func HeldPersonalData(ns *corev1.Namespace) bool {
+func sawPersonalData(ns *corev1.Namespace) bool {
 	return ns != nil && ns.Annotations[names.AnnotationPersonalData] != ""
 }

@@ -49,7 +49,7 @@ func SetStatus(in Input, out Output, res child.Result, err error) {
 					waitingAdmins(in)+". If this stays, look whether kube-controller-manager runs.")
 			break
 		}
-		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist."+unbounded(in)+raised(a)+exceeded(in))
+		set.True(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceReady, "Namespace "+a.Status.Namespace+" and its guards exist."+unbounded(in)+raised(a)+exceededMessage(in))
 	}
 	switch {
 	case a.Name == in.Settings.AuthorityAgency:
@@ -184,9 +184,9 @@ func SetNamespaceEnds(in Input, ns *corev1.Namespace, pods []Pod, held []Held) {
 	conditions.Finish(&a.Status.StatusBase, set, how)
 }
 
-// exceeded says that an agency uses more than a lowered figure lets it, and what
-// that means; empty while it does not. It begins with a space.
-func exceeded(in Input) string {
+// exceededMessage says that an agency uses more than a lowered figure lets it, and
+// what that means; empty while it does not. It begins with a space.
+func exceededMessage(in Input) string {
 	if in.Quota == nil || in.Agency.Spec.Suspended {
 		return ""
 	}

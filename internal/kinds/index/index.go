@@ -22,17 +22,17 @@ import (
 // Register adds the field indexes to a cache.
 func Register(ctx context.Context, indexer client.FieldIndexer, s settings.Settings) error {
 	return errors.Join(
-		register(ctx, indexer, &v1alpha1.Agency{}, agency.Indexes()),
-		register(ctx, indexer, &v1alpha1.AgencyPortal{}, portal.Indexes(s)),
-		register(ctx, indexer, &v1alpha1.SharedPlatform{}, platform.Indexes()),
-		register(ctx, indexer, &v1alpha1.DataService{}, service.Indexes()),
-		register(ctx, indexer, &v1alpha1.DataSharingLink{}, link.Indexes()),
-		register(ctx, indexer, &v1alpha1.DataSharingApproval{}, approval.Indexes()),
+		registerKind(ctx, indexer, &v1alpha1.Agency{}, agency.Indexes()),
+		registerKind(ctx, indexer, &v1alpha1.AgencyPortal{}, portal.Indexes(s)),
+		registerKind(ctx, indexer, &v1alpha1.SharedPlatform{}, platform.Indexes()),
+		registerKind(ctx, indexer, &v1alpha1.DataService{}, service.Indexes()),
+		registerKind(ctx, indexer, &v1alpha1.DataSharingLink{}, link.Indexes()),
+		registerKind(ctx, indexer, &v1alpha1.DataSharingApproval{}, approval.Indexes()),
 		registerOwners(ctx, indexer),
 	)
 }
 
-func register[T client.Object](ctx context.Context, indexer client.FieldIndexer, empty T, indexes []object.Index[T]) error {
+func registerKind[T client.Object](ctx context.Context, indexer client.FieldIndexer, empty T, indexes []object.Index[T]) error {
 	var errs []error
 	for _, i := range indexes {
 		errs = append(errs, indexer.IndexField(ctx, empty, i.Field, func(o client.Object) []string { return i.Keys(o.(T)) }))

@@ -50,7 +50,7 @@ func TestAuthorityThatIsNot(t *testing.T) {
 	} {
 		in := approvedLink(tt.modify...)
 		in.AuthorityAbsent = tt.absent
-		decided(&in, tt.by, tt.decision)
+		addDecision(&in, tt.by, tt.decision)
 		if got := Decide(in).Open; got != tt.want {
 			t.Errorf("%s: open %t", name, got)
 		}
@@ -73,8 +73,8 @@ func TestAuthorityThatIsNot(t *testing.T) {
 		"an old approval that it turned into a suspension then": {[]func(*Input){entry("1", v1alpha1.DecisionApprove)}, v1alpha1.DecisionSuspend, of("1", ""), true},
 	} {
 		in := linkInput(tt.modify...)
-		decided(&in, "agency-giver", v1alpha1.DecisionApprove)
-		decided(&in, "agency-former", tt.decision)
+		addDecision(&in, "agency-giver", v1alpha1.DecisionApprove)
+		addDecision(&in, "agency-former", tt.decision)
 		tt.is(&in.Approvals[1])
 		if got := Decide(in).Open; got != tt.want {
 			t.Errorf("%s: open %t", name, got)

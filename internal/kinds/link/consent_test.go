@@ -39,7 +39,7 @@ func TestClassificationIsTheStrictest(t *testing.T) {
 	in := linkInput(public, portal(v1alpha1.ClassificationPersonal), func(in *Input) {
 		in.Policies[0].Spec.DataSharing.RequireAuthorityApprovalFor = []v1alpha1.DataClassification{v1alpha1.ClassificationPersonal}
 	})
-	decided(&in, "agency-giver", v1alpha1.DecisionApprove)
+	addDecision(&in, "agency-giver", v1alpha1.DecisionApprove)
 	if out := Decide(in); out.Open || !out.AuthorityRequired {
 		t.Errorf("personal data behind a public label needs no authority: %+v", out)
 	}
@@ -93,7 +93,7 @@ func TestSeparationOfDuties(t *testing.T) {
 	}
 	personal := func(in *Input) { in.Service.Spec.Classification = v1alpha1.ClassificationPersonal }
 	approve := func(in *Input, namespace, user string) {
-		decided(in, namespace, v1alpha1.DecisionApprove)
+		addDecision(in, namespace, v1alpha1.DecisionApprove)
 		in.Approvals[len(in.Approvals)-1].Spec.Approver = user
 	}
 	for name, tt := range map[string]struct {

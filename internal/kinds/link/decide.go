@@ -91,7 +91,7 @@ func decideLink(in Input) Output {
 	out.References = referenceBlockers(in, floor)
 	out.Validity = validityBlocker(in, floor)
 	if len(out.References) == 0 && recordable(in.Link.Spec.ValidUntil.Time) {
-		scope := scopeOf(in)
+		scope := buildScope(in)
 		out.Scope, out.Hash = &scope, HashScope(scope)
 	}
 	provider := approvalsOf(in.Approvals, names.Namespace(string(in.Link.Spec.Provider.Agency)))

@@ -35,7 +35,7 @@ func linkInput(modify ...func(*Input)) Input {
 	return in
 }
 
-func decided(in *Input, namespace string, d v1alpha1.Decision) {
+func addDecision(in *Input, namespace string, d v1alpha1.Decision) {
 	hash := ""
 	if s, ok := ScopeOf(*in); ok {
 		hash = HashScope(s)
@@ -45,7 +45,7 @@ func decided(in *Input, namespace string, d v1alpha1.Decision) {
 
 func approvedLink(modify ...func(*Input)) Input {
 	in := linkInput(modify...)
-	decided(&in, "agency-giver", v1alpha1.DecisionApprove)
+	addDecision(&in, "agency-giver", v1alpha1.DecisionApprove)
 	return in
 }
 
@@ -177,7 +177,7 @@ func TestLinkDecision(t *testing.T) {
 	}
 	authority := "agency-" + settings.Default().AuthorityAgency
 	say := func(in Input, namespace string, d v1alpha1.Decision) Input {
-		decided(&in, namespace, d)
+		addDecision(&in, namespace, d)
 		return in
 	}
 	now := metav1.NewTime(kindtest.Noon)

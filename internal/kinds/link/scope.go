@@ -21,10 +21,10 @@ func ScopeOf(in Input) (scope v1alpha1.LinkScope, ok bool) {
 	if len(referenceBlockers(in, floorOf(in))) > 0 || !recordable(in.Link.Spec.ValidUntil.Time) {
 		return v1alpha1.LinkScope{}, false
 	}
-	return scopeOf(in), true
+	return buildScope(in), true
 }
 
-func scopeOf(in Input) v1alpha1.LinkScope {
+func buildScope(in Input) v1alpha1.LinkScope {
 	l, svc := in.Link, in.Service
 	s := v1alpha1.LinkScope{
 		LinkUID: l.UID, LinkGeneration: l.Generation,

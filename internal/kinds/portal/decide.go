@@ -136,7 +136,7 @@ func Decide(in Input) Output {
 	s := Scope(in)
 	rendered := judge(s, in, spec, object.IsLastCompliant(in.Portal))
 	out := Output{Level: rendered.subject.Level, Criteria: rendered.criteria, Findings: rendered.Findings, Consents: PlatformConsents(in)}
-	out.selectedBy(rendered)
+	out.addPolicies(rendered)
 	_, out.Platforms = platformFlows(s, in, spec)
 	out.Exposure = exposureBlockers(in)
 	out.Blockers, out.Hold = blockers(in)
@@ -176,9 +176,9 @@ func Decide(in Input) Output {
 	return out
 }
 
-// selectedBy adds the policies that select a spec, each once, those of the newest
+// addPolicies adds the policies that select a spec, each once, those of the newest
 // spec first.
-func (out *Output) selectedBy(r Rendering) {
+func (out *Output) addPolicies(r Rendering) {
 	for i := range r.Selected {
 		if name := r.Selected[i].Name; !slices.Contains(out.Policies, name) {
 			out.Policies = append(out.Policies, name)
@@ -308,7 +308,7 @@ func (out *Output) keep(s object.Scope, in Input, rendered *Rendering, own []v1a
 // policies that select it, what they find without forbidding it, and its level
 // where that is the higher one.
 func (out *Output) also(r Rendering) {
-	out.selectedBy(r)
+	out.addPolicies(r)
 	out.Level = max(out.Level, r.subject.Level)
 	for _, f := range r.Findings {
 		if !slices.Contains(out.Findings, f) {

@@ -43,7 +43,7 @@ func withPlatform(kind v1alpha1.PlatformType, specs ...*v1alpha1.AgencyPortalSpe
 	}
 }
 
-func writesDeployment(out Output) bool {
+func emitsDeployment(out Output) bool {
 	return slices.ContainsFunc(out.Objects, func(o object.Object) bool { _, is := o.(*appsv1.Deployment); return is })
 }
 
@@ -91,7 +91,7 @@ func TestOwnDemandsStopNothing(t *testing.T) {
 		out := Decide(in)
 		got := stops
 		switch {
-		case writesDeployment(out) && out.Running == in.Portal.Status.LastCompliant:
+		case emitsDeployment(out) && out.Running == in.Portal.Status.LastCompliant:
 			got = runs
 		case out.Hold:
 			got = holds

@@ -35,12 +35,12 @@ func rolledOut(in Input, port int32) bool {
 	if !ownDeployment(in) || !slices.Equal(templatePorts(in.Deployment), []int32{port}) {
 		return false
 	}
-	return settled(in.Deployment)
+	return allPodsCurrent(in.Deployment)
 }
 
-// settled reports whether every pod of a Deployment is observed to be of its
+// allPodsCurrent reports whether every pod of a Deployment is observed to be of its
 // present template.
-func settled(d *appsv1.Deployment) bool {
+func allPodsCurrent(d *appsv1.Deployment) bool {
 	st := d.Status
 	wanted := d.Spec.Replicas == nil || *d.Spec.Replicas > 0
 	going := st.TerminatingReplicas != nil && *st.TerminatingReplicas > 0

@@ -31,7 +31,7 @@ func replace(in Input, spec *v1alpha1.AgencyPortalSpec) (_ *v1alpha1.PortalRepla
 		runs = last.Image
 	}
 	switch {
-	case was != nil && own && runs == spec.Image && settled(in.Deployment) && (isLast(in.Portal, spec) || written(in, spec)):
+	case was != nil && own && runs == spec.Image && allPodsCurrent(in.Deployment) && (isLast(in.Portal, spec) || written(in, spec)):
 		return nil, false
 	case was != nil:
 		open := len(in.LinkPolicies) > 0 && policy.Repository(runs) != policy.Repository(spec.Image)
@@ -98,5 +98,5 @@ func OtherProgram(pod *corev1.Pod, approved string) bool {
 // nothing else. Pods that end, and those of an earlier Deployment, may not be
 // counted in it.
 func Settled(d *appsv1.Deployment, approved string) bool {
-	return d != nil && policy.Repository(templateImage(d)) == approved && settled(d)
+	return d != nil && policy.Repository(templateImage(d)) == approved && allPodsCurrent(d)
 }

@@ -51,7 +51,7 @@ func SetStatus(in Input, out Output, res child.Result, err error) {
 	workload(set, in, out, res, err)
 	objects(set, in, out)
 	exposure(set, out)
-	platforms(set, in, out)
+	setPlatformsResolved(set, in, out)
 	summarisePortal(set, out)
 	if out.Beyond != nil {
 		setBeyondQuota(set, out.Beyond)
@@ -104,7 +104,7 @@ func opened(in Input) bool {
 	return in.Agency != nil && meta.IsStatusConditionFalse(in.Agency.Status.Conditions, v1alpha1.ConditionNetworkIsolated)
 }
 
-func platforms(set *conditions.Set, in Input, out Output) {
+func setPlatformsResolved(set *conditions.Set, in Input, out Output) {
 	if len(out.Platforms) > 0 {
 		conditions.SetBlocker(set, v1alpha1.ConditionPlatformsResolved, &out.Platforms[0])
 		return

@@ -54,8 +54,8 @@ func lastRan(in *Input) {
 	in.Portal.Status.LastCompliant = spec
 }
 
-// started has what runs on record: the spec as it is before a test changes it.
-func started(in *Input) {
+// onRecord has what runs on record: the spec as it is before a test changes it.
+func onRecord(in *Input) {
 	in.Portal.Status.LastCompliant = in.Portal.Spec.DeepCopy()
 	in.Portal.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Deployment", Name: in.Portal.Name}}
 }
@@ -159,15 +159,15 @@ func TestAgencyPortal(t *testing.T) {
 			in.OlderSiblings, in.OneStopHolder, in.Portal.Spec.Components = 20, "old-tax", []v1alpha1.Component{v1alpha1.ComponentOneStop}
 		}), child.Result{}, nil,
 			kindtest.Summary{Conditions: blocked(conditions{"PolicyCompliant": "False DuplicateOneStop", "Ready": "False PortalQuotaExceeded", "Stalled": "True PortalQuotaExceeded"}), Kstatus: kstatus.FailedStatus}, nil},
-		{"a platform that comes later, in an edit", portal(started, func(in *Input) { in.Portal.Spec.CitizenLogin, in.Portal.Spec.PlatformRefs = true, soon }), child.Result{}, nil,
+		{"a platform that comes later, in an edit", portal(onRecord, func(in *Input) { in.Portal.Spec.CitizenLogin, in.Portal.Spec.PlatformRefs = true, soon }), child.Result{}, nil,
 			kindtest.Summary{Conditions: good(conditions{"PolicyCompliant": "False KeptLastCompliant", "PlatformsResolved": "False PlatformNotFound", "Ready": "False KeptLastCompliant", "Reconciling": "True KeptLastCompliant"}), Kstatus: kstatus.InProgressStatus},
 			[]string{"a SharedPlatform that does not exist"}},
-		{"a second one-stop system, in an edit", portal(started, withSecondOneStop), child.Result{}, nil,
+		{"a second one-stop system, in an edit", portal(onRecord, withSecondOneStop), child.Result{}, nil,
 			kindtest.Summary{Conditions: good(conditions{"PolicyCompliant": "False KeptLastCompliant", "Ready": "False KeptLastCompliant", "Stalled": "True KeptLastCompliant"}), Kstatus: kstatus.FailedStatus},
 			[]string{"OneStop beside the portal old-tax", "merge the two"}},
-		{"a second one-stop system, under a hold", portal(started, withSecondOneStop, compliantBefore, func(in *Input) { in.NamespaceGuarded = false }), child.Result{}, nil,
+		{"a second one-stop system, under a hold", portal(onRecord, withSecondOneStop, compliantBefore, func(in *Input) { in.NamespaceGuarded = false }), child.Result{}, nil,
 			kindtest.Summary{Conditions: blocked(conditions{"PolicyCompliant": "False KeptLastCompliant", "Ready": "False AgencyNotReady", "Stalled": "True AgencyNotReady"}), Kstatus: kstatus.FailedStatus}, nil},
-		{"a second one-stop system, under a hold, and nothing complied", portal(started, withSecondOneStop, func(in *Input) {
+		{"a second one-stop system, under a hold, and nothing complied", portal(onRecord, withSecondOneStop, func(in *Input) {
 			in.NamespaceGuarded = false
 			in.Portal.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonViolation, Message: "It violates."}}
 		}), child.Result{}, nil,

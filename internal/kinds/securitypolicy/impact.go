@@ -54,12 +54,12 @@ func (s Stop) Named() string { return fmt.Sprintf("%s/%s by %s", s.Agency, s.Nam
 // ImpactOf computes what would stop. A portal stops that runs, complies with the
 // policies in force, and would not if the newest spec were.
 func ImpactOf(in ImpactInput) Impact {
-	return impactOf(in, nil, []v1alpha1.SecurityPolicy{*in.Policy})
+	return impactOfChanges(in, nil, []v1alpha1.SecurityPolicy{*in.Policy})
 }
 
-// impactOf computes what would stop if all the changed policies took effect, after
-// those that are taken as accepted.
-func impactOf(in ImpactInput, accepted, changed []v1alpha1.SecurityPolicy) Impact {
+// impactOfChanges computes what would stop if all the changed policies took effect,
+// after those that are taken as accepted.
+func impactOfChanges(in ImpactInput, accepted, changed []v1alpha1.SecurityPolicy) Impact {
 	var stops []Stop
 	before := acceptAll(in.Policies, accepted)
 	after := acceptAll(before, changed)

@@ -41,11 +41,11 @@ func Weigh(in ImpactInput, b policy.Bound, now time.Time) Weighed {
 	stops := w.Stops
 	if len(others) > 0 {
 		// Two permissions that are taken away stop only together what each permits.
-		if on := impactOf(in, others, []v1alpha1.SecurityPolicy{*in.Policy}); on.Portals+on.Links > w.Portals+w.Links {
+		if on := impactOfChanges(in, others, []v1alpha1.SecurityPolicy{*in.Policy}); on.Portals+on.Links > w.Portals+w.Links {
 			w.Impact = on
 		}
 		// Another one may permit what this one forbids, so its own stops count too.
-		together := impactOf(in, nil, append(slices.Clone(others), *in.Policy))
+		together := impactOfChanges(in, nil, append(slices.Clone(others), *in.Policy))
 		stops = unite(stops, together.Stops)
 		for i := range others {
 			w.Pending = append(w.Pending, others[i].Name)

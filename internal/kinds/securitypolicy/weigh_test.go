@@ -58,7 +58,7 @@ func stoppedAgo(portals int32, ago time.Duration) func(*v1alpha1.SecurityPolicy)
 	}
 }
 
-func weighed(p *v1alpha1.SecurityPolicy, all []v1alpha1.SecurityPolicy, portals []portal.Input) Output {
+func decideWeighed(p *v1alpha1.SecurityPolicy, all []v1alpha1.SecurityPolicy, portals []portal.Input) Output {
 	return Decide(Input{Policy: p, Bound: sharedBound, Now: weighedAt,
 		Running: &ImpactInput{Policy: p, Policies: all, Portals: portals, Running: 100}})
 }
@@ -104,7 +104,7 @@ func TestPoliciesShareOneBound(t *testing.T) {
 				var held []string
 				for i := range tt.policies {
 					p := &tt.policies[i]
-					out := weighed(p, tt.policies, portals)
+					out := decideWeighed(p, tt.policies, portals)
 					if out.Held != nil {
 						held = append(held, p.Name)
 					}
@@ -145,7 +145,7 @@ func TestBoundHoldsInEveryOrder(t *testing.T) {
 				if !policy.Pending(&p) {
 					continue
 				}
-				out := weighed(&p, all, portals)
+				out := decideWeighed(&p, all, portals)
 				if out.Held == nil {
 					stopped += 4
 				}

@@ -110,14 +110,14 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 		return nil, errors.New("start cluster: this program is not inside the cluster's namespaces: call cluster.Enter first, or run it as a command of test/e2e/cmd/cluster")
 	}
 	c := &Cluster{options: o, dir: dir, began: time.Now(), images: map[string]Image{}}
-	if err := c.start(ctx); err != nil {
+	if err := c.startAll(ctx); err != nil {
 		c.Stop()
 		return nil, fmt.Errorf("start cluster: %w", err)
 	}
 	return c, nil
 }
 
-func (c *Cluster) start(ctx context.Context) error {
+func (c *Cluster) startAll(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := c.findFiles(); err != nil {

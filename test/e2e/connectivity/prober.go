@@ -136,7 +136,7 @@ func (p *Prober) Connect(ctx context.Context, from Pod, targets []Target) ([]Att
 		if len(indexes) == 0 {
 			continue
 		}
-		results, err := p.connect(ctx, from, kind, addresses)
+		results, err := p.connectKind(ctx, from, kind, addresses)
 		if err != nil {
 			return nil, err
 		}
@@ -154,12 +154,12 @@ func (p *Prober) Loop(ctx context.Context, from Pod, out io.Writer, interval, le
 	return err
 }
 
-func (p *Prober) connect(ctx context.Context, from Pod, kind Kind, addresses []string) ([]Attempt, error) {
+func (p *Prober) connectKind(ctx context.Context, from Pod, kind Kind, addresses []string) ([]Attempt, error) {
 	var results []Attempt
 	if kind == DNS {
 		for _, name := range addresses {
 			began := time.Now()
-			answer, code, err := p.exec(ctx, from, program, "lookup", name, "--timeout="+p.timeout.String())
+			answer, code, err := p.execInTurn(ctx, from, program, "lookup", name, "--timeout="+p.timeout.String())
 			if err != nil {
 				return nil, err
 			}
@@ -176,7 +176,7 @@ func (p *Prober) connect(ctx context.Context, from Pod, kind Kind, addresses []s
 	if kind == TCP {
 		command = append(command, "--tcp")
 	}
-	out, code, err := p.exec(ctx, from, command...)
+	out, code, err := p.execInTurn(ctx, from, command...)
 	if err != nil {
 		return nil, err
 	}
@@ -196,8 +196,8 @@ func (p *Prober) connect(ctx context.Context, from Pod, kind Kind, addresses []s
 	return results, nil
 }
 
-// exec runs a command as soon as not too many others run.
-func (p *Prober) exec(ctx context.Context, from Pod, command ...string) ([]byte, int, error) {
+// execInTurn runs a command as soon as not too many others run.
+func (p *Prober) execInTurn(ctx context.Context, from Pod, command ...string) ([]byte, int, error) {
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
