@@ -12,8 +12,8 @@ import (
 	"github.com/govplatform/govplatform/internal/view"
 )
 
-// PrintCatalogue writes it for people.
-func PrintCatalogue(w io.Writer, rows []view.CatalogueRow, color bool) error {
+// printCatalogue writes it for people.
+func printCatalogue(w io.Writer, rows []view.CatalogueRow, color bool) error {
 	if len(rows) > 0 {
 		if err := writeTable(w, view.CatalogueTable(rows), color); err != nil {
 			return err
@@ -45,7 +45,7 @@ service and operations. It reads agencies and nothing else.`,
 			if err != nil {
 				return err
 			}
-			return writeAs(streams.Out, output, rows, func() error { return PrintCatalogue(streams.Out, rows, ColorWanted(streams.Out)) })
+			return writeAs(streams.Out, output, rows, func() error { return printCatalogue(streams.Out, rows, ColorWanted(streams.Out)) })
 		},
 	}
 	addOutput(command, &output, "a table")

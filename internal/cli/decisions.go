@@ -11,8 +11,8 @@ import (
 	"github.com/govplatform/govplatform/internal/view"
 )
 
-// PrintDecisions writes them for people.
-func PrintDecisions(w io.Writer, rows []view.DecisionRow, color bool) error {
+// printDecisions writes them for people.
+func printDecisions(w io.Writer, rows []view.DecisionRow, color bool) error {
 	if len(rows) == 0 {
 		say(w, "Nobody has decided about it, or the operator has not looked at a decision yet.\n")
 		return nil
@@ -46,7 +46,7 @@ one about what it asked for before, and Any for a suspension without a scope. Th
 			if err != nil {
 				return err
 			}
-			return writeAs(streams.Out, output, rows, func() error { return PrintDecisions(streams.Out, rows, ColorWanted(streams.Out)) })
+			return writeAs(streams.Out, output, rows, func() error { return printDecisions(streams.Out, rows, ColorWanted(streams.Out)) })
 		},
 	}
 	addOutput(command, &output, "a table")

@@ -31,7 +31,7 @@ func TestDecisionsGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	var table bytes.Buffer
-	if err := PrintDecisions(&table, rows, false); err != nil {
+	if err := printDecisions(&table, rows, false); err != nil {
 		t.Fatal(err)
 	}
 	assertGolden(t, "testdata/decisions/table.golden", table.String())
@@ -45,7 +45,7 @@ func TestDecisionsGolden(t *testing.T) {
 	assertGolden(t, "testdata/decisions/scope.golden", shown.String())
 
 	var none bytes.Buffer
-	if err := PrintDecisions(&none, nil, false); err != nil || none.Len() == 0 {
+	if err := printDecisions(&none, nil, false); err != nil || none.Len() == 0 {
 		t.Errorf("no decision, %v: %q", err, none.String())
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/govplatform/govplatform/internal/view"
 )
 
-// PrintImpact writes an impact for people.
-func PrintImpact(w io.Writer, i view.StandardImpact, b settings.ImpactBound) {
+// printImpact writes an impact for people.
+func printImpact(w io.Writer, i view.StandardImpact, b settings.ImpactBound) {
 	if i.Portals+i.Links == 0 {
 		say(w, "SecurityPolicy %s stops nothing of the %d that run.\n", i.Policy, i.Running)
 		return
@@ -90,7 +90,7 @@ stop, 1 when something would, 2 on an error. It writes nothing.`,
 			}
 			if err := writeAs(streams.Out, output, impacts, func() error {
 				for _, i := range impacts {
-					PrintImpact(streams.Out, i, s.Bound())
+					printImpact(streams.Out, i, s.Bound())
 				}
 				return nil
 			}); err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/govplatform/govplatform/internal/view"
 )
 
-// PrintSettingsImpact writes an impact of settings for people.
-func PrintSettingsImpact(w io.Writer, i view.SettingsChangeImpact, b settings.ImpactBound) {
+// printSettingsImpact writes an impact of settings for people.
+func printSettingsImpact(w io.Writer, i view.SettingsChangeImpact, b settings.ImpactBound) {
 	if i.Portals+i.Links == 0 {
 		say(w, "The settings touch nothing of the %d that run.\n", i.Running)
 		return
@@ -56,7 +56,7 @@ func settingsImpact(ctx context.Context, streams genericiooptions.IOStreams, fla
 		return asFailure(err)
 	}
 	if err := writeAs(streams.Out, ask.output, impact, func() error {
-		PrintSettingsImpact(streams.Out, impact, former.InForce.Bound())
+		printSettingsImpact(streams.Out, impact, former.InForce.Bound())
 		return nil
 	}); err != nil {
 		return asFailure(err)

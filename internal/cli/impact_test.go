@@ -76,7 +76,7 @@ func TestImpact(t *testing.T) {
 				t.Errorf("%d portals, %d stops, %d run, held %v", i.Portals, len(i.Stops), i.Running, i.Held)
 			}
 			var out bytes.Buffer
-			PrintImpact(&out, i, settings.Default().Bound())
+			printImpact(&out, i, settings.Default().Bound())
 			lines := narrow(t, out.String())
 			if got := lines[len(lines)-1]; got != tt.last {
 				t.Errorf("the last line is %q, want %q", got, tt.last)
@@ -133,7 +133,7 @@ func TestViolations(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	PrintViolations(&out, got)
+	printViolations(&out, got)
 	lines := narrow(t, out.String())
 	if lines[0] != "SecurityPolicy digests" || lines[len(lines)-1] != "13 portals violate 1 policies." || len(lines) != 2+3*13 {
 		t.Errorf("printed:\n%s", out.String())
@@ -164,7 +164,7 @@ func TestSettingsImpactIsTold(t *testing.T) {
 			t.Fatalf("%s: held %v, %v", name, got.Held, err)
 		}
 		var out bytes.Buffer
-		PrintSettingsImpact(&out, got, former.InForce.Bound())
+		printSettingsImpact(&out, got, former.InForce.Bound())
 		lines := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
 		if lines[len(lines)-1] != tt.want {
 			t.Errorf("%s:\n%s", name, out.String())

@@ -14,8 +14,8 @@ import (
 	"github.com/govplatform/govplatform/internal/view"
 )
 
-// PrintViolations writes them for people, one policy after the other.
-func PrintViolations(w io.Writer, violations []view.Violation) {
+// printViolations writes them for people, one policy after the other.
+func printViolations(w io.Writer, violations []view.Violation) {
 	portals, policies := map[string]bool{}, map[string]bool{}
 	last := ""
 	for _, v := range violations {
@@ -59,7 +59,7 @@ reported, with Held it will block when the authority accepts a standard that is 
 				}
 			}
 			return writeAs(streams.Out, output, violations, func() error {
-				PrintViolations(streams.Out, violations)
+				printViolations(streams.Out, violations)
 				return nil
 			})
 		},

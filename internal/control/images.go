@@ -18,7 +18,7 @@ var images = []Control{{
 	Demands: func(s *Spec) bool { return s.Images != nil && s.Images.AllowedRegistries != nil },
 	Evaluate: func(s *Spec, w Workload) []Finding {
 		return eachImage(w, "an image from "+strings.Join(registries(s), ", "), func(image string) bool {
-			return RegistryAllowed(image, s.Images.AllowedRegistries)
+			return registryAllowed(image, s.Images.AllowedRegistries)
 		})
 	},
 	Admit: func(s *Spec) Admission {
@@ -38,7 +38,7 @@ var images = []Control{{
 	Of:      "one is enough",
 	Demands: func(s *Spec) bool { return s.Images != nil && s.Images.RequireDigest },
 	Evaluate: func(_ *Spec, w Workload) []Finding {
-		return eachImage(w, "a reference by digest (@sha256:...)", HasDigest)
+		return eachImage(w, "a reference by digest (@sha256:...)", hasDigest)
 	},
 	Admit: func(*Spec) Admission {
 		return Admission{"variables.images.all(i, i.matches('@sha256:[a-f0-9]{64}$'))", "every container image must be referenced by digest (@sha256:...)"}
@@ -66,10 +66,10 @@ func registries(s *Spec) []string {
 	return out
 }
 
-// RegistryAllowed reports whether an image comes from one of the registries. The
+// registryAllowed reports whether an image comes from one of the registries. The
 // registry host must be equal, letter case aside, and the path must begin with
 // all segments of the entry. An image that can't be parsed is not allowed.
-func RegistryAllowed(image string, allowed []v1alpha1.RegistryPrefix) bool {
+func registryAllowed(image string, allowed []v1alpha1.RegistryPrefix) bool {
 	host, path, ok := SplitImage(image)
 	if !ok {
 		return false
@@ -97,9 +97,9 @@ func SplitImage(image string) (host, path string, ok bool) {
 	return strings.ToLower(reference.Domain(named)), reference.Path(named), true
 }
 
-// HasDigest reports whether an image is referenced by a SHA-256 digest, the only
+// hasDigest reports whether an image is referenced by a SHA-256 digest, the only
 // one that the admission policies accept too.
-func HasDigest(image string) bool {
+func hasDigest(image string) bool {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
 		return false

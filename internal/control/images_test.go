@@ -40,7 +40,7 @@ func TestRegistryAllowed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := RegistryAllowed(tt.image, tt.allowed); got != tt.want {
+			if got := registryAllowed(tt.image, tt.allowed); got != tt.want {
 				t.Errorf("RegistryAllowed(%q, %v) = %v, want %v", tt.image, tt.allowed, got, tt.want)
 			}
 		})
@@ -62,7 +62,7 @@ func TestThreat16_OrderAndCaseDoNotMatter(t *testing.T) {
 	} {
 		for i := range list {
 			rotated := slices.Concat(list[i:], list[:i])
-			if got := RegistryAllowed(image, rotated); got != want {
+			if got := registryAllowed(image, rotated); got != want {
 				t.Errorf("RegistryAllowed(%q, %v) = %v, want %v", image, rotated, got, want)
 			}
 		}
@@ -89,7 +89,7 @@ func TestThreat17_WholeHostAndSegments(t *testing.T) {
 		"registry.gov%2fevil/tax",
 		"registry.gov",
 	} {
-		if RegistryAllowed(image, allowed) {
+		if registryAllowed(image, allowed) {
 			t.Errorf("RegistryAllowed(%q, %v) = true", image, allowed)
 		}
 	}
@@ -108,7 +108,7 @@ func TestHasDigest(t *testing.T) {
 		"registry.gov.example/tax@sha256:" + digest64 + "/evil/tax": false,
 		"": false,
 	} {
-		if got := HasDigest(image); got != want {
+		if got := hasDigest(image); got != want {
 			t.Errorf("HasDigest(%q) = %v, want %v", image, got, want)
 		}
 	}
@@ -120,11 +120,11 @@ func FuzzRegistryAllowed(f *testing.F) {
 	f.Add("nginx", "docker.io/library", "registry.gov.vn:5000")
 	f.Fuzz(func(t *testing.T, image, a, b string) {
 		list := []v1alpha1.RegistryPrefix{v1alpha1.RegistryPrefix(a), v1alpha1.RegistryPrefix(b)}
-		got := RegistryAllowed(image, list)
-		if got != RegistryAllowed(image, []v1alpha1.RegistryPrefix{list[1], list[0]}) {
+		got := registryAllowed(image, list)
+		if got != registryAllowed(image, []v1alpha1.RegistryPrefix{list[1], list[0]}) {
 			t.Error("the order of the list matters")
 		}
-		if got != (RegistryAllowed(image, list[:1]) || RegistryAllowed(image, list[1:])) {
+		if got != (registryAllowed(image, list[:1]) || registryAllowed(image, list[1:])) {
 			t.Error("an image is allowed that no entry allows, or the other way round")
 		}
 		host, _, parsed := SplitImage(image)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/settings"
 )
 
 // End is a portal as an end of a flow, identified by its namespace and
@@ -15,7 +16,7 @@ type End struct {
 }
 
 func (e End) portalPeer() networkingv1.NetworkPolicyPeer {
-	return Peer(PeerOf(e.Namespace, PortalLabels(e.Portal)))
+	return Peer(settings.Peer{Namespace: e.Namespace, PodLabels: PortalLabels(e.Portal)})
 }
 
 // Pair opens the ports from one portal to another: egress on the

@@ -54,8 +54,3 @@ func Peer(p settings.Peer) networkingv1.NetworkPolicyPeer {
 func Port(protocol corev1.Protocol, number int32) networkingv1.NetworkPolicyPort {
 	return networkingv1.NetworkPolicyPort{Protocol: ptr.To(protocol), Port: ptr.To(intstr.FromInt32(number))}
 }
-
-// PeerOf names pods of a namespace, as the settings name peers.
-func PeerOf(namespace string, podLabels map[string]string) settings.Peer {
-	return settings.Peer{Namespace: namespace, PodLabels: podLabels}
-}

@@ -15,8 +15,8 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 )
 
-// ErrNotHeld is what a write ends with that the gate refuses.
-var ErrNotHeld = errors.New("this replica does not hold the lease")
+// errNotHeld is what a write ends with that the gate refuses.
+var errNotHeld = errors.New("this replica does not hold the lease")
 
 // Gate lets writes pass while the lease was renewed within the deadline. A
 // process that was frozen wakes up with writes in hand; another replica leads
@@ -42,7 +42,7 @@ type Gate struct {
 func (g *Gate) Wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		if g.isShut() {
-			return nil, fmt.Errorf("%s %s: the operator is ending: %w", req.Method, req.URL.Path, ErrNotHeld)
+			return nil, fmt.Errorf("%s %s: the operator is ending: %w", req.Method, req.URL.Path, errNotHeld)
 		}
 		if !mutates(req) {
 			return next.RoundTrip(req)
@@ -116,9 +116,9 @@ func (g *Gate) check() error {
 	case g.Free:
 		return nil
 	case g.renewed.IsZero():
-		return ErrNotHeld
+		return errNotHeld
 	case now.Sub(g.renewed) > g.Deadline, now.Round(0).Sub(g.renewed.Round(0)) > g.Deadline:
-		return fmt.Errorf("%w: it was renewed last at %s, more than %s ago", ErrNotHeld, g.renewed.Format(time.RFC3339), g.Deadline)
+		return fmt.Errorf("%w: it was renewed last at %s, more than %s ago", errNotHeld, g.renewed.Format(time.RFC3339), g.Deadline)
 	}
 	return nil
 }

@@ -45,8 +45,8 @@ func TestGate(t *testing.T) {
 	write := func() error { return send(http.MethodPut, "/api/v1/namespaces/a", "{}") }
 	refused := func(what string) {
 		t.Helper()
-		if err := write(); !errors.Is(err, ErrNotHeld) {
-			t.Errorf("%s: a write ended with %v, want %v", what, err, ErrNotHeld)
+		if err := write(); !errors.Is(err, errNotHeld) {
+			t.Errorf("%s: a write ended with %v, want %v", what, err, errNotHeld)
 		}
 	}
 	passes := func(what string) {
@@ -64,7 +64,7 @@ func TestGate(t *testing.T) {
 			t.Errorf("%s %s changes nothing and was refused: %v", free[0], free[1], err)
 		}
 	}
-	if err := send(http.MethodPut, leasePath, leaseOf("another", "me")); !errors.Is(err, ErrNotHeld) {
+	if err := send(http.MethodPut, leasePath, leaseOf("another", "me")); !errors.Is(err, errNotHeld) {
 		t.Errorf("a write of another lease: %v", err)
 	}
 	if err := send(http.MethodPut, leasePath, leaseOf("operator", "me")); err != nil {

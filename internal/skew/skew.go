@@ -17,8 +17,8 @@ import (
 	"github.com/govplatform/govplatform/internal/text"
 )
 
-// Remedy is what helps against a definition that is absent or older.
-const Remedy = "run kubectl apply --server-side -k config/crd of this operator's version first, then start the operator"
+// remedy is what helps against a definition that is absent or older.
+const remedy = "run kubectl apply --server-side -k config/crd of this operator's version first, then start the operator"
 
 // shown is how many fields a message names.
 const shown = 3
@@ -64,7 +64,7 @@ func Error(findings []Finding) error {
 	if len(older) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s; what is written there would be dropped without a word: %s", strings.Join(older, "; "), Remedy)
+	return fmt.Errorf("%s; what is written there would be dropped without a word: %s", strings.Join(older, "; "), remedy)
 }
 
 // Embedded returns the definitions that the operator was built with, by name.

@@ -88,7 +88,7 @@ func TestCompare(t *testing.T) {
 		"unserved version": {unserved, "it lacks version v1"}, "no status": {bare, "it lacks subresource status of v1"}, "absent": {nil, "is not installed"},
 	} {
 		f := Compare(definition(&full), c.served)
-		if err := Error([]Finding{f}); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), f.Name) || !strings.Contains(err.Error(), Remedy) {
+		if err := Error([]Finding{f}); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), f.Name) || !strings.Contains(err.Error(), remedy) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MaxMarks is how many combining marks may follow one another. Vietnamese needs
+// maxMarks is how many combining marks may follow one another. Vietnamese needs
 // two when it is written in parts; more pile up over the lines around them.
-const MaxMarks = 4
+const maxMarks = 4
 
 // Normalise returns the text as it is compared, hashed and counted: composed
 // (NFC), without white space at its ends, and with one plain space for all white
@@ -75,23 +75,23 @@ func Printable(s string) string {
 		return s
 	}
 	var b strings.Builder
-	marks := MaxMarks
+	marks := maxMarks
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x{%02X}`, s[i])
-			marks = MaxMarks
+			marks = maxMarks
 		case unicode.Is(unicode.M, r):
-			if marks++; marks > MaxMarks || !Visible(r) {
+			if marks++; marks > maxMarks || !Visible(r) {
 				fmt.Fprintf(&b, `\u{%04X}`, r)
-				marks = MaxMarks
+				marks = maxMarks
 			} else {
 				b.WriteRune(r)
 			}
 		case !Visible(r) || escapes(s[i:]):
 			fmt.Fprintf(&b, `\u{%04X}`, r)
-			marks = MaxMarks
+			marks = maxMarks
 		default:
 			b.WriteRune(r)
 			marks = 0

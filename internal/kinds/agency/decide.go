@@ -70,16 +70,16 @@ type Input struct {
 	Now metav1.Time
 }
 
-// Uncounted reports whether the namespace waits for Kubernetes to count what its
+// uncounted reports whether the namespace waits for Kubernetes to count what its
 // quota bounds; until then the quota bounds no numbers of objects.
-func (in Input) Uncounted() bool {
+func (in Input) uncounted() bool {
 	return in.Counts && (in.Quota == nil || !Counted(in.Quota))
 }
 
-// AdminsWait reports whether nobody may write in the namespace yet, because
+// adminsWait reports whether nobody may write in the namespace yet, because
 // nothing bounds how many objects. A binding that stands goes on: who works is not
 // shut out when a count is lost.
-func (in Input) AdminsWait() bool { return in.Uncounted() && !in.Administered }
+func (in Input) adminsWait() bool { return in.uncounted() && !in.Administered }
 
 // Output is what should exist for an agency.
 type Output struct {
@@ -118,7 +118,7 @@ func Decide(in Input) Output {
 		limitRange(s),
 	)
 	r := out.Rights.InForce
-	if b := roleBinding(s, AdminBinding, names.ClusterRoleAgencyAdmin, r.AdminGroups, r.AdminServiceAccounts...); b != nil && !in.AdminsWait() {
+	if b := roleBinding(s, AdminBinding, names.ClusterRoleAgencyAdmin, r.AdminGroups, r.AdminServiceAccounts...); b != nil && !in.adminsWait() {
 		out.Objects = append(out.Objects, b)
 	}
 	if b := roleBinding(s, viewerBinding, names.ClusterRoleAgencyViewer, r.ViewerGroups); b != nil {

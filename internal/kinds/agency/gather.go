@@ -52,7 +52,7 @@ func Gather(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 		return in, fmt.Errorf("read binding of the administrators: %w", err)
 	}
 	in.Administered = admins != nil && names.OwnerOf(v1alpha1.KindAgency, a).Owns(admins)
-	if in.Portals, err = PortalNames(ctx, r, names.Namespace(a.Name)); err != nil {
+	if in.Portals, err = portalNames(ctx, r, names.Namespace(a.Name)); err != nil {
 		return in, err
 	}
 	if in.ZonesTaken, in.ZonesNear, err = zones(ctx, r, a); err != nil {
@@ -188,8 +188,8 @@ func owned(ctx context.Context, r client.Reader, a *v1alpha1.Agency, p *networki
 	return living.GetUID() == owner.UID, nil
 }
 
-// PortalNames lists the portals of a namespace, sorted.
-func PortalNames(ctx context.Context, r client.Reader, namespace string) ([]string, error) {
+// portalNames lists the portals of a namespace, sorted.
+func portalNames(ctx context.Context, r client.Reader, namespace string) ([]string, error) {
 	var portals v1alpha1.AgencyPortalList
 	if err := r.List(ctx, &portals, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("list portals: %w", err)

@@ -95,7 +95,7 @@ func readHeldPersonalData(ctx context.Context, r client.Reader, in Input) (bool,
 	return slices.ContainsFunc(portals.Items, func(p v1alpha1.AgencyPortal) bool { return PersonalPortal(&p) }) ||
 		slices.ContainsFunc(services.Items, func(s v1alpha1.DataService) bool { return PersonalService(&s) }) ||
 		slices.ContainsFunc(links, func(l v1alpha1.DataSharingLink) bool {
-			return PersonalLink(&l) && slices.Contains(object.ScopeAgencies(l.Status.Scope), in.Agency.Name)
+			return personalLink(&l) && slices.Contains(object.ScopeAgencies(l.Status.Scope), in.Agency.Name)
 		}), nil
 }
 
@@ -158,7 +158,7 @@ func findPersonalLink(ctx context.Context, r client.Reader, live bool, s setting
 		if !hasPart(l, s, carrier, a) && !stops(vetoes, l) {
 			continue
 		}
-		personal, known := PersonalLink(l), string(l.Spec.Provider.Agency) == a.Name
+		personal, known := personalLink(l), string(l.Spec.Provider.Agency) == a.Name
 		if !personal && !known {
 			if personal, known = asked[l.Spec.Provider]; !known {
 				if personal, err = personalProvider(ctx, r, l); err != nil {
@@ -205,7 +205,7 @@ func hadPart(l *v1alpha1.DataSharingLink, a *v1alpha1.Agency) bool {
 	if l.Status.Scope == nil {
 		return decided
 	}
-	return PersonalLink(l) && (decided || slices.Contains(object.ScopeAgencies(l.Status.Scope), a.Name))
+	return personalLink(l) && (decided || slices.Contains(object.ScopeAgencies(l.Status.Scope), a.Name))
 }
 
 // linksOf lists the links among which are all that an agency has a part in.
@@ -288,14 +288,14 @@ func Carrier(p *v1alpha1.SharedPlatform) string {
 // PersonalEnds names the agencies of a link's ends while its scope has personal
 // data; empty otherwise.
 func PersonalEnds(l *v1alpha1.DataSharingLink) string {
-	if !PersonalLink(l) {
+	if !personalLink(l) {
 		return ""
 	}
 	return stdstrings.Join(object.LinkAgencies(l), " ")
 }
 
-// PersonalLink reports whether the scope of a link has personal data or stricter.
-func PersonalLink(l *v1alpha1.DataSharingLink) bool {
+// personalLink reports whether the scope of a link has personal data or stricter.
+func personalLink(l *v1alpha1.DataSharingLink) bool {
 	return l.Status.Scope != nil && policy.Protected(l.Status.Scope.Classification)
 }
 

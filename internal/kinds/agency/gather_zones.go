@@ -16,7 +16,7 @@ import (
 // ZoneOf returns the most specific zone that a host name lies in, and the agency
 // that it is delegated to; nil when there is none.
 func ZoneOf(ctx context.Context, r client.Reader, host v1alpha1.DNSName) (*Zone, error) {
-	for _, name := range Suffixes(host) {
+	for _, name := range suffixes(host) {
 		first, err := zoneHolder(ctx, r, name)
 		if err != nil {
 			return nil, err
@@ -44,7 +44,7 @@ func zoneHolder(ctx context.Context, r client.Reader, zone v1alpha1.DNSName) (*v
 // older one has too, and which of others lie above or below.
 func zones(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (taken, near []Zone, err error) {
 	for _, zone := range a.Spec.Domains {
-		for i, name := range Suffixes(zone) {
+		for i, name := range suffixes(zone) {
 			var list v1alpha1.AgencyList
 			if err := r.List(ctx, &list, client.MatchingFields{names.IndexAgencyZone: string(name)}); err != nil {
 				return nil, nil, fmt.Errorf("list agencies with zone %s: %w", name, err)

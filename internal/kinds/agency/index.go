@@ -22,7 +22,7 @@ func Indexes() []object.Index[*v1alpha1.Agency] {
 		{Field: names.IndexAgencyZoneAbove, Keys: func(a *v1alpha1.Agency) []string {
 			var out []string
 			for _, z := range a.Spec.Domains {
-				for _, above := range Suffixes(z)[1:] {
+				for _, above := range suffixes(z)[1:] {
 					if !slices.Contains(out, string(above)) {
 						out = append(out, string(above))
 					}

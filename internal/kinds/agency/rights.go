@@ -51,7 +51,7 @@ func decideRights(in Input) Rights {
 	asked, held := askedRights(in.Agency), heldRights(in)
 	r := Rights{Refused: operatorAccounts(in.OperatorNamespace, &asked)}
 	r.InForce = common(held, asked)
-	added := Without(asked, held)
+	added := without(asked, held)
 	if !NoRights(added) && !in.HoldRights {
 		needed := mustConfirm(in, added)
 		if needed {
@@ -63,7 +63,7 @@ func decideRights(in Input) Rights {
 	}
 	r.Record = recordOf(in, r.InForce)
 	before := rightsBefore(in)
-	r.Added, r.Removed = Without(r.InForce, before), Without(before, r.InForce)
+	r.Added, r.Removed = without(r.InForce, before), without(before, r.InForce)
 	if r.Waits == nil && len(r.Refused) > 0 {
 		r.Waits = &object.Blocker{Class: object.Terminal, Reason: v1alpha1.ReasonOperatorsAccount, Message: fmt.Sprintf(
 			"spec.adminServiceAccounts: %s get no rights, because accounts of the operator's namespace could read the agency's Secrets then; take them out and name an account of the agency's own delivery.", quoted(accounts(r.Refused)))}
@@ -89,7 +89,7 @@ func operatorAccounts(namespace string, r *v1alpha1.AgencyRights) (out []v1alpha
 func recordOf(in Input, inForce v1alpha1.AgencyRights) v1alpha1.GrantedRights {
 	since := in.Now.Rfc3339Copy()
 	if was := in.Agency.Status.Rights; was != nil {
-		if NoRights(Without(inForce, was.AgencyRights)) && NoRights(Without(was.AgencyRights, inForce)) {
+		if NoRights(without(inForce, was.AgencyRights)) && NoRights(without(was.AgencyRights, inForce)) {
 			return *was
 		}
 		if !was.Since.Before(&since) {
@@ -124,7 +124,7 @@ func RightsNotInForce(a *v1alpha1.Agency) v1alpha1.AgencyRights {
 	if a.Status.Rights == nil && a.Status.Namespace != "" {
 		return v1alpha1.AgencyRights{}
 	}
-	return Without(askedRights(a), RightsInForce(a))
+	return without(askedRights(a), RightsInForce(a))
 }
 
 // rightsBefore are those that the changes are told against: the recorded ones,
@@ -173,8 +173,8 @@ func sortedRights(r v1alpha1.AgencyRights) v1alpha1.AgencyRights {
 	return r
 }
 
-// Without returns what of some rights is not among others.
-func Without(r, others v1alpha1.AgencyRights) v1alpha1.AgencyRights {
+// without returns what of some rights is not among others.
+func without(r, others v1alpha1.AgencyRights) v1alpha1.AgencyRights {
 	return v1alpha1.AgencyRights{
 		AdminGroups:          minus(r.AdminGroups, others.AdminGroups),
 		AdminServiceAccounts: minus(r.AdminServiceAccounts, others.AdminServiceAccounts),
@@ -184,7 +184,7 @@ func Without(r, others v1alpha1.AgencyRights) v1alpha1.AgencyRights {
 
 // common returns what of some rights is among others too.
 func common(r, others v1alpha1.AgencyRights) v1alpha1.AgencyRights {
-	return Without(r, Without(r, others))
+	return without(r, without(r, others))
 }
 
 func minus[T comparable](items, others []T) []T {

@@ -48,7 +48,7 @@ func TestRightsBefore(t *testing.T) {
 
 // TestAdminsWaitForCounts: nobody gets the right to write before the quota counts,
 // and nobody loses it because a count is lost.
-// Fails without AdminsWait, and when it does not ask what stands.
+// Fails without adminsWait, and when it does not ask what stands.
 func TestAdminsWaitForCounts(t *testing.T) {
 	counted := &corev1.ResourceQuota{Status: corev1.ResourceQuotaStatus{Used: corev1.ResourceList{}}}
 	for _, b := range bounds {

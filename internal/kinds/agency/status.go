@@ -43,7 +43,7 @@ func SetStatus(in Input, out Output, res child.Result, err error) {
 		set.False(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonNamespaceOrphaned, Adoptable(a, in.Namespace))
 	case conditions.Applied(set, v1alpha1.ConditionNamespaceReady, res, err):
 		a.Status.Namespace = names.Namespace(a.Name)
-		if in.Uncounted() {
+		if in.uncounted() {
 			set.False(v1alpha1.ConditionNamespaceReady, v1alpha1.ReasonProgressing,
 				"Kubernetes has not counted what is in namespace "+a.Status.Namespace+" yet; until then its quota bounds no numbers of objects"+
 					waitingAdmins(in)+". If this stays, look whether kube-controller-manager runs.")
@@ -62,7 +62,7 @@ func SetStatus(in Input, out Output, res child.Result, err error) {
 	if out.Zones != nil {
 		conditions.SetBlocker(set, v1alpha1.ConditionZonesDelegated, out.Zones)
 	} else {
-		set.True(v1alpha1.ConditionZonesDelegated, v1alpha1.ReasonZonesDelegated, ZonesMessage(in))
+		set.True(v1alpha1.ConditionZonesDelegated, v1alpha1.ReasonZonesDelegated, zonesMessage(in))
 	}
 	if a.Spec.Suspended && set.Get(v1alpha1.ConditionNamespaceReady).Reason == v1alpha1.ReasonNamespaceReady {
 		set.False(v1alpha1.ConditionReady, v1alpha1.ReasonSuspended, "spec.suspended is true: workloads are stopped and the operator's policies closed; nothing is lost. Set it to false to resume.")
@@ -78,7 +78,7 @@ func SetStatus(in Input, out Output, res child.Result, err error) {
 
 // waitingAdmins says that administrators wait for the counts.
 func waitingAdmins(in Input) string {
-	if !in.AdminsWait() {
+	if !in.adminsWait() {
 		return ""
 	}
 	return ", and who administers the agency gets no rights in it"

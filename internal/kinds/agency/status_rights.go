@@ -33,7 +33,7 @@ func recordRights(set *conditions.Set, in Input, out Output) {
 	a.Status.Rights, a.Status.PendingRights = &out.Rights.Record, out.Rights.Pending
 	switch {
 	case out.Rights.Changed():
-		set.True(c, v1alpha1.ReasonRightsChanged, RightsChange(a, out.Rights))
+		set.True(c, v1alpha1.ReasonRightsChanged, rightsChange(a, out.Rights))
 	case previous != nil:
 		set.Set(*previous)
 	default:
@@ -55,9 +55,9 @@ func confirmation(set *conditions.Set, in Input, r Rights) {
 	}
 }
 
-// RightsChange says who got and who lost rights, and who answers for that where
+// rightsChange says who got and who lost rights, and who answers for that where
 // two people must.
-func RightsChange(a *v1alpha1.Agency, r Rights) string {
+func rightsChange(a *v1alpha1.Agency, r Rights) string {
 	message := fmt.Sprintf("Rights in the agency's namespace changed: %d added, %d removed.", len(RightsList(r.Added)), len(RightsList(r.Removed)))
 	if !NoRights(r.Added) {
 		message += " Added: " + SayRights(r.Added) + "."

@@ -23,8 +23,8 @@ type Zone struct {
 	Agency string
 }
 
-// Suffixes returns a DNS name and all names above it, the longest first.
-func Suffixes(host v1alpha1.DNSName) []v1alpha1.DNSName {
+// suffixes returns a DNS name and all names above it, the longest first.
+func suffixes(host v1alpha1.DNSName) []v1alpha1.DNSName {
 	out := []v1alpha1.DNSName{host}
 	for rest := string(host); ; {
 		_, above, ok := strings.Cut(rest, ".")
@@ -51,8 +51,8 @@ func zonesFinding(in Input) *object.Blocker {
 		Message: fmt.Sprintf("spec.domains: %s; host names in it are not this agency's. Remove it from one of the two.", strings.Join(taken, "; "))}
 }
 
-// ZonesMessage says whose zones lie above or below the agency's.
-func ZonesMessage(in Input) string {
+// zonesMessage says whose zones lie above or below the agency's.
+func zonesMessage(in Input) string {
 	if len(in.ZonesNear) == 0 {
 		return "No other agency has a zone above or below the agency's."
 	}

@@ -35,12 +35,12 @@ func EarlierVeto(a *v1alpha1.DataSharingApproval, record []v1alpha1.LinkDecision
 	if object.RecordedVeto(a) {
 		return true
 	}
-	last := LastEntry(a, record)
+	last := lastEntry(a, record)
 	return object.Closing(a) && last != nil && last.Side == v1alpha1.SideAuthority && last.Decision != string(v1alpha1.DecisionApprove)
 }
 
-// LastEntry is the last entry of a decision on a link's record; nil for none.
-func LastEntry(a *v1alpha1.DataSharingApproval, record []v1alpha1.LinkDecision) *v1alpha1.LinkDecision {
+// lastEntry is the last entry of a decision on a link's record; nil for none.
+func lastEntry(a *v1alpha1.DataSharingApproval, record []v1alpha1.LinkDecision) *v1alpha1.LinkDecision {
 	for i := range slices.Backward(record) {
 		if e := &record[i]; e.UID == a.UID && e.Namespace == a.Namespace {
 			return e

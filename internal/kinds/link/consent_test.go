@@ -29,7 +29,7 @@ func TestClassificationIsTheStrictest(t *testing.T) {
 		"the portal":               {linkInput(public, portal(v1alpha1.ClassificationPersonal)), v1alpha1.ClassificationPersonal},
 		"a sibling":                {linkInput(sibling(v1alpha1.ClassificationPersonal)), v1alpha1.ClassificationPersonal},
 	} {
-		if got := Classification(tt.in); got != tt.want {
+		if got := classification(tt.in); got != tt.want {
 			t.Errorf("%s: %s, want %s", name, got, tt.want)
 		}
 		if scope, ok := ScopeOf(tt.in); !ok || scope.Classification != tt.want {

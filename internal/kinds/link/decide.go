@@ -96,12 +96,12 @@ func decideLink(in Input) Output {
 	}
 	provider := approvalsOf(in.Approvals, names.Namespace(string(in.Link.Spec.Provider.Agency)))
 	authority := authorityApprovals(in)
-	out.Provider, out.Authority = Decided(provider, out.Hash), Decided(authority, out.Hash)
-	out.AuthorityRequired = in.Service != nil && floor.NeedsAuthority(Classification(in))
-	if v, objects := Objection(authority, provider, out.Hash); objects && !out.AuthorityRequired && !out.Authority.Approved && !out.Authority.Objects() {
+	out.Provider, out.Authority = decided(provider, out.Hash), decided(authority, out.Hash)
+	out.AuthorityRequired = in.Service != nil && floor.NeedsAuthority(classification(in))
+	if v, objects := objection(authority, provider, out.Hash); objects && !out.AuthorityRequired && !out.Authority.Approved && !out.Authority.Objects() {
 		out.Authority = v
 	}
-	separateDuties(in, &out, Approvers(provider, out.Hash), Approvers(authority, out.Hash))
+	separateDuties(in, &out, approvers(provider, out.Hash), approvers(authority, out.Hash))
 	out.Open = out.Hash != "" && out.Validity == nil && out.Provider.Approved && authorityConsents(out) && in.Link.DeletionTimestamp == nil
 	if out.Open {
 		out.Objects = linkPolicies(in)
@@ -110,9 +110,9 @@ func decideLink(in Input) Output {
 	return out
 }
 
-// Classification of the data that a link asks for: the strictest label that the
+// classification of the data that a link asks for: the strictest label that the
 // provider itself gives to it.
-func Classification(in Input) v1alpha1.DataClassification {
+func classification(in Input) v1alpha1.DataClassification {
 	var labels []v1alpha1.DataClassification
 	if in.Service != nil {
 		labels = append(labels, in.Service.Spec.Classification)
@@ -131,14 +131,14 @@ func separateDuties(in Input, out *Output, provider, authority []string) {
 		asks = []string{in.Link.Spec.RequestedBy}
 	}
 	same := func(v *Verdict) { v.Approved, v.Reason = false, v1alpha1.ReasonSameApprover }
-	if out.Provider.Approved && !Separate(asks, provider) {
+	if out.Provider.Approved && !separate(asks, provider) {
 		same(&out.Provider)
 		return
 	}
 	if !out.AuthorityRequired || !out.Authority.Approved {
 		return
 	}
-	if !Separate(asks, authority) || out.Provider.Approved && !Separate(asks, provider, authority) {
+	if !separate(asks, authority) || out.Provider.Approved && !separate(asks, provider, authority) {
 		same(&out.Authority)
 	}
 }
@@ -229,7 +229,7 @@ func referenceBlockers(in Input, floor SharingFloor) []object.Blocker {
 	if in.LabelsUnread {
 		add(object.Waiting, v1alpha1.ReasonUnreadable, "spec.provider.service: a service or a portal of agency %q that may have the same data as %q can't be read, so nobody knows its label; the link opens when that is mended or removed.", spec.Provider.Agency, spec.Provider.Service)
 	}
-	class := Classification(in)
+	class := classification(in)
 	if policy.Strictest(class, in.Consumer.Portal.Spec.DataClassification) == v1alpha1.ClassificationStateSecret || viaStateSecret(in) {
 		add(object.Terminal, v1alpha1.ReasonStateSecret, "spec.provider.service: one of the ends holds state secrets, which are never linked; remove the link.")
 	}

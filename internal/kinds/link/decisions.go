@@ -165,7 +165,7 @@ func sideOf(a *v1alpha1.DataSharingApproval, in Input) v1alpha1.LinkSide {
 	if a.Namespace == names.Namespace(string(in.Link.Spec.Provider.Agency)) {
 		return v1alpha1.SideProvider
 	}
-	if last := LastEntry(a, in.Link.Status.Decisions); last != nil && last.Decision != string(v1alpha1.DecisionApprove) && !object.Closing(a) {
+	if last := lastEntry(a, in.Link.Status.Decisions); last != nil && last.Decision != string(v1alpha1.DecisionApprove) && !object.Closing(a) {
 		return last.Side
 	}
 	return ApprovalSide(a, in.Link, in.Settings)

@@ -31,9 +31,9 @@ func buildScope(in Input) v1alpha1.LinkScope {
 		Consumer:       end(in, in.Consumer),
 		Provider:       end(in, in.Provider),
 		Service:        v1alpha1.LinkScopeService{Agency: v1alpha1.AgencyName(in.Provider.Agency.Name), Name: svc.Name, UID: svc.UID},
-		Operations:     OperationsOf(l, svc),
+		Operations:     operationsOf(l, svc),
 		Port:           svc.Spec.Port,
-		Classification: Classification(in),
+		Classification: classification(in),
 		Purpose:        string(l.Spec.Purpose),
 		LegalBasis:     string(l.Spec.LegalBasis),
 		ValidUntil:     metav1.NewTime(l.Spec.ValidUntil.UTC().Truncate(time.Second)),
@@ -50,8 +50,8 @@ func buildScope(in Input) v1alpha1.LinkScope {
 	return s
 }
 
-// OperationsOf returns the operations of a service that a link asks for.
-func OperationsOf(l *v1alpha1.DataSharingLink, svc *v1alpha1.DataService) []v1alpha1.Operation {
+// operationsOf returns the operations of a service that a link asks for.
+func operationsOf(l *v1alpha1.DataSharingLink, svc *v1alpha1.DataService) []v1alpha1.Operation {
 	var out []v1alpha1.Operation
 	for _, o := range svc.Spec.Operations {
 		if slices.Contains(l.Spec.Operations, o.Name) {

@@ -25,11 +25,11 @@ func (v Verdict) Objects() bool {
 	return v.Reason == v1alpha1.ReasonLinkSuspended || v.Reason == v1alpha1.ReasonRejected
 }
 
-// Decided combines the approvals of one side about a link. A suspension counts
+// decided combines the approvals of one side about a link. A suspension counts
 // whatever scope it was made for; a rejection and an approval count for the
 // scope of their hash only; what closes beats what opens. A rejection of another
 // scope beats the approvals that are not newer: it is the side's last word.
-func Decided(approvals []v1alpha1.DataSharingApproval, hash string) Verdict {
+func decided(approvals []v1alpha1.DataSharingApproval, hash string) Verdict {
 	v := Verdict{Reason: v1alpha1.ReasonApprovalMissing}
 	best, no := 0, lastRejection(approvals)
 	for i := range approvals {
@@ -46,10 +46,10 @@ func Decided(approvals []v1alpha1.DataSharingApproval, hash string) Verdict {
 	return v
 }
 
-// Objection returns the rejection of a side that need not approve, and did not
+// objection returns the rejection of a side that need not approve, and did not
 // decide about this scope, when it is newer than what the other side approved:
 // nobody goes back behind it to an older approval.
-func Objection(silent, deciding []v1alpha1.DataSharingApproval, hash string) (v Verdict, objects bool) {
+func objection(silent, deciding []v1alpha1.DataSharingApproval, hash string) (v Verdict, objects bool) {
 	no := lastRejection(silent)
 	for i := range deciding {
 		if _, d := judge(&deciding[i], hash); d.Approved && no != nil {
@@ -93,8 +93,8 @@ func outlasts(no, a *v1alpha1.DataSharingApproval) bool {
 	return no != nil && (no.Generation > 1 || !no.CreationTimestamp.Before(&a.CreationTimestamp))
 }
 
-// Approvers are the users whose approvals of the scope count for one side.
-func Approvers(approvals []v1alpha1.DataSharingApproval, hash string) []string {
+// approvers are the users whose approvals of the scope count for one side.
+func approvers(approvals []v1alpha1.DataSharingApproval, hash string) []string {
 	var out []string
 	no := lastRejection(approvals)
 	for i := range approvals {
@@ -105,10 +105,10 @@ func Approvers(approvals []v1alpha1.DataSharingApproval, hash string) []string {
 	return out
 }
 
-// Separate reports whether every side can be spoken for by a person of its own:
+// separate reports whether every side can be spoken for by a person of its own:
 // one of each side's users, no two the same, and none of the excluded ones.
 // See SamePerson.
-func Separate(excluded []string, sides ...[]string) bool {
+func separate(excluded []string, sides ...[]string) bool {
 	if len(sides) == 0 {
 		return true
 	}
@@ -116,7 +116,7 @@ func Separate(excluded []string, sides ...[]string) bool {
 		if slices.ContainsFunc(excluded, func(e string) bool { return object.SamePerson(e, user) }) {
 			continue
 		}
-		if Separate(append(slices.Clone(excluded), user), sides[1:]...) {
+		if separate(append(slices.Clone(excluded), user), sides[1:]...) {
 			return true
 		}
 	}

@@ -215,22 +215,22 @@ func TestDecide(t *testing.T) {
 		case len(in) > 0:
 			want = v1alpha1.ReasonApprovalStale
 		}
-		v := Decided(approvals, hash)
+		v := decided(approvals, hash)
 		if v.Reason != want || v.Approved != (want == v1alpha1.ReasonApproved) {
 			t.Fatalf("%v: %+v, want %s", approvals, v, want)
 		}
 		slices.Reverse(approvals)
-		if diff := cmp.Diff(v, Decided(approvals, hash)); diff != "" {
+		if diff := cmp.Diff(v, decided(approvals, hash)); diff != "" {
 			t.Fatalf("the order of %v decides:\n%s", approvals, diff)
 		}
-		if without := Decided(approvals, ""); without.Approved {
+		if without := decided(approvals, ""); without.Approved {
 			t.Fatalf("approved without a scope: %+v", without)
 		}
 	}
 }
 
 func TestDecideNamesWhoAndWhy(t *testing.T) {
-	v := Decided([]v1alpha1.DataSharingApproval{decision("z", v1alpha1.DecisionApprove, hash), decision("b", v1alpha1.DecisionReject, hash), decision("a", v1alpha1.DecisionReject, hash)}, hash)
+	v := decided([]v1alpha1.DataSharingApproval{decision("z", v1alpha1.DecisionApprove, hash), decision("b", v1alpha1.DecisionReject, hash), decision("a", v1alpha1.DecisionReject, hash)}, hash)
 	want := Verdict{Reason: v1alpha1.ReasonRejected, Approver: "user-a", By: "agency-b/a", Words: "because of a"}
 	if diff := cmp.Diff(want, v); diff != "" {
 		t.Errorf("verdict differs (-want +got):\n%s", diff)
@@ -259,7 +259,7 @@ func FuzzDecide(f *testing.F) {
 			closes = closes || a.Spec.Decision == v1alpha1.DecisionSuspend || a.Spec.Decision == v1alpha1.DecisionReject && matches && !revoked
 			approvals = append(approvals, a)
 		}
-		v := Decided(approvals, scope)
+		v := decided(approvals, scope)
 		if v.Approved != (opens && !closes) {
 			t.Fatalf("%+v about %v for %q", v, approvals, scope)
 		}
@@ -267,7 +267,7 @@ func FuzzDecide(f *testing.F) {
 			t.Fatalf("%+v names nobody", v)
 		}
 		slices.Reverse(approvals)
-		if again := Decided(approvals, scope); again != v {
+		if again := decided(approvals, scope); again != v {
 			t.Fatalf("the order decides: %+v, %+v", v, again)
 		}
 	})
@@ -351,7 +351,7 @@ func TestTheLastWordOfASide(t *testing.T) {
 		"two rejections":                {[]v1alpha1.DataSharingApproval{at(no, "other", 1, 1), at(yes, hash, 2, 1), at(no, "third", 3, 1)}, false},
 	} {
 		for range 2 {
-			v, users := Decided(tt.all, hash), Approvers(tt.all, hash)
+			v, users := decided(tt.all, hash), approvers(tt.all, hash)
 			if v.Approved != tt.open || len(users) > 0 != tt.open {
 				t.Errorf("%s: %+v, approvers %v, want open %v", name, v, users, tt.open)
 			}
@@ -360,11 +360,11 @@ func TestTheLastWordOfASide(t *testing.T) {
 	}
 	silent := []v1alpha1.DataSharingApproval{at(no, "other", 2, 1)}
 	for second, objects := range map[int64]bool{1: true, 2: true, 3: false} {
-		if v, got := Objection(silent, []v1alpha1.DataSharingApproval{at(yes, hash, second, 1)}, hash); got != objects || v.Objects() != objects {
+		if v, got := objection(silent, []v1alpha1.DataSharingApproval{at(yes, hash, second, 1)}, hash); got != objects || v.Objects() != objects {
 			t.Errorf("a side that need not approve, against an approval at %d: %+v %v", second, v, got)
 		}
 	}
-	if _, got := Objection(silent, nil, hash); got {
+	if _, got := objection(silent, nil, hash); got {
 		t.Error("there is nothing to object to")
 	}
 }
@@ -389,7 +389,7 @@ func TestSeparate(t *testing.T) {
 		{side{"a"}, []side{{"a"}}, false},
 		{nil, []side{{}}, false},
 	} {
-		if got := Separate(tt.excluded, tt.sides...); got != tt.want {
+		if got := separate(tt.excluded, tt.sides...); got != tt.want {
 			t.Errorf("Separate(%v, %v) = %v", tt.excluded, tt.sides, got)
 		}
 	}

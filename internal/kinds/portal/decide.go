@@ -142,7 +142,7 @@ func Decide(in Input) Output {
 	out.Blockers, out.Hold = blockers(in)
 	own := keeps(in, len(out.Blockers) == 0 || out.Hold)
 	out.Findings = slices.Concat(own, out.Findings)
-	if b := beyondQuota(in); b != nil && Started(in.Portal, in.Deployment) {
+	if b := beyondQuota(in); b != nil && started(in.Portal, in.Deployment) {
 		out.Beyond = b
 	}
 	violated := policy.Blocking(out.Findings)
@@ -204,7 +204,7 @@ func (out *Output) replace(s object.Scope, in Input, rendered *Rendering) {
 		// What runs is not known to the status, and stays until the record is; what does
 		// not run is not started for the wait.
 		out.Running, out.Hold = nil, true
-		out.Blockers = []object.Blocker{{Class: object.Waiting, Reason: v1alpha1.ReasonRecording, Message: RecordingMessage(in, out.Replacing)}}
+		out.Blockers = []object.Blocker{{Class: object.Waiting, Reason: v1alpha1.ReasonRecording, Message: recordingMessage(in, out.Replacing)}}
 	}
 }
 
@@ -236,22 +236,22 @@ func blockers(in Input) (out []object.Blocker, hold bool) {
 		return []object.Blocker{{Class: object.Waiting, Reason: v1alpha1.ReasonAgencyNotReady,
 			Message: fmt.Sprintf("Agency %q: its namespace is not guarded yet (see conditions of the Agency); nothing is started before its default deny exists.", in.Agency.Name)}}, true
 	}
-	if b := beyondQuota(in); b != nil && !Started(in.Portal, in.Deployment) {
+	if b := beyondQuota(in); b != nil && !started(in.Portal, in.Deployment) {
 		out = append(out, *b)
 	}
-	if b := awaitedPlatform(in); b != nil && !Started(in.Portal, in.Deployment) {
+	if b := awaitedPlatform(in); b != nil && !started(in.Portal, in.Deployment) {
 		out = append(out, *b)
 	}
-	if secondOneStop(in) && !Started(in.Portal, in.Deployment) {
+	if secondOneStop(in) && !started(in.Portal, in.Deployment) {
 		out = append(out, object.Blocker{Class: object.Terminal, Reason: v1alpha1.ReasonDuplicateOneStop,
 			Message: fmt.Sprintf("spec.components: agency %q already has the one-stop system %q, and has at most one; merge the two or remove the component OneStop.", in.Agency.Name, in.OneStopHolder)})
 	}
 	return out, false
 }
 
-// Started reports whether a portal's Deployment stands, or is to be made again:
+// started reports whether a portal's Deployment stands, or is to be made again:
 // it is the portal's own by its mark, or the operator wrote it into the status.
-func Started(p *v1alpha1.AgencyPortal, d *appsv1.Deployment) bool {
+func started(p *v1alpha1.AgencyPortal, d *appsv1.Deployment) bool {
 	return d != nil && names.OwnerOf(v1alpha1.KindAgencyPortal, p).Owns(d) || WritesDeployment(p)
 }
 
@@ -286,7 +286,7 @@ func violationMessage(findings []v1alpha1.PolicyFinding) string {
 // keep leaves the last compliant spec running in place of a newest one that may not.
 // What the operator itself demands, own, starts nothing and stops nothing.
 func (out *Output) keep(s object.Scope, in Input, rendered *Rendering, own []v1alpha1.PolicyFinding) {
-	if len(own) > 0 && !Started(in.Portal, in.Deployment) {
+	if len(own) > 0 && !started(in.Portal, in.Deployment) {
 		return
 	}
 	last, r := lastCompliant(s, in)

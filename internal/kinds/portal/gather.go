@@ -221,7 +221,7 @@ func siblings(ctx context.Context, r client.Reader, in *Input) error {
 		case s.UID == p.UID:
 		case read.Precedes(s, p):
 			in.OlderSiblings++
-		case Started(s, of[s.Name]):
+		case started(s, of[s.Name]):
 			in.RunningSiblings++
 		}
 	}

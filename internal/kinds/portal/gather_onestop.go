@@ -31,7 +31,7 @@ func oneStopHolderOf(p *v1alpha1.AgencyPortal, all []v1alpha1.AgencyPortal, of m
 		case s.UID == p.UID:
 		case RunsOneStop(s, of[s.Name]):
 			run = append(run, s)
-		case OneStop(&s.Spec) && s.DeletionTimestamp == nil:
+		case isOneStop(&s.Spec) && s.DeletionTimestamp == nil:
 			ask = append(ask, s)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // about to lose what runs for another reason.
 func keeps(in Input, all bool) []v1alpha1.PolicyFinding {
 	out := requiredPlatforms(in, &in.Portal.Spec)
-	if !all || !Started(in.Portal, in.Deployment) {
+	if !all || !started(in.Portal, in.Deployment) {
 		// What else is demanded of a portal that starts blocks it: see blockers.
 		return out
 	}
@@ -33,8 +33,8 @@ func keeps(in Input, all bool) []v1alpha1.PolicyFinding {
 // oneStopControl is the control of the operator's own that bounds one-stop systems.
 const oneStopControl = "components"
 
-// KeptByOwn reports whether the operator's own demands are among findings.
-func KeptByOwn(findings []v1alpha1.PolicyFinding) bool {
+// keptByOwn reports whether the operator's own demands are among findings.
+func keptByOwn(findings []v1alpha1.PolicyFinding) bool {
 	return slices.ContainsFunc(findings, func(f v1alpha1.PolicyFinding) bool { return f.Policy == BuiltIn })
 }
 
@@ -47,27 +47,27 @@ func classOf(in Input, violated []v1alpha1.PolicyFinding) object.BlockerClass {
 	return object.Terminal
 }
 
-// OneStop reports whether a spec is that of a one-stop system.
-func OneStop(spec *v1alpha1.AgencyPortalSpec) bool {
+// isOneStop reports whether a spec is that of a one-stop system.
+func isOneStop(spec *v1alpha1.AgencyPortalSpec) bool {
 	return slices.Contains(spec.Components, v1alpha1.ComponentOneStop)
 }
 
 // RunsOneStop reports whether a portal has started as a one-stop system. Where it is
 // not known what runs, its spec says.
 func RunsOneStop(p *v1alpha1.AgencyPortal, d *appsv1.Deployment) bool {
-	if !Started(p, d) {
+	if !started(p, d) {
 		return false
 	}
 	if last := p.Status.LastCompliant; last != nil {
-		return OneStop(last)
+		return isOneStop(last)
 	}
-	return OneStop(&p.Spec)
+	return isOneStop(&p.Spec)
 }
 
 // BeginsOneStop reports whether a portal is about to run as a one-stop system, and
 // has not before.
 func BeginsOneStop(in Input, out Output) bool {
-	return out.Running == &in.Portal.Spec && OneStop(out.Running) && !RunsOneStop(in.Portal, in.Deployment)
+	return out.Running == &in.Portal.Spec && isOneStop(out.Running) && !RunsOneStop(in.Portal, in.Deployment)
 }
 
-func secondOneStop(in Input) bool { return in.OneStopHolder != "" && OneStop(&in.Portal.Spec) }
+func secondOneStop(in Input) bool { return in.OneStopHolder != "" && isOneStop(&in.Portal.Spec) }

@@ -121,7 +121,7 @@ func TestKeptUnderAHold(t *testing.T) {
 		"a platform that comes later": func(in *Input) { withPlatform("", &in.Portal.Spec)(in) },
 	} {
 		out := Decide(startedPortal(func(in *Input) { change(in); in.NamespaceGuarded = false }))
-		if !out.Hold || out.LastFailed || !KeptByOwn(out.Findings) || out.Blockers[0].Reason != v1alpha1.ReasonAgencyNotReady {
+		if !out.Hold || out.LastFailed || !keptByOwn(out.Findings) || out.Blockers[0].Reason != v1alpha1.ReasonAgencyNotReady {
 			t.Errorf("%s: hold %t, findings %+v, blockers %+v", name, out.Hold, out.Findings, out.Blockers)
 		}
 	}

@@ -50,8 +50,8 @@ func replace(in Input, spec *v1alpha1.AgencyPortalSpec) (_ *v1alpha1.PortalRepla
 	}
 }
 
-// RecordingMessage tells why the workload of a new program is not written yet.
-func RecordingMessage(in Input, r *v1alpha1.PortalReplacement) string {
+// recordingMessage tells why the workload of a new program is not written yet.
+func recordingMessage(in Input, r *v1alpha1.PortalReplacement) string {
 	if len(in.LinkPolicies) > 0 && in.Portal.Status.Replacing != nil {
 		return fmt.Sprintf("Image %s is about to replace %s; it is written when no link is open to what was not approved: NetworkPolicy %s is still there.", r.To, r.From, in.LinkPolicies[0])
 	}

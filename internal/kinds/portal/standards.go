@@ -74,7 +74,7 @@ func (s Standards) Coming(p End) (_ End, changes bool) {
 func kept(p *v1alpha1.AgencyPortal) bool {
 	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionPolicyCompliant)
 	return c != nil && c.Reason == v1alpha1.ReasonKeptLastCompliant && c.ObservedGeneration == p.Generation &&
-		KeptByOwn(p.Status.Findings)
+		keptByOwn(p.Status.Findings)
 }
 
 // complies reports whether what runs of a portal was found to meet the standards
@@ -84,9 +84,9 @@ func complies(p *v1alpha1.AgencyPortal) bool {
 	return c != nil && (c.Status == metav1.ConditionTrue || c.Reason == v1alpha1.ReasonKeptLastCompliant)
 }
 
-// Complied reports whether what runs of a portal is on record, and was found to meet
+// complied reports whether what runs of a portal is on record, and was found to meet
 // the standards when the operator looked last.
-func Complied(p *v1alpha1.AgencyPortal) bool { return p.Status.LastCompliant != nil && complies(p) }
+func complied(p *v1alpha1.AgencyPortal) bool { return p.Status.LastCompliant != nil && complies(p) }
 
 // judged reports whether the operator has found out whether a portal meets its
 // standards.

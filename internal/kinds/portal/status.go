@@ -146,7 +146,7 @@ func compliance(set *conditions.Set, in Input, out Output) {
 		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonKeptLastCompliant, violation.Message+" What runs is not recorded (status.lastCompliant); it meets the standards in force and stays as it is. Its links are closed.")
 	case violation != nil && !out.Hold:
 		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonViolation, violation.Message+" Nothing runs.")
-	case violation != nil && KeptByOwn(out.Findings) && Complied(in.Portal):
+	case violation != nil && keptByOwn(out.Findings) && complied(in.Portal):
 		set.False(v1alpha1.ConditionPolicyCompliant, v1alpha1.ReasonKeptLastCompliant, violation.Message+" What runs is left as it is.")
 	case violation != nil && set.KeepOne(v1alpha1.ConditionPolicyCompliant):
 		// Under a hold what runs is not judged.
@@ -183,7 +183,7 @@ func workload(set *conditions.Set, in Input, out Output, res child.Result, err e
 	case out.Hold && in.Deployment != nil:
 		set.False(c, v1alpha1.ReasonWorkloadBlocked, "What runs is left as it is: "+out.Blockers[0].Message)
 	case out.Recording && out.Running != &in.Portal.Spec:
-		set.False(c, v1alpha1.ReasonRecording, RecordingMessage(in, out.Replacing))
+		set.False(c, v1alpha1.ReasonRecording, recordingMessage(in, out.Replacing))
 	case len(rest.Failures) > 0:
 		// Also where nothing may run: what could not be removed runs on.
 		conditions.RestApplied(set, c, res, err)

@@ -57,7 +57,7 @@ func GatherImpact(ctx context.Context, r client.Reader, s settings.Settings, now
 	if err := r.List(ctx, &links, client.UnsafeDisableDeepCopy); err != nil {
 		return in, fmt.Errorf("list links: %w", err)
 	}
-	look := NeedsLinks(&in)
+	look := needsLinks(&in)
 	for i := range links.Items {
 		l := &links.Items[i]
 		if l.DeletionTimestamp != nil || !object.LinkOpen(l) {

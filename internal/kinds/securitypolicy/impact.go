@@ -22,7 +22,7 @@ type ImpactInput struct {
 	// Portals of which a spec runs (RunningSpec). Only what the evaluation of a spec
 	// rests on is needed: settings, agency, platforms.
 	Portals []portal.Input
-	// Links that are open; see NeedsLinks.
+	// Links that are open; see needsLinks.
 	Links []link.Input
 	// Running is the number of portals of which a spec runs and of open links, in
 	// all.
@@ -51,9 +51,9 @@ type Stop struct {
 // Named names what would stop, and the control by which.
 func (s Stop) Named() string { return fmt.Sprintf("%s/%s by %s", s.Agency, s.Name, s.Control) }
 
-// ImpactOf computes what would stop. A portal stops that runs, complies with the
+// impactOf computes what would stop. A portal stops that runs, complies with the
 // policies in force, and would not if the newest spec were.
-func ImpactOf(in ImpactInput) Impact {
+func impactOf(in ImpactInput) Impact {
 	return impactOfChanges(in, nil, []v1alpha1.SecurityPolicy{*in.Policy})
 }
 
@@ -106,9 +106,9 @@ func acceptAll(all, changed []v1alpha1.SecurityPolicy) []v1alpha1.SecurityPolicy
 	return all
 }
 
-// NeedsLinks reports whether the change, or one that waits beside it, can close
+// needsLinks reports whether the change, or one that waits beside it, can close
 // links: it changes what a policy demands of them, or stops portals.
-func NeedsLinks(in *ImpactInput) bool {
+func needsLinks(in *ImpactInput) bool {
 	in.once()
 	changed := append(policy.PendingBeside(in.Policies, in.Policy.Name), *in.Policy)
 	for i := range changed {

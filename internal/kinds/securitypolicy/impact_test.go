@@ -42,7 +42,7 @@ func TestHeldIsolationIsNotWritten(t *testing.T) {
 		in := randomInput(rand.New(rand.NewPCG(7, 4)), nil)
 		before := kindtest.DeploymentIn(portalkind.Decide(in).Objects)
 		in.Deployment, in.Portal.Status.LastCompliant = before, in.Portal.Spec.DeepCopy()
-		impact := ImpactOf(ImpactInput{Policy: &p, Policies: []v1alpha1.SecurityPolicy{p}, Portals: []portalkind.Input{in}, Running: 1})
+		impact := impactOf(ImpactInput{Policy: &p, Policies: []v1alpha1.SecurityPolicy{p}, Portals: []portalkind.Input{in}, Running: 1})
 		if impact.Portals != 1 || len(impact.Stops) != 1 {
 			t.Errorf("%+v: the impact is %+v, want the portal", c, impact)
 		}
@@ -55,7 +55,7 @@ func TestHeldIsolationIsNotWritten(t *testing.T) {
 			t.Errorf("%+v: not written although it is in force", c)
 		}
 		in.Policies[0].Spec.Mode = v1alpha1.ModeAudit
-		if impact := ImpactOf(ImpactInput{Policy: &in.Policies[0], Portals: []portalkind.Input{in}, Running: 1}); impact.Portals != 0 {
+		if impact := impactOf(ImpactInput{Policy: &in.Policies[0], Portals: []portalkind.Input{in}, Running: 1}); impact.Portals != 0 {
 			t.Errorf("%+v: audited, the impact is %+v", c, impact)
 		}
 	}
@@ -86,7 +86,7 @@ func TestImpactIsWhatWouldStop(t *testing.T) {
 				want++
 			}
 		}
-		got := ImpactOf(in)
+		got := impactOf(in)
 		if got.Portals != want || len(got.Stops) != want {
 			t.Fatalf("%d: the impact names %d portals, %d stop", i, got.Portals, want)
 		}
@@ -123,14 +123,14 @@ func TestImpactOnLinks(t *testing.T) {
 			changed := policies[0]
 			changed.Spec.DataSharing = &tt.change
 			in := ImpactInput{Policy: &changed, Policies: policies, Links: []linkkind.Input{open}, Running: 3}
-			got := ImpactOf(in)
+			got := impactOf(in)
 			if tt.control == "" {
 				if len(got.Stops) > 0 {
 					t.Errorf("the link would close: %+v", got.Stops)
 				}
 				return
 			}
-			if got.Links != 1 || len(got.Stops) != 1 || got.Stops[0].Control != tt.control || got.Stops[0].Name != "wants" || got.Consequent != 0 || !NeedsLinks(&in) {
+			if got.Links != 1 || len(got.Stops) != 1 || got.Stops[0].Control != tt.control || got.Stops[0].Name != "wants" || got.Consequent != 0 || !needsLinks(&in) {
 				t.Errorf("impact is %+v, want %s", got, tt.control)
 			}
 		})
@@ -156,7 +156,7 @@ func TestUnrecordedPortalsCount(t *testing.T) {
 	in.Portal.Spec.Image, in.Portal.Status.URL = "one.example/x:1", "http://p.agency-a.svc:8080"
 	strict := kindtest.Allows("two.example")
 	strict.Name, strict.Status.InForce = "strict", nil
-	impact := ImpactOf(ImpactInput{Policy: &strict, Policies: append(slices.Clone(in.Policies), strict), Portals: []portalkind.Input{in}, Running: 1})
+	impact := impactOf(ImpactInput{Policy: &strict, Policies: append(slices.Clone(in.Policies), strict), Portals: []portalkind.Input{in}, Running: 1})
 	if impact.Portals != 1 {
 		t.Errorf("it would stop %d portals", impact.Portals)
 	}

@@ -36,7 +36,7 @@ func (w Weighed) Exceeds(b policy.Bound) bool {
 // that wait, and counts there.
 func Weigh(in ImpactInput, b policy.Bound, now time.Time) Weighed {
 	in.once()
-	w := Weighed{Impact: ImpactOf(in)}
+	w := Weighed{Impact: impactOf(in)}
 	others := policy.PendingBeside(in.Policies, in.Policy.Name)
 	stops := w.Stops
 	if len(others) > 0 {

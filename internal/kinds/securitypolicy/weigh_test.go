@@ -193,7 +193,7 @@ func TestRenderedOnce(t *testing.T) {
 		{"beside another", []v1alpha1.SecurityPolicy{typo(0), typo(0, func(p *v1alpha1.SecurityPolicy) { p.Name = "other" })}, 4},
 	} {
 		in := ImpactInput{Policy: &tt.policies[0], Policies: tt.policies, Portals: portals, Running: 100}
-		if !NeedsLinks(&in) {
+		if !needsLinks(&in) {
 			t.Errorf("%s: the typo stops nothing", tt.name)
 		}
 		if w := Weigh(in, sharedBound, weighedAt); w.Portals != 4 {

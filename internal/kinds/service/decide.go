@@ -82,28 +82,28 @@ func ValidClaim(svc *v1alpha1.DataService, p portalkind.End) bool {
 	return svc.DeletionTimestamp == nil && portalkind.EndBlocker("", "", p, portalkind.Standards{}, "") == nil
 }
 
-// OfAgency reports whether a service is in an agency's namespace, which shows also
+// inAgency reports whether a service is in an agency's namespace, which shows also
 // where the agency can't be read.
-func OfAgency(svc *v1alpha1.DataService, agency string) bool {
+func inAgency(svc *v1alpha1.DataService, agency string) bool {
 	name, ok := names.AgencyOf(svc.Namespace)
 	return ok && name == agency
 }
 
-// HeldClaim returns what a service holds of the dataset that it names; nil when
+// heldClaim returns what a service holds of the dataset that it names; nil when
 // it has never owned it.
-func HeldClaim(svc *v1alpha1.DataService) *v1alpha1.DatasetClaim {
+func heldClaim(svc *v1alpha1.DataService) *v1alpha1.DatasetClaim {
 	if c := svc.Status.Claim; c != nil && c.Dataset == svc.Spec.Dataset {
 		return c
 	}
 	return nil
 }
 
-// SettledOwner reports whether a service has owned the dataset that it names without a
+// settledOwner reports whether a service has owned the dataset that it names without a
 // break for so long that nobody who owned it before gets it back: links rest on it by
 // now, and whoever was suspended may come back after years. The condition alone does not
 // tell: it stays true for a service that names another dataset.
-func SettledOwner(svc *v1alpha1.DataService, s settings.Settings, now time.Time) bool {
-	c, claim := meta.FindStatusCondition(svc.Status.Conditions, v1alpha1.ConditionDatasetOwned), HeldClaim(svc)
+func settledOwner(svc *v1alpha1.DataService, s settings.Settings, now time.Time) bool {
+	c, claim := meta.FindStatusCondition(svc.Status.Conditions, v1alpha1.ConditionDatasetOwned), heldClaim(svc)
 	return claim != nil && c != nil && c.Status == metav1.ConditionTrue &&
 		!now.Before(c.LastTransitionTime.Add(s.Settled())) && !now.Before(claim.HeldSince.Add(s.Settled()))
 }
@@ -114,7 +114,7 @@ func datasetBlocker(in Input) *object.Blocker {
 	case len(in.DisputedBy) > 0:
 		return &object.Blocker{Class: object.Terminal, Reason: v1alpha1.ReasonDatasetDisputed,
 			Message: fmt.Sprintf("spec.dataset: %q is assigned to different agencies by the SecurityPolicies %s (dataSharing.datasetOwners), so nobody owns it; the authority must correct one of them.", dataset, strings.Join(in.DisputedBy, ", "))}
-	case in.AssignedTo != "" && !OfAgency(in.Service, in.AssignedTo):
+	case in.AssignedTo != "" && !inAgency(in.Service, in.AssignedTo):
 		return &object.Blocker{Class: object.Terminal, Reason: v1alpha1.ReasonDatasetAssigned,
 			Message: fmt.Sprintf("spec.dataset: the authority assigned %q to agency %q; name another dataset, or ask the authority.", dataset, in.AssignedTo)}
 	case in.DatasetHolder != "":

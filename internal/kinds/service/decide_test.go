@@ -33,11 +33,11 @@ func TestSettledOwner(t *testing.T) {
 		svc := &v1alpha1.DataService{Spec: v1alpha1.DataServiceSpec{Dataset: tt.dataset}}
 		svc.Status.Claim = &v1alpha1.DatasetClaim{Dataset: "births", HeldSince: ago(tt.held)}
 		svc.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionDatasetOwned, Status: tt.status, LastTransitionTime: ago(tt.owned)}}
-		if got := SettledOwner(svc, s, now); got != tt.want {
+		if got := settledOwner(svc, s, now); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if SettledOwner(&v1alpha1.DataService{}, s, now) {
+	if settledOwner(&v1alpha1.DataService{}, s, now) {
 		t.Error("a service without a claim has settled")
 	}
 }

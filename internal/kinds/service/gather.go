@@ -35,7 +35,7 @@ func Gather(ctx context.Context, r client.Reader, s settings.Settings, svc *v1al
 		return in, err
 	}
 	in.AssignedTo, in.DisputedBy = policy.AssignedOwner(policy.InForce(all), string(svc.Spec.Dataset))
-	elsewhere := in.AssignedTo != "" && !OfAgency(svc, in.AssignedTo)
+	elsewhere := in.AssignedTo != "" && !inAgency(svc, in.AssignedTo)
 	if unread != nil && len(in.DisputedBy) == 0 && !elsewhere {
 		return in, unread
 	}
@@ -51,7 +51,7 @@ func Gather(ctx context.Context, r client.Reader, s settings.Settings, svc *v1al
 		return in, err
 	}
 	if holder != nil {
-		in.DatasetHolder, in.HolderSettled = holder.Namespace+"/"+holder.Name, SettledOwner(holder, s, now)
+		in.DatasetHolder, in.HolderSettled = holder.Namespace+"/"+holder.Name, settledOwner(holder, s, now)
 	}
 	if in.OpenPlatform, err = portal.OpenPlatform(ctx, r, in.Provider.Portal); err != nil {
 		return in, err
@@ -92,10 +92,10 @@ func datasetHolder(ctx context.Context, r client.Reader, in Input, claims []*v1a
 // claimsBefore reports whether the claim of one service on a dataset goes before
 // that of another.
 func claimsBefore(in Input, a, b *v1alpha1.DataService) bool {
-	if settled := SettledOwner(a, in.Settings, in.Now); settled != SettledOwner(b, in.Settings, in.Now) {
+	if settled := settledOwner(a, in.Settings, in.Now); settled != settledOwner(b, in.Settings, in.Now) {
 		return settled
 	}
-	switch x, y := HeldClaim(a), HeldClaim(b); {
+	switch x, y := heldClaim(a), heldClaim(b); {
 	case x == nil && y == nil:
 		return read.Precedes(a, b)
 	case x == nil || y == nil:

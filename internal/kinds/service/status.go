@@ -50,7 +50,7 @@ func SetStatus(in Input, out Output) {
 // than the one that it holds does not own that.
 func SetLookupFailed(s *v1alpha1.DataService) {
 	set := conditions.New(s.Status.Conditions, s.Generation)
-	if HeldClaim(s) == nil {
+	if heldClaim(s) == nil {
 		set.Unknown(v1alpha1.ConditionDatasetOwned, v1alpha1.ReasonLookupFailed, fmt.Sprintf("Whether the service owns dataset %q is not known.", s.Spec.Dataset))
 	}
 	set.Keep()
@@ -62,7 +62,7 @@ func SetLookupFailed(s *v1alpha1.DataService) {
 // owns the dataset, until it names another or somebody else has settled on it. An
 // assignment to somebody else may be a slip, and ends nothing by itself.
 func claimOf(in Input, out Output) *v1alpha1.DatasetClaim {
-	held := HeldClaim(in.Service)
+	held := heldClaim(in.Service)
 	switch {
 	case out.Dataset == nil && held == nil:
 		return &v1alpha1.DatasetClaim{Dataset: in.Service.Spec.Dataset, HeldSince: object.Seconds(in.Now)}
