@@ -68,11 +68,6 @@ func (c *closing) String() string {
 	return fmt.Sprintf("at rest %s  flooded %s  ratio %.2f", show(c.rest), show(c.flooded), c.ratio())
 }
 
-func median(all []time.Duration) time.Duration {
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[len(sorted)/2]
-}
-
 func runFlood(b *testing.B, rounds int) {
 	_, op, stop := operate(b)
 	defer stop()

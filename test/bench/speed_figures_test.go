@@ -202,7 +202,7 @@ func (f *figures) policyOverAll() {
 	time.Sleep(settle)
 	w.stop()
 	f.startAgain(nil)
-	ratio := took.Seconds() / middle(puts)
+	ratio := took.Seconds() / median(puts)
 	f.add("a policy over all portals: writes beyond the changed children", float64(beyond))
 	f.add("a policy over all portals: time / bare PUTs of the same", ratio)
 	f.add("a policy over all portals: rounds per portal", float64(rounds)/float64(f.n))

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,7 +106,7 @@ func (t *table) print(title string) {
 		if len(f.values) == 0 {
 			continue // It was not asked for.
 		}
-		mid := middle(f.values)
+		mid := median(f.values)
 		must, goal := "", ""
 		if f.must != nil {
 			must, goal = f.show(*f.must), f.show(*f.goal)
@@ -119,10 +118,9 @@ func (t *table) print(title string) {
 
 func dashes(n int) string { return strings.Repeat("-", n) }
 
-// middle is the median, between two where there is no middle one.
-func middle[T float64 | int64](all []T) T {
-	sorted := slices.Clone(all)
-	slices.SortFunc(sorted, cmp.Compare[T])
+// median lies between two where there is no middle one.
+func median[T ~float64 | ~int64](all []T) T {
+	sorted := slices.Sorted(slices.Values(all))
 	n := len(sorted)
 	if n%2 == 1 {
 		return sorted[n/2]

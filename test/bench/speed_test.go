@@ -43,6 +43,6 @@ func runSpeed(b *testing.B, n, rounds int) {
 	}
 	table.print(fmt.Sprintf("N = %d, K = %d, %d rounds, bare client at its plateau of %d requests at once", n, t.children(), rounds, at))
 	if ratio := table.figures[0].values; len(ratio) > 0 {
-		b.ReportMetric(middle(ratio), "B/A2")
+		b.ReportMetric(median(ratio), "B/A2")
 	}
 }

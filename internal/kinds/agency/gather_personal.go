@@ -79,38 +79,50 @@ func readHeldPersonalData(ctx context.Context, r client.Reader, in Input) (bool,
 	if in.PersonalData == "" {
 		return false, nil
 	}
-	here := []client.ListOption{client.InNamespace(names.Namespace(in.Agency.Name)), unreadable.Skip, client.UnsafeDisableDeepCopy}
 	var portals v1alpha1.AgencyPortalList
-	if err := r.List(ctx, &portals, here...); err != nil {
-		return false, fmt.Errorf("list portals: %w", err)
+	if err := listOwn(ctx, r, in.Agency, &portals, "portals", unreadable.Skip); err != nil {
+		return false, err
 	}
 	var services v1alpha1.DataServiceList
-	if err := r.List(ctx, &services, here...); err != nil {
-		return false, fmt.Errorf("list data services: %w", err)
+	if err := listOwn(ctx, r, in.Agency, &services, "data services", unreadable.Skip); err != nil {
+		return false, err
 	}
 	links, err := linksOf(ctx, r, false, false, in.Agency, unreadable.Skip)
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(portals.Items, func(p v1alpha1.AgencyPortal) bool { return PersonalPortal(&p) }) ||
-		slices.ContainsFunc(services.Items, func(s v1alpha1.DataService) bool { return PersonalService(&s) }) ||
+	return firstPersonal(portals.Items, PersonalPortal) != "" || firstPersonal(services.Items, PersonalService) != "" ||
 		slices.ContainsFunc(links, func(l v1alpha1.DataSharingLink) bool {
 			return personalLink(&l) && slices.Contains(object.ScopeAgencies(l.Status.Scope), in.Agency.Name)
 		}), nil
 }
 
-func findPersonalPortal(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
-	var list v1alpha1.AgencyPortalList
-	if err := r.List(ctx, &list, client.InNamespace(names.Namespace(a.Name)), unreadable.Strict, client.UnsafeDisableDeepCopy); err != nil {
-		return "", fmt.Errorf("list portals: %w", err)
+// listOwn lists what of a kind stands in an agency's namespace.
+func listOwn(ctx context.Context, r client.Reader, a *v1alpha1.Agency, into client.ObjectList, what string, how client.ListOption) error {
+	if err := r.List(ctx, into, client.InNamespace(names.Namespace(a.Name)), how, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list %s: %w", what, err)
 	}
+	return nil
+}
+
+// firstPersonal is the first name among the items that are personal; empty for none.
+func firstPersonal[T any, P interface {
+	*T
+	client.Object
+}](items []T, personal func(P) bool) string {
 	found := ""
-	for i := range list.Items {
-		if p := &list.Items[i]; PersonalPortal(p) {
-			found = firstName(found, p.Name)
+	for i := range items {
+		if o := P(&items[i]); personal(o) {
+			found = firstName(found, o.GetName())
 		}
 	}
-	return named(v1alpha1.KindAgencyPortal, found), nil
+	return found
+}
+
+func findPersonalPortal(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
+	var list v1alpha1.AgencyPortalList
+	err := listOwn(ctx, r, a, &list, "portals", unreadable.Strict)
+	return named(v1alpha1.KindAgencyPortal, firstPersonal(list.Items, PersonalPortal)), err
 }
 
 // PersonalPortal reports whether a portal, or what keeps running in its place,
@@ -122,16 +134,8 @@ func PersonalPortal(p *v1alpha1.AgencyPortal) bool {
 
 func findPersonalService(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
 	var list v1alpha1.DataServiceList
-	if err := r.List(ctx, &list, client.InNamespace(names.Namespace(a.Name)), unreadable.Strict, client.UnsafeDisableDeepCopy); err != nil {
-		return "", fmt.Errorf("list data services: %w", err)
-	}
-	found := ""
-	for i := range list.Items {
-		if s := &list.Items[i]; PersonalService(s) {
-			found = firstName(found, s.Name)
-		}
-	}
-	return named(v1alpha1.KindDataService, found), nil
+	err := listOwn(ctx, r, a, &list, "data services", unreadable.Strict)
+	return named(v1alpha1.KindDataService, firstPersonal(list.Items, PersonalService)), err
 }
 
 // PersonalService reports whether a data service shares personal data or stricter.
