@@ -121,7 +121,7 @@ func TestUpgradeInAStorm(t *testing.T) {
 		for n := 0; ctx.Err() == nil; n++ {
 			for _, p := range moving {
 				patch := fmt.Sprintf(`{"spec":{"port":%d}}`, 9000+n%50)
-				_ = env.Admin.Patch(ctx, p.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(patch)))
+				_ = env.Admin.Patch(ctx, p.DeepCopy(), harness.MergePatch(patch))
 			}
 			time.Sleep(200 * time.Millisecond)
 		}

@@ -13,7 +13,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -54,7 +53,7 @@ func (w *world) create(t *testing.T, o client.Object) {
 func (w *world) patch(t *testing.T, o client.Object, patch string) {
 	t.Helper()
 	harness.Eventually(t, func() error {
-		return w.env.Admin.Patch(t.Context(), o, client.RawPatch(types.MergePatchType, []byte(patch)))
+		return w.env.Admin.Patch(t.Context(), o, harness.MergePatch(patch))
 	})
 }
 

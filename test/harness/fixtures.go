@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -74,12 +75,34 @@ func (e *Env) Create(t *testing.T, objects ...client.Object) {
 		}
 		t.Cleanup(func() {
 			if a, ok := o.(*v1alpha1.Agency); ok {
-				patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
+				patch := MergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`)
 				_ = e.Admin.Patch(context.Background(), a, patch)
 			}
 			_ = e.Admin.Delete(context.Background(), o)
 		})
 	}
+}
+
+// MergePatch returns a JSON merge patch.
+func MergePatch(patch string) client.Patch {
+	return client.RawPatch(types.MergePatchType, []byte(patch))
+}
+
+// Merge patches an object with a JSON merge patch, as one who may write it.
+func (e *Env) Merge(t *testing.T, o client.Object, patch string) {
+	t.Helper()
+	if err := e.As(o).Patch(t.Context(), o, MergePatch(patch)); err != nil {
+		t.Fatalf("patch %T %s: %v", o, o.GetName(), err)
+	}
+}
+
+// Stored reads an object past every cache.
+func Stored[T client.Object](t *testing.T, e *Env, o T) T {
+	t.Helper()
+	if err := e.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+		t.Fatalf("read %T %s: %v", o, o.GetName(), err)
+	}
+	return o
 }
 
 // Eventually waits until the check returns no error.

@@ -65,7 +65,7 @@ func TestClosingNeedsNoBookkeeping(t *testing.T) {
 			}
 			op.WaitQuiet(t, time.Second)
 			r.armed.Store(true)
-			merge(t, suspended, `{"metadata":{"finalizers":null}}`)
+			env.Merge(t, suspended, `{"metadata":{"finalizers":null}}`)
 			decide(t, p.provider, suspended, v1alpha1.DecisionSuspend, "stop")
 			wantPolicies(t, suspended, 0)
 			remove(t, deleted)
@@ -199,7 +199,7 @@ func TestRefusedUpdateKeepsWhatRuns(t *testing.T) {
 	}
 	uid := d.UID
 	armed.Store(true)
-	merge(t, p, `{"spec":{"env":[{"name":"NEW","value":"x"}]}}`)
+	env.Merge(t, p, `{"spec":{"env":[{"name":"NEW","value":"x"}]}}`)
 	env.WaitCondition(t, p, v1alpha1.ConditionWorkloadAvailable, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed)
 	message := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionWorkloadAvailable).Message
 	for _, part := range []string{"Deployment agency-refused/web", "spec.resources.requests", "memory limit of 512Mi", "left as it is", "Correct"} {
@@ -293,7 +293,7 @@ func TestGuardWaitsForPodsThatTheCacheDoesNotShow(t *testing.T) {
 		pod = pods.Items[0]
 		return nil
 	})
-	merge(t, &pod, `{"metadata":{"finalizers":["example.org/slow"]}}`)
+	env.Merge(t, &pod, `{"metadata":{"finalizers":["example.org/slow"]}}`)
 	remove(t, p)
 	guard := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: "web-deny"}}
 	harness.Eventually(t, func() error {
@@ -307,6 +307,6 @@ func TestGuardWaitsForPodsThatTheCacheDoesNotShow(t *testing.T) {
 			t.Fatalf("the guard went while its pod is there: %v", err)
 		}
 	}
-	merge(t, &pod, `{"metadata":{"finalizers":null}}`)
+	env.Merge(t, &pod, `{"metadata":{"finalizers":null}}`)
 	env.WaitGone(t, guard)
 }

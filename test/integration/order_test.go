@@ -123,7 +123,7 @@ func removeAll(t *testing.T, objects []*unstructured.Unstructured) {
 	t.Helper()
 	for _, o := range objects {
 		if o.GetKind() == "Agency" {
-			patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
+			patch := harness.MergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`)
 			if err := env.Admin.Patch(t.Context(), o.DeepCopy(), patch); err != nil {
 				t.Fatal(err)
 			}

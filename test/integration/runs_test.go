@@ -39,14 +39,6 @@ func unique(name, code string) (uniqueName, uniqueCode string) {
 	return name + "-" + n, code + n
 }
 
-// mergePatch patches an object with a JSON merge patch.
-func mergePatch(t *testing.T, o client.Object, patch string) {
-	t.Helper()
-	if err := env.Admin.Patch(t.Context(), o, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
-		t.Fatalf("patch %s: %v", o.GetName(), err)
-	}
-}
-
 // openPorts returns the ports that the base policy lets in and those of the Service.
 func openPorts(t *testing.T, p *v1alpha1.AgencyPortal) (policy, service []int32, err error) {
 	var base networkingv1.NetworkPolicy
@@ -97,7 +89,7 @@ func TestRolloutThatCannotProceed(t *testing.T) {
 	env.WaitReady(t, portal)
 	waitPorts(t, portal, 8080)
 
-	mergePatch(t, portal, `{"spec":{"port":8081}}`)
+	env.Merge(t, portal, `{"spec":{"port":8081}}`)
 	env.WaitCondition(t, portal, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonQuotaExceeded)
 	env.WaitCondition(t, portal, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonQuotaExceeded)
 	waitPorts(t, portal, 8080, 8081)
@@ -112,9 +104,9 @@ func TestRolloutThatCannotProceed(t *testing.T) {
 	}
 	op.WaitQuiet(t, 2*time.Second)
 
-	mergePatch(t, agency, `{"spec":{"quota":{"pods":10}}}`)
+	env.Merge(t, agency, `{"spec":{"quota":{"pods":10}}}`)
 	// The ReplicaSet's back-off decides when pods are tried again, so it is made to look at once.
-	mergePatch(t, portal, `{"spec":{"env":[{"name":"AGAIN","value":"1"}]}}`)
+	env.Merge(t, portal, `{"spec":{"env":[{"name":"AGAIN","value":"1"}]}}`)
 	env.WaitReady(t, portal)
 	waitPorts(t, portal, 8081)
 }
@@ -147,7 +139,7 @@ func TestDrainOfScaledPortal(t *testing.T) {
 		return nil
 	})
 	// Simulated pods come up at once, so what is taken is not to be replaced.
-	mergePatch(t, agency, `{"spec":{"quota":{"pods":3}}}`)
+	env.Merge(t, agency, `{"spec":{"quota":{"pods":3}}}`)
 	harness.Eventually(t, func() error {
 		var q corev1.ResourceQuota
 		if err := env.Admin.Get(t.Context(), client.ObjectKey{Namespace: portal.Namespace, Name: "agency-quota"}, &q); err != nil {

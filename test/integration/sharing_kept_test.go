@@ -42,7 +42,7 @@ func TestKeptEditClosesNoLink(t *testing.T) {
 			t.Fatal(err)
 		}
 		image := portal.Spec.Image
-		merge(t, portal, `{"spec":{"image":"registry.evil.example/miner:1"}}`)
+		env.Merge(t, portal, `{"spec":{"image":"registry.evil.example/miner:1"}}`)
 		env.WaitCondition(t, portal, v1alpha1.ConditionPolicyCompliant, metav1.ConditionFalse, v1alpha1.ReasonKeptLastCompliant)
 		op.WaitQuiet(t, 2*time.Second)
 		policies, err := env.LinkPolicies(t.Context(), link)
@@ -59,14 +59,14 @@ func TestKeptEditClosesNoLink(t *testing.T) {
 		}
 		env.WaitReady(t, link)
 		env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionTrue, v1alpha1.ReasonDatasetOwned)
-		merge(t, portal, `{"spec":{"image":"`+image+`"}}`)
+		env.Merge(t, portal, `{"spec":{"image":"`+image+`"}}`)
 		env.WaitReady(t, portal)
 	}
 	// What runs must meet the standards by itself.
 	provider := harness.Portal(p.provider, "serves")
-	merge(t, provider, `{"spec":{"image":"registry.evil.example/miner:1"}}`)
+	env.Merge(t, provider, `{"spec":{"image":"registry.evil.example/miner:1"}}`)
 	env.WaitCondition(t, provider, v1alpha1.ConditionPolicyCompliant, metav1.ConditionFalse, v1alpha1.ReasonKeptLastCompliant)
-	merge(t, registries, `{"spec":{"images":{"allowedRegistries":["registry.other.example"]},"acceptedImpact":{"portals":2,"links":1}}}`)
+	env.Merge(t, registries, `{"spec":{"images":{"allowedRegistries":["registry.other.example"]},"acceptedImpact":{"portals":2,"links":1}}}`)
 	wantPolicies(t, link, 0)
 	reason(t, link, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonEndNotCompliant)
 }

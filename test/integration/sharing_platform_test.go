@@ -60,7 +60,7 @@ func TestPlatformReferences(t *testing.T) {
 	if len(portal.Status.Findings) != 2 {
 		t.Errorf("findings %+v, want identity and payment", portal.Status.Findings)
 	}
-	merge(t, portal, `{"spec":{"platformRefs":[{"name":"refs-owner-identity"},{"name":"refs-payment"}]}}`)
+	env.Merge(t, portal, `{"spec":{"platformRefs":[{"name":"refs-owner-identity"},{"name":"refs-payment"}]}}`)
 	env.WaitCondition(t, portal, v1alpha1.ConditionPlatformsResolved, metav1.ConditionFalse, v1alpha1.ReasonPlatformNotFound)
 
 	serving := harness.Portal("refs-owner", "identity", provides("refs-owner-identity"), func(p *v1alpha1.AgencyPortal) { p.Spec.Port = 9000 })
@@ -87,7 +87,7 @@ func TestPlatformReferences(t *testing.T) {
 		})
 	}
 	patch := func(o client.Object, p string) func(t *testing.T) {
-		return func(t *testing.T) { t.Helper(); merge(t, o, p) }
+		return func(t *testing.T) { t.Helper(); env.Merge(t, o, p) }
 	}
 	closes("the owner is suspended", patch(owner, `{"spec":{"suspended":true}}`), patch(owner, `{"spec":{"suspended":false}}`))
 	closes("the platform's portal goes", func(t *testing.T) { t.Helper(); remove(t, serving); env.WaitGone(t, serving) }, func(t *testing.T) {
@@ -100,16 +100,16 @@ func TestPlatformReferences(t *testing.T) {
 	closes("its agency takes its consent back", patch(serving, `{"spec":{"providesPlatforms":null}}`), patch(serving, `{"spec":{"providesPlatforms":["refs-owner-identity"]}}`))
 	closes("the platform is for others", patch(identity, `{"spec":{"agencies":["refs-owner"]}}`), patch(identity, `{"spec":{"agencies":["refs-owner","refs-user"]}}`))
 	t.Run("the addresses leave the declared networks", func(t *testing.T) {
-		merge(t, payment, `{"spec":{"endpoint":{"external":{"cidrs":["198.51.100.7/32"]}}}}`)
+		env.Merge(t, payment, `{"spec":{"endpoint":{"external":{"cidrs":["198.51.100.7/32"]}}}}`)
 		wantFlows(t, portal, 2)
 		env.WaitCondition(t, payment, v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonOutsideNetworks)
-		merge(t, payment, `{"spec":{"endpoint":{"external":{"cidrs":["192.0.2.7/32"]}}}}`)
+		env.Merge(t, payment, `{"spec":{"endpoint":{"external":{"cidrs":["192.0.2.7/32"]}}}}`)
 		wantFlows(t, portal, 3)
 	})
 	t.Run("the reference goes", func(t *testing.T) {
-		merge(t, portal, `{"spec":{"platformRefs":[{"name":"refs-payment"}],"citizenLogin":false}}`)
+		env.Merge(t, portal, `{"spec":{"platformRefs":[{"name":"refs-payment"}],"citizenLogin":false}}`)
 		wantFlows(t, portal, 1)
-		merge(t, portal, `{"spec":{"platformRefs":[{"name":"refs-owner-identity"},{"name":"refs-payment"}]}}`)
+		env.Merge(t, portal, `{"spec":{"platformRefs":[{"name":"refs-owner-identity"},{"name":"refs-payment"}]}}`)
 		wantFlows(t, portal, 3)
 	})
 	t.Run("the platform counts its consumers", func(t *testing.T) {
@@ -123,19 +123,19 @@ func TestPlatformReferences(t *testing.T) {
 		env.Create(t, standard)
 		env.WaitReady(t, standard)
 		image := "other.example.gov.vn/portal@sha256:" + strings.Repeat("1", 64)
-		merge(t, portal, `{"spec":{"image":"`+image+`","platformRefs":[{"name":"refs-payment"}]}}`)
+		env.Merge(t, portal, `{"spec":{"image":"`+image+`","platformRefs":[{"name":"refs-payment"}]}}`)
 		env.WaitCondition(t, portal, v1alpha1.ConditionPolicyCompliant, metav1.ConditionFalse, v1alpha1.ReasonKeptLastCompliant)
 		time.Sleep(2 * time.Second) // longer than counts are collected
 		wantConsumers(t, identity, 1)
-		merge(t, standard, `{"spec":{"images":{"allowedRegistries":["registry.platform.example.gov.vn","other.example.gov.vn"]}}}`)
+		env.Merge(t, standard, `{"spec":{"images":{"allowedRegistries":["registry.platform.example.gov.vn","other.example.gov.vn"]}}}`)
 		wantConsumers(t, identity, 0)
-		merge(t, portal, `{"spec":{"image":"`+harness.Image+`","platformRefs":[{"name":"refs-owner-identity"},{"name":"refs-payment"}]}}`)
+		env.Merge(t, portal, `{"spec":{"image":"`+harness.Image+`","platformRefs":[{"name":"refs-owner-identity"},{"name":"refs-payment"}]}}`)
 		wantConsumers(t, identity, 1)
 	})
 	t.Run("the user is suspended", func(t *testing.T) {
-		merge(t, user, `{"spec":{"suspended":true}}`)
+		env.Merge(t, user, `{"spec":{"suspended":true}}`)
 		wantFlows(t, portal, 0)
-		merge(t, user, `{"spec":{"suspended":false}}`)
+		env.Merge(t, user, `{"spec":{"suspended":false}}`)
 		wantFlows(t, portal, 3)
 	})
 	t.Run("the user goes", func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestDatasetHasOneOwner(t *testing.T) {
 	revision := p.service.ResourceVersion
 	for range 5 {
 		touch(t, second)
-		merge(t, second, fmt.Sprintf(`{"spec":{"serviceCode":"data-%d"}}`, time.Now().UnixNano()%1000))
+		env.Merge(t, second, fmt.Sprintf(`{"spec":{"serviceCode":"data-%d"}}`, time.Now().UnixNano()%1000))
 	}
 	op.WaitQuiet(t, 2*time.Second)
 	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(p.service), p.service); err != nil || p.service.ResourceVersion != revision {
@@ -238,15 +238,15 @@ func TestClaimNeedsALivingHolder(t *testing.T) {
 	env.Create(t, portal)
 	env.WaitReady(t, old)
 	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
-	merge(t, old, `{"spec":{"dataset":"claimed"}}`)
+	env.Merge(t, old, `{"spec":{"dataset":"claimed"}}`)
 	env.WaitCondition(t, old, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
 	env.WaitReady(t, p.service)
 	remove(t, old)
 	// While its holder is suspended the next one has it, and gives it back.
 	provider := harness.Agency(p.provider, "")
-	merge(t, provider, `{"spec":{"suspended":true}}`)
+	env.Merge(t, provider, `{"spec":{"suspended":true}}`)
 	env.WaitReady(t, early)
-	merge(t, provider, `{"spec":{"suspended":false}}`)
+	env.Merge(t, provider, `{"spec":{"suspended":false}}`)
 	env.WaitReady(t, p.service)
 	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
 	owners := func(agency string) *v1alpha1.DataSharingControl {
@@ -264,10 +264,10 @@ func TestClaimNeedsALivingHolder(t *testing.T) {
 	remove(t, other)
 	env.WaitReady(t, p.service)
 	// A slip of the authority's gives it to somebody else, and ends with the slip.
-	merge(t, assigned, `{"spec":{"dataSharing":{"datasetOwners":[{"dataset":"claimed","agency":"claim-squatter"}]}}}`)
+	env.Merge(t, assigned, `{"spec":{"dataSharing":{"datasetOwners":[{"dataset":"claimed","agency":"claim-squatter"}]}}}`)
 	env.WaitReady(t, early)
 	env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetAssigned)
-	merge(t, assigned, `{"spec":{"dataSharing":{"datasetOwners":null}}}`)
+	env.Merge(t, assigned, `{"spec":{"dataSharing":{"datasetOwners":null}}}`)
 	env.WaitReady(t, p.service)
 	env.WaitCondition(t, early, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
 }
@@ -288,7 +288,7 @@ func TestSettledOwnerKeepsTheDataset(t *testing.T) {
 	env.WaitCondition(t, next, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
 	former := harness.Agency(p.provider, "")
 	time.Sleep(time.Second) // The time since which a dataset is held is in seconds.
-	merge(t, former, `{"spec":{"suspended":true}}`)
+	env.Merge(t, former, `{"spec":{"suspended":true}}`)
 	env.WaitReady(t, next)
 	// Until its own round has said so the former owner counts as one that never stopped.
 	env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
@@ -298,7 +298,7 @@ func TestSettledOwnerKeepsTheDataset(t *testing.T) {
 	short := settings.Default()
 	short.DatasetReturn = metav1.Duration{Duration: 24 * time.Hour}
 	second := env.Operator(t, harness.OperatorOptions{Settings: &short, Now: func() time.Time { return time.Now().Add(24 * time.Hour) }})
-	merge(t, former, `{"spec":{"suspended":false}}`)
+	env.Merge(t, former, `{"spec":{"suspended":false}}`)
 	env.WaitReady(t, harness.Portal(p.provider, "serves"))
 	second.WaitQuiet(t, 3*time.Second)
 	env.WaitCondition(t, p.service, v1alpha1.ConditionDatasetOwned, metav1.ConditionFalse, v1alpha1.ReasonDatasetTaken)
@@ -322,15 +322,15 @@ func TestPlatformAndServiceStayApart(t *testing.T) {
 	env.WaitCondition(t, platform, v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonOwnerConsentMissing)
 	wantPolicies(t, link, 2)
 	portal := harness.Portal(p.provider, "serves")
-	merge(t, portal, fmt.Sprintf(`{"spec":{"providesPlatforms":[%q]}}`, platform.Name))
+	env.Merge(t, portal, fmt.Sprintf(`{"spec":{"providesPlatforms":[%q]}}`, platform.Name))
 	env.WaitCondition(t, platform, v1alpha1.ConditionAvailable, metav1.ConditionTrue, v1alpha1.ReasonAvailable)
 	wantPolicies(t, link, 0)
 	reason(t, link, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonPortalIsPlatform)
 	env.WaitCondition(t, p.service, v1alpha1.ConditionPublished, metav1.ConditionFalse, v1alpha1.ReasonPortalIsPlatform)
-	merge(t, platform, fmt.Sprintf(`{"spec":{"agencies":[%q]}}`, p.provider))
+	env.Merge(t, platform, fmt.Sprintf(`{"spec":{"agencies":[%q]}}`, p.provider))
 	wantPolicies(t, link, 2)
 	env.WaitReady(t, p.service)
-	merge(t, platform, fmt.Sprintf(`{"spec":{"agencies":[%q]}}`, p.consumer))
+	env.Merge(t, platform, fmt.Sprintf(`{"spec":{"agencies":[%q]}}`, p.consumer))
 	wantPolicies(t, link, 0)
 	second := harness.Service(p.provider, "second", "serves")
 	env.Create(t, second)

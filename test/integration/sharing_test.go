@@ -107,14 +107,7 @@ func decide(t *testing.T, agency string, l *v1alpha1.DataSharingLink, d v1alpha1
 func again(t *testing.T, a *v1alpha1.DataSharingApproval, l *v1alpha1.DataSharingLink) {
 	t.Helper()
 	scope(t, l)
-	merge(t, a, fmt.Sprintf(`{"spec":{"specHash":%q}}`, l.Status.SpecHash))
-}
-
-func merge(t *testing.T, o client.Object, patch string) {
-	t.Helper()
-	if err := env.As(o).Patch(t.Context(), o, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
-		t.Fatalf("patch %T %s: %v", o, o.GetName(), err)
-	}
+	env.Merge(t, a, fmt.Sprintf(`{"spec":{"specHash":%q}}`, l.Status.SpecHash))
 }
 
 func remove(t *testing.T, o client.Object) {
@@ -206,7 +199,7 @@ func TestLinkLifecycle(t *testing.T) {
 	}
 	for _, c := range changes {
 		t.Run("a changed scope closes: "+c.name, func(t *testing.T) {
-			merge(t, link, `{"spec":`+c.spec+`}`)
+			env.Merge(t, link, `{"spec":`+c.spec+`}`)
 			reason(t, link, v1alpha1.ConditionProviderApproved, v1alpha1.ReasonApprovalStale)
 			wantPolicies(t, link, 0)
 			env.WaitCondition(t, approval, v1alpha1.ConditionBound, metav1.ConditionFalse, v1alpha1.ReasonApprovalStale)
@@ -216,7 +209,7 @@ func TestLinkLifecycle(t *testing.T) {
 		})
 	}
 	t.Run("the provider changes what an operation is", func(t *testing.T) {
-		merge(t, p.service, `{"spec":{"operations":[{"name":"read","method":"GET","path":"/v2/*"},{"name":"list","method":"GET","path":"/v1/items"}]}}`)
+		env.Merge(t, p.service, `{"spec":{"operations":[{"name":"read","method":"GET","path":"/v2/*"},{"name":"list","method":"GET","path":"/v1/items"}]}}`)
 		reason(t, link, v1alpha1.ConditionProviderApproved, v1alpha1.ReasonApprovalStale)
 		wantPolicies(t, link, 0)
 		again(t, approval, link)
@@ -225,10 +218,10 @@ func TestLinkLifecycle(t *testing.T) {
 	t.Run("suspension by either side closes", func(t *testing.T) {
 		for _, agency := range []string{p.consumer, p.provider} {
 			a := harness.Agency(agency, "")
-			merge(t, a, `{"spec":{"suspended":true}}`)
+			env.Merge(t, a, `{"spec":{"suspended":true}}`)
 			wantPolicies(t, link, 0)
 			reason(t, link, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonSuspended)
-			merge(t, a, `{"spec":{"suspended":false}}`)
+			env.Merge(t, a, `{"spec":{"suspended":false}}`)
 			wantPolicies(t, link, 2)
 		}
 	})
@@ -275,7 +268,7 @@ func TestLinkLifecycle(t *testing.T) {
 	wantPolicies(t, link, 2)
 	t.Run("expiry closes to the second", func(t *testing.T) {
 		until := time.Now().Add(8 * time.Second).Truncate(time.Second)
-		merge(t, link, fmt.Sprintf(`{"spec":{"validUntil":%q}}`, until.UTC().Format(time.RFC3339)))
+		env.Merge(t, link, fmt.Sprintf(`{"spec":{"validUntil":%q}}`, until.UTC().Format(time.RFC3339)))
 		again(t, approval, link)
 		wantPolicies(t, link, 2)
 		for now := time.Now(); now.Before(until); now = time.Now() {
@@ -294,7 +287,7 @@ func TestLinkLifecycle(t *testing.T) {
 		if link.Status.Phase != "Expired" {
 			t.Errorf("phase = %q, want Expired", link.Status.Phase)
 		}
-		merge(t, link, `{"spec":{"validUntil":"2099-01-01T00:00:00Z"}}`)
+		env.Merge(t, link, `{"spec":{"validUntil":"2099-01-01T00:00:00Z"}}`)
 		again(t, approval, link)
 		wantPolicies(t, link, 2)
 	})
@@ -408,7 +401,7 @@ func TestLinkInWrongOrder(t *testing.T) {
 		again(t, approval, same)
 		env.WaitReady(t, same, approval)
 		wantPolicies(t, same, 2)
-		merge(t, same, `{"spec":{"purpose":"Khác"}}`)
+		env.Merge(t, same, `{"spec":{"purpose":"Khác"}}`)
 		wantPolicies(t, same, 0)
 	})
 }
@@ -434,7 +427,7 @@ func TestLinkRefusals(t *testing.T) {
 	env.Create(t, policy)
 	time.Sleep(time.Second)
 	reason(t, link, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonDirectNotAllowed)
-	merge(t, policy, fmt.Sprintf(`{"spec":{"selector":{"agencies":[%q,%q]}}}`, p.consumer, p.provider))
+	env.Merge(t, policy, fmt.Sprintf(`{"spec":{"selector":{"agencies":[%q,%q]}}}`, p.consumer, p.provider))
 	decide(t, p.provider, link, v1alpha1.DecisionApprove)
 	wantPolicies(t, link, 2)
 
@@ -466,15 +459,15 @@ func TestLinkRefusals(t *testing.T) {
 		}
 	})
 	t.Run("the term is bounded", func(t *testing.T) {
-		merge(t, policy, `{"spec":{"dataSharing":{"maxValidity":"24h"}}}`)
+		env.Merge(t, policy, `{"spec":{"dataSharing":{"maxValidity":"24h"}}}`)
 		wantPolicies(t, link, 0)
 		reason(t, link, v1alpha1.ConditionWithinValidity, v1alpha1.ReasonValidityTooLong)
-		merge(t, policy, `{"spec":{"dataSharing":{"maxValidity":"87600h"}}}`)
+		env.Merge(t, policy, `{"spec":{"dataSharing":{"maxValidity":"87600h"}}}`)
 		wantPolicies(t, link, 2)
 	})
 	t.Run("the authority approves too", func(t *testing.T) {
 		env.CreateConfirmed(t, harness.Agency(authority, "C43"))
-		merge(t, policy, `{"spec":{"dataSharing":{"requireAuthorityApprovalFor":["Personal"]}}}`)
+		env.Merge(t, policy, `{"spec":{"dataSharing":{"requireAuthorityApprovalFor":["Personal"]}}}`)
 		wantPolicies(t, link, 0)
 		reason(t, link, v1alpha1.ConditionAuthorityApproved, v1alpha1.ReasonApprovalMissing)
 		ours := decide(t, authority, link, v1alpha1.DecisionApprove)
@@ -482,7 +475,7 @@ func TestLinkRefusals(t *testing.T) {
 		reason(t, link, v1alpha1.ConditionAuthorityApproved, v1alpha1.ReasonApproved)
 		remove(t, ours)
 		wantPolicies(t, link, 0)
-		merge(t, policy, `{"spec":{"dataSharing":{"requireAuthorityApprovalFor":null}}}`)
+		env.Merge(t, policy, `{"spec":{"dataSharing":{"requireAuthorityApprovalFor":null}}}`)
 		wantPolicies(t, link, 2)
 		central := decide(t, authority, link, v1alpha1.DecisionSuspend, "central")
 		wantPolicies(t, link, 0)
@@ -496,10 +489,10 @@ func TestLinkRefusals(t *testing.T) {
 			t.Errorf("publish a state secret: %v", err)
 		}
 		portal := harness.Portal(p.provider, "serves")
-		merge(t, portal, `{"spec":{"dataClassification":"StateSecret"}}`)
+		env.Merge(t, portal, `{"spec":{"dataClassification":"StateSecret"}}`)
 		wantPolicies(t, link, 0)
 		reason(t, link, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonStateSecret)
-		merge(t, portal, `{"spec":{"dataClassification":"Internal"}}`)
+		env.Merge(t, portal, `{"spec":{"dataClassification":"Internal"}}`)
 		wantPolicies(t, link, 2)
 	})
 	t.Run("a portal that violates a policy", func(t *testing.T) {
@@ -547,10 +540,10 @@ func TestLinkOverThePlatform(t *testing.T) {
 		second := harness.Portal("via-hub", "second", provides("via-hub-axis"))
 		env.Create(t, second)
 		env.WaitReady(t, second)
-		merge(t, platform, `{"spec":{"endpoint":{"portal":{"name":"second"}}}}`)
+		env.Merge(t, platform, `{"spec":{"endpoint":{"portal":{"name":"second"}}}}`)
 		wantPolicies(t, link, 0)
 		reason(t, link, v1alpha1.ConditionProviderApproved, v1alpha1.ReasonApprovalStale)
-		merge(t, platform, `{"spec":{"endpoint":{"portal":{"name":"axis"}}}}`)
+		env.Merge(t, platform, `{"spec":{"endpoint":{"portal":{"name":"axis"}}}}`)
 		wantPolicies(t, link, 4)
 	})
 	t.Run("a duplicate carries nothing", func(t *testing.T) {
@@ -572,17 +565,17 @@ func TestLinkOverThePlatform(t *testing.T) {
 		env.WaitCondition(t, platform, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonDuplicateOf)
 		reason(t, link, v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonRouteNotAvailable)
 		// When the original becomes another platform, this one is a duplicate no more.
-		merge(t, original, `{"spec":{"capability":"exchange of letters"}}`)
+		env.Merge(t, original, `{"spec":{"capability":"exchange of letters"}}`)
 		wantPolicies(t, link, 4)
-		merge(t, original, `{"spec":{"capability":"exchange of papers"}}`)
+		env.Merge(t, original, `{"spec":{"capability":"exchange of papers"}}`)
 		wantPolicies(t, link, 0)
 		remove(t, original)
 		wantPolicies(t, link, 4)
 	})
 	t.Run("the platform goes", func(t *testing.T) {
-		merge(t, hub, `{"spec":{"suspended":true}}`)
+		env.Merge(t, hub, `{"spec":{"suspended":true}}`)
 		wantPolicies(t, link, 0)
-		merge(t, hub, `{"spec":{"suspended":false}}`)
+		env.Merge(t, hub, `{"spec":{"suspended":false}}`)
 		wantPolicies(t, link, 4)
 		remove(t, platform)
 		wantPolicies(t, link, 0)
@@ -595,7 +588,7 @@ func TestLinkOverThePlatform(t *testing.T) {
 // there now: it is to one object.
 func agreeAnew(t *testing.T, portal *v1alpha1.AgencyPortal, platform *v1alpha1.SharedPlatform) {
 	t.Helper()
-	merge(t, portal, `{"spec":{"providesPlatforms":null}}`)
+	env.Merge(t, portal, `{"spec":{"providesPlatforms":null}}`)
 	harness.Eventually(t, func() error {
 		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(portal), portal); err != nil {
 			return err
@@ -605,7 +598,7 @@ func agreeAnew(t *testing.T, portal *v1alpha1.AgencyPortal, platform *v1alpha1.S
 		}
 		return nil
 	})
-	merge(t, portal, fmt.Sprintf(`{"spec":{"providesPlatforms":[%q]}}`, platform.Name))
+	env.Merge(t, portal, fmt.Sprintf(`{"spec":{"providesPlatforms":[%q]}}`, platform.Name))
 }
 
 func sharedPlatform(agency, portal string, platformType v1alpha1.PlatformType, capability string, modify ...func(*v1alpha1.SharedPlatform)) *v1alpha1.SharedPlatform {

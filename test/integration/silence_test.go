@@ -15,7 +15,7 @@ import (
 // that every controller looks at it again.
 func touch(t *testing.T, o client.Object) {
 	t.Helper()
-	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"example.org/touched":"`+time.Now().Format(time.RFC3339Nano)+`"}}}`))
+	patch := harness.MergePatch(`{"metadata":{"annotations":{"example.org/touched":"` + time.Now().Format(time.RFC3339Nano) + `"}}}`)
 	if err := env.Admin.Patch(t.Context(), o, patch); err != nil {
 		t.Fatalf("touch %s: %v", o.GetName(), err)
 	}

@@ -51,7 +51,7 @@ func TestStandardWarnings(t *testing.T) {
 	}
 	stored := func(p *v1alpha1.SecurityPolicy, status string) *v1alpha1.SecurityPolicy {
 		env.Create(t, p)
-		if err := env.Admin.Status().Patch(t.Context(), p, client.RawPatch("application/merge-patch+json", []byte(`{"status":`+status+`}`))); err != nil {
+		if err := env.Admin.Status().Patch(t.Context(), p, harness.MergePatch(`{"status":`+status+`}`)); err != nil {
 			t.Fatal(err)
 		}
 		return p
@@ -103,7 +103,7 @@ func TestStandardWarnings(t *testing.T) {
 				if tt.policy == "" {
 					err = c.Create(t.Context(), harness.Policy("warned-new", ""), client.DryRunAll)
 				} else {
-					err = c.Patch(t.Context(), policies[tt.policy].DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(tt.change)), client.DryRunAll)
+					err = c.Patch(t.Context(), policies[tt.policy].DeepCopy(), harness.MergePatch(tt.change), client.DryRunAll)
 				}
 				if err != nil {
 					t.Fatalf("a warning refuses: %v", err)

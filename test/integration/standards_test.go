@@ -108,7 +108,7 @@ func registries(p *v1alpha1.SecurityPolicy, registry string) {
 
 func setRegistry(t *testing.T, p *v1alpha1.SecurityPolicy, registry string) {
 	t.Helper()
-	merge(t, p, fmt.Sprintf(`{"spec":{"images":{"allowedRegistries":[%q]}}}`, registry))
+	env.Merge(t, p, fmt.Sprintf(`{"spec":{"images":{"allowedRegistries":[%q]}}}`, registry))
 }
 
 func held(t *testing.T, p *v1alpha1.SecurityPolicy, portals, links int32) {
@@ -175,10 +175,10 @@ func TestStandardThatStopsMuchIsHeld(t *testing.T) {
 		late := harness.Portal("typo-many", "late")
 		env.Create(t, late)
 		compliance(t, metav1.ConditionFalse, v1alpha1.ReasonViolation, late)
-		merge(t, c.portals[3], `{"spec":{"port":9090}}`)
+		env.Merge(t, c.portals[3], `{"spec":{"port":9090}}`)
 		compliance(t, metav1.ConditionFalse, v1alpha1.ReasonKeptLastCompliant, c.portals[3])
 		c.runsOn(t, before)
-		merge(t, c.portals[3], `{"spec":{"port":8080}}`)
+		env.Merge(t, c.portals[3], `{"spec":{"port":8080}}`)
 		compliance(t, metav1.ConditionTrue, v1alpha1.ReasonHeldStandard, c.portals[3])
 		remove(t, late)
 		env.WaitGone(t, late)
@@ -199,15 +199,15 @@ func TestStandardThatStopsMuchIsHeld(t *testing.T) {
 	})
 
 	t.Run("too little is accepted", func(t *testing.T) {
-		merge(t, p, `{"spec":{"acceptedImpact":{"portals":12,"links":1}}}`)
+		env.Merge(t, p, `{"spec":{"acceptedImpact":{"portals":12,"links":1}}}`)
 		held(t, p, 13, 1)
-		merge(t, p, `{"spec":{"acceptedImpact":{"portals":13,"links":0}}}`)
+		env.Merge(t, p, `{"spec":{"acceptedImpact":{"portals":13,"links":0}}}`)
 		held(t, p, 13, 1)
 		c.runsOn(t, before)
 	})
 
 	t.Run("accepted", func(t *testing.T) {
-		merge(t, p, `{"spec":{"acceptedImpact":{"portals":13,"links":1}}}`)
+		env.Merge(t, p, `{"spec":{"acceptedImpact":{"portals":13,"links":1}}}`)
 		enforcing(t, p)
 		stopped(t, c.portals...)
 		wantPolicies(t, c.link, 0)
@@ -273,7 +273,7 @@ func TestAuditBecomesEnforce(t *testing.T) {
 		return nil
 	})
 	before := c.deployments(t)
-	merge(t, p, `{"spec":{"mode":"Enforce"}}`)
+	env.Merge(t, p, `{"spec":{"mode":"Enforce"}}`)
 	held(t, p, 7, 0)
 	compliance(t, metav1.ConditionTrue, v1alpha1.ReasonHeldStandard, violators...)
 	c.runsOn(t, before)
@@ -281,7 +281,7 @@ func TestAuditBecomesEnforce(t *testing.T) {
 	// What complies before it is accepted is not stopped by it; one portal that
 	// is left is no great impact.
 	for _, v := range violators[:6] {
-		merge(t, v, fmt.Sprintf(`{"spec":{"image":%q}}`, harness.Image))
+		env.Merge(t, v, fmt.Sprintf(`{"spec":{"image":%q}}`, harness.Image))
 	}
 	enforcing(t, p)
 	stopped(t, violators[6])
@@ -326,14 +326,14 @@ func TestHeldStandardIsTakenBack(t *testing.T) {
 
 	t.Run("a part stays held", func(t *testing.T) {
 		// The digest is a new demand, the second registry a new permission.
-		merge(t, p, fmt.Sprintf(`{"spec":{"images":{"requireDigest":true,"allowedRegistries":[%q,"other.example.gov.vn"]}}}`, goodRegistry))
+		env.Merge(t, p, fmt.Sprintf(`{"spec":{"images":{"requireDigest":true,"allowedRegistries":[%q,"other.example.gov.vn"]}}}`, goodRegistry))
 		held(t, p, 7, 0)
 		both := harness.Portal("back-many", "both", func(p *v1alpha1.AgencyPortal) {
 			p.Spec.Image = strings.Replace(harness.Image, goodRegistry, "other.example.gov.vn", 1)
 		})
 		env.Create(t, both)
 		compliance(t, metav1.ConditionFalse, v1alpha1.ReasonViolation, both)
-		merge(t, p, `{"spec":{"images":{"requireDigest":false}}}`)
+		env.Merge(t, p, `{"spec":{"images":{"requireDigest":false}}}`)
 		enforcing(t, p)
 		env.WaitReady(t, both)
 		remove(t, both)
@@ -341,11 +341,11 @@ func TestHeldStandardIsTakenBack(t *testing.T) {
 	})
 
 	t.Run("one statement is for one change", func(t *testing.T) {
-		merge(t, p, `{"spec":{"acceptedImpact":{"portals":9,"links":1},"images":{"requireDigest":true}}}`)
+		env.Merge(t, p, `{"spec":{"acceptedImpact":{"portals":9,"links":1},"images":{"requireDigest":true}}}`)
 		enforcing(t, p)
 		stopped(t, c.portals[2:]...)
 		for _, v := range c.portals[2:] {
-			merge(t, v, fmt.Sprintf(`{"spec":{"image":%q}}`, harness.Image))
+			env.Merge(t, v, fmt.Sprintf(`{"spec":{"image":%q}}`, harness.Image))
 		}
 		for _, v := range c.portals {
 			env.WaitReady(t, v)

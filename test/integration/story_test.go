@@ -40,11 +40,11 @@ func TestLinkTellsItsStory(t *testing.T) {
 	decide(t, p.provider, link, v1alpha1.DecisionApprove)
 	wantPolicies(t, link, 2)
 	namespace := names.Namespace(p.consumer)
-	wantTold(t, v1alpha1.KindDataSharingLink, namespace, "wants", "Normal Opened")
+	env.WaitTold(t, namespace, harness.About(v1alpha1.KindDataSharingLink, "wants"), "Normal Opened")
 	ahead.Store(int64(time.Until(link.Spec.ValidUntil.Time) + time.Minute))
 	touch(t, link)
 	wantPolicies(t, link, 0)
-	wantTold(t, v1alpha1.KindDataSharingLink, namespace, "wants", "Warning Closed", "Expired")
+	env.WaitTold(t, namespace, harness.About(v1alpha1.KindDataSharingLink, "wants"), "Warning Closed", "Expired")
 
 	var story string
 	harness.Eventually(t, func() (err error) {

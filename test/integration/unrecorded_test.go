@@ -80,12 +80,12 @@ func TestUnrecordedChildrenGo(t *testing.T) {
 		env.Create(t, a)
 		env.WaitReady(t, a)
 		_ = op.Stop()
-		killedBeforeStatus(t, "/agencies/unrecbinding", func() { merge(t, a, `{"spec":{"adminGroups":["unrec-admins"]}}`) })
+		killedBeforeStatus(t, "/agencies/unrecbinding", func() { env.Merge(t, a, `{"spec":{"adminGroups":["unrec-admins"]}}`) })
 		rb := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-unrecbinding", Name: "agency-admins"}}
 		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(rb), rb); err != nil {
 			t.Fatalf("the test does not reach what it is for: %v", err)
 		}
-		merge(t, a, `{"spec":{"adminGroups":null}}`)
+		env.Merge(t, a, `{"spec":{"adminGroups":null}}`)
 		env.Operator(t, harness.OperatorOptions{})
 		env.WaitReady(t, a)
 		gone(t, "adminGroups is empty", rb)
@@ -98,7 +98,7 @@ func TestUnrecordedChildrenGo(t *testing.T) {
 		_ = op.Stop()
 		p := harness.Portal("unrecportal", "web", func(p *v1alpha1.AgencyPortal) { p.Spec.Replicas = v1alpha1.Replicas{Min: 1, Max: ptr.To(int32(3))} })
 		killedBeforeStatus(t, "/agencyportals/web", func() { env.Create(t, p) })
-		merge(t, p, `{"spec":{"replicas":{"max":null}}}`)
+		env.Merge(t, p, `{"spec":{"replicas":{"max":null}}}`)
 		op = env.Operator(t, harness.OperatorOptions{})
 		gone(t, "the portal has no range of replicas", &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: "web"}})
 		env.WaitReady(t, p)
@@ -127,7 +127,7 @@ func TestUnrecordedChildrenGo(t *testing.T) {
 		if made, err := env.Children(t.Context(), of); err != nil || len(made) != 2 {
 			t.Fatalf("the test does not reach what it is for: %d objects, %v", len(made), err)
 		}
-		merge(t, s, `{"spec":{"mode":"Audit"}}`)
+		env.Merge(t, s, `{"spec":{"mode":"Audit"}}`)
 		env.Operator(t, harness.OperatorOptions{})
 		env.WaitCondition(t, s, v1alpha1.ConditionEnforced, metav1.ConditionFalse, v1alpha1.ReasonAuditing)
 		harness.Eventually(t, func() error {

@@ -78,7 +78,7 @@ func world(t *testing.T, env *harness.Env) {
 	env.Create(t, strict)
 	env.WaitReady(t, strict)
 	// From here on the violator runs its last compliant spec.
-	if err := env.Admin.Patch(t.Context(), violator, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"image":"registry.evil.example/miner:1"}}`))); err != nil {
+	if err := env.Admin.Patch(t.Context(), violator, harness.MergePatch(`{"spec":{"image":"registry.evil.example/miner:1"}}`)); err != nil {
 		t.Fatal(err)
 	}
 	env.WaitCondition(t, violator, v1alpha1.ConditionPolicyCompliant, metav1.ConditionFalse, v1alpha1.ReasonKeptLastCompliant)

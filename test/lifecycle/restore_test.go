@@ -198,7 +198,7 @@ func conflicts(t *testing.T, env *harness.Env, data []byte) {
 	t.Helper()
 	registries := harness.Policy("registries", "")
 	change := func() error {
-		return env.Admin.Patch(t.Context(), registries, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"images":{"allowedRegistries":["other.example"]}}}`)))
+		return env.Admin.Patch(t.Context(), registries, harness.MergePatch(`{"spec":{"images":{"allowedRegistries":["other.example"]}}}`))
 	}
 	if err := change(); err != nil {
 		t.Fatal(err)
@@ -263,7 +263,7 @@ func TestRestoreTakesOver(t *testing.T) {
 	if err := op.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if err := env.Admin.Patch(t.Context(), a, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null},"spec":{"deletionPolicy":"DeletePortals"}}`))); err != nil {
+	if err := env.Admin.Patch(t.Context(), a, harness.MergePatch(`{"metadata":{"finalizers":null},"spec":{"deletionPolicy":"DeletePortals"}}`)); err != nil {
 		t.Fatal(err)
 	}
 	if err := env.Admin.Delete(t.Context(), a); err != nil {

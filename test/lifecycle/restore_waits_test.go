@@ -39,7 +39,7 @@ func images(prefixes ...v1alpha1.RegistryPrefix) *v1alpha1.ImageControl {
 
 func patchSpec(t *testing.T, env *harness.Env, o client.Object, spec string) {
 	t.Helper()
-	if err := env.Admin.Patch(t.Context(), o, client.RawPatch("application/merge-patch+json", []byte(`{"spec":`+spec+`}`))); err != nil {
+	if err := env.Admin.Patch(t.Context(), o, harness.MergePatch(`{"spec":`+spec+`}`)); err != nil {
 		t.Fatal(err)
 	}
 }

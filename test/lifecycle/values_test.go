@@ -31,7 +31,7 @@ func TestUpgradeTakesOldValues(t *testing.T) {
 	env.WaitReady(t, portal, agency)
 	harness.Eventually(t, func() error { return recorded(t, env, standard, portal, agency) })
 	op.WaitQuiet(t, quiet)
-	if err := env.Admin.Patch(t.Context(), standard, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"resources":{"maxMemory":"64Gi"}}}`))); err != nil {
+	if err := env.Admin.Patch(t.Context(), standard, harness.MergePatch(`{"spec":{"resources":{"maxMemory":"64Gi"}}}`)); err != nil {
 		t.Fatal(err)
 	}
 	harness.Eventually(t, func() error {

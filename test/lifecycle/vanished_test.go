@@ -203,6 +203,6 @@ func definitionNamed(name string) *unstructured.Unstructured {
 func patchDefinition(t *testing.T, env *harness.Env, name, patch string) {
 	t.Helper()
 	harness.Eventually(t, func() error {
-		return env.Admin.Patch(t.Context(), definitionNamed(name), client.RawPatch("application/merge-patch+json", []byte(patch)))
+		return env.Admin.Patch(t.Context(), definitionNamed(name), harness.MergePatch(patch))
 	})
 }

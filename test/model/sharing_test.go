@@ -14,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -267,7 +266,7 @@ func (m *model) ignore(err error) {
 
 func (m *model) patch(o client.Object, patch string) {
 	m.t.Helper()
-	m.ignore(env.Admin.Patch(m.t.Context(), o, client.RawPatch(types.MergePatchType, []byte(patch))))
+	m.ignore(env.Admin.Patch(m.t.Context(), o, harness.MergePatch(patch)))
 }
 
 // touchAll makes the operator look at every link: moving its clock is no event.

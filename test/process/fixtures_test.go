@@ -2,12 +2,8 @@ package process
 
 import (
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 	"testing"
 
-	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -52,25 +48,4 @@ func approve(t *testing.T, agency string, l *v1alpha1.DataSharingLink) *v1alpha1
 	a := harness.Approval(agency, l, v1alpha1.DecisionApprove)
 	env.Create(t, a)
 	return a
-}
-
-// wantEvent waits for an Event in a namespace whose note has a part.
-func wantEvent(t *testing.T, namespace, reason, part string) {
-	t.Helper()
-	harness.Eventually(t, func() error {
-		var all eventsv1.EventList
-		if err := env.Admin.List(t.Context(), &all, client.InNamespace(namespace)); err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(all.Items, func(e eventsv1.Event) bool {
-			return e.Reason == reason && strings.Contains(e.Note, part)
-		}) {
-			var said []string
-			for _, e := range all.Items {
-				said = append(said, e.Reason+": "+e.Note)
-			}
-			return fmt.Errorf("no Event %s says %q among\n%s", reason, part, strings.Join(said, "\n"))
-		}
-		return nil
-	})
 }

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/test/harness"
 )
@@ -77,7 +75,7 @@ func TestFrozenLeaderWritesNothing(t *testing.T) {
 	harness.Eventually(t, func() error { return f.anyHeld() })
 	second := env.Operator(t, harness.OperatorOptions{LeaderElection: true})
 	env.WaitReady(t, portal)
-	suspend := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"suspended":true}}`))
+	suspend := harness.MergePatch(`{"spec":{"suspended":true}}`)
 	if err := env.Admin.Patch(t.Context(), agency, suspend); err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func TestSettingsStopNothingBySlip(t *testing.T) {
 		wantHeld(t, op, true)
 		wantLevel(t, portals, 1, "True")
 	}
-	wantEvent(t, harness.OperatorNamespace, "SettingsHeld", "3 running portals and 0 open links (slip/p0 by securityLevels")
+	env.WaitTold(t, harness.OperatorNamespace, harness.AboutAny, "Warning SettingsHeld: ", "3 running portals and 0 open links (slip/p0 by securityLevels")
 
 	op = restarted(t, op, settings.Default())
 	wantHeld(t, op, false)

@@ -217,7 +217,7 @@ func TestDefinitionReplacedWhileRunning(t *testing.T) {
 	}
 	wantEnd(t, op, portalDefinition, "status.inventory, status.lastCompliant", remedy)
 	halt(t, agency, true)
-	if err := env.Admin.Patch(t.Context(), touched, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"example.org/touched":"yes"}}}`))); err != nil {
+	if err := env.Admin.Patch(t.Context(), touched, harness.MergePatch(`{"metadata":{"annotations":{"example.org/touched":"yes"}}}`)); err != nil {
 		t.Fatal(err)
 	}
 	wantRefusal(t, harness.OperatorOptions{}, portalDefinition, remedy)

@@ -115,7 +115,7 @@ func TestSeed20_PublishedIsNotReal(t *testing.T) {
 	counts := func(p *v1alpha1.AgencyPortal, declared, verified int32) {
 		t.Helper()
 		harness.Eventually(t, func() error {
-			if got, want := stored(t, p).Status.PublicServices, (v1alpha1.ServiceCounts{Declared: declared, Verified: verified}); got != want {
+			if got, want := harness.Stored(t, env, p).Status.PublicServices, (v1alpha1.ServiceCounts{Declared: declared, Verified: verified}); got != want {
 				return fmt.Errorf("%s has the services %+v, want %+v", key(p), got, want)
 			}
 			return nil
@@ -129,9 +129,9 @@ func TestSeed20_PublishedIsNotReal(t *testing.T) {
 	env.WaitReady(t, p)
 	counts(p, 2, 2)
 	vinh := harness.Agency("nghe-an-vinh", "")
-	merge(t, vinh, `{"spec":{"suspended":true}}`)
+	env.Merge(t, vinh, `{"spec":{"suspended":true}}`)
 	counts(p, 2, 0)
-	merge(t, vinh, `{"spec":{"suspended":false}}`)
+	env.Merge(t, vinh, `{"spec":{"suspended":false}}`)
 	counts(p, 2, 2)
 }
 
@@ -171,7 +171,7 @@ func TestSeed31_StateSecrets(t *testing.T) {
 	consent(t, l, "da-nang", authority)
 	env.WaitReady(t, l)
 	reachesOnly(t, asks, "agency-mic/ndxp TCP/8443")
-	merge(t, gives, `{"spec":{"dataClassification":"StateSecret"}}`)
+	env.Merge(t, gives, `{"spec":{"dataClassification":"StateSecret"}}`)
 	env.WaitCondition(t, l, v1alpha1.ConditionReferencesResolved, metav1.ConditionFalse, v1alpha1.ReasonStateSecret)
 	reachesOnly(t, asks)
 	shut(t, l, v1alpha1.ReasonStateSecret)

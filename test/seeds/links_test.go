@@ -29,7 +29,7 @@ func link(t *testing.T, from *v1alpha1.AgencyPortal, agency, name, provider, ser
 func consent(t *testing.T, l *v1alpha1.DataSharingLink, agencies ...string) {
 	t.Helper()
 	harness.Eventually(t, func() error {
-		if stored(t, l).Status.SpecHash == "" {
+		if harness.Stored(t, env, l).Status.SpecHash == "" {
 			return fmt.Errorf("link %s has no scope: %+v", l.Name, l.Status.Conditions)
 		}
 		return nil

@@ -129,22 +129,6 @@ func offers(services ...v1alpha1.PublicService) func(*v1alpha1.AgencyPortal) {
 	return func(p *v1alpha1.AgencyPortal) { p.Spec.PublicServices = services }
 }
 
-func merge(t *testing.T, o client.Object, patch string) {
-	t.Helper()
-	if err := env.Admin.Patch(t.Context(), o, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
-		t.Fatalf("patch %T %s: %v", o, o.GetName(), err)
-	}
-}
-
-// stored returns an object as the API server has it.
-func stored[T client.Object](t *testing.T, o T) T {
-	t.Helper()
-	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
-		t.Fatalf("read %T %s: %v", o, o.GetName(), err)
-	}
-	return o
-}
-
 // says waits for a condition, and looks for words in its message.
 func says(t *testing.T, o reconcile.Object, condition string, status metav1.ConditionStatus, reason string, words ...string) {
 	t.Helper()

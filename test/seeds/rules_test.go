@@ -57,7 +57,7 @@ func TestSeed21_FailClosed(t *testing.T) {
 	env.WaitCondition(t, good, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonViolation)
 	nothingRuns(t, good)
 	noWays(t, good)
-	err := env.Admin.Patch(t.Context(), strict, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"images":{"allowedRegistries":[]}}}`)))
+	err := env.Admin.Patch(t.Context(), strict, harness.MergePatch(`{"spec":{"images":{"allowedRegistries":[]}}}`))
 	if !apierrors.IsInvalid(err) {
 		t.Errorf("a list of registries without one: got %v, want it invalid", err)
 	}
@@ -110,7 +110,7 @@ func TestSeed23_SharedPlatformsAreTheAuthoritys(t *testing.T) {
 		}
 	}
 	agency, theirs := env.User(t, "officer@nghean.example.gov.vn", "nghean-platform-admins"), env.User(t, "officer@mic.example.gov.vn", sample.GroupAuthority)
-	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"displayName":"Hệ thống khác"}}`))
+	patch := harness.MergePatch(`{"spec":{"displayName":"Hệ thống khác"}}`)
 	if err := agency.Patch(t.Context(), platform("identity"), patch); !apierrors.IsForbidden(err) {
 		t.Errorf("an agency changes a shared platform: %v", err)
 	}
@@ -143,7 +143,7 @@ func TestSeed25_NoDuplicatedInvestment(t *testing.T) {
 	provider := portal(t, "da-nang", "own-axis", func(p *v1alpha1.AgencyPortal) { p.Spec.ProvidesPlatforms = []v1alpha1.ObjectName{"second-axis"} })
 	env.WaitReady(t, provider)
 	second := platform("second-axis")
-	second.Spec = *stored(t, platform("document-exchange")).Spec.DeepCopy()
+	second.Spec = *harness.Stored(t, env, platform("document-exchange")).Spec.DeepCopy()
 	second.Spec.OwnerRef.Name, second.Spec.Capability = "da-nang", "exchange  OF signed documents"
 	second.Spec.Endpoint.Portal = &v1alpha1.PortalEndpoint{Agency: "da-nang", Name: "own-axis"}
 	create(t, second)
@@ -213,7 +213,7 @@ func TestSeed32_OwnTheTechnology(t *testing.T) {
 	p := portal(t, "da-nang", "foreign", func(p *v1alpha1.AgencyPortal) { p.Spec.Image = foreign })
 	says(t, p, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonViolation, "images.allowedRegistries", foreign, "registry.platform.example.gov.vn")
 	nothingRuns(t, p)
-	tagged := stored(t, harness.Portal("social-insurance", "benefit-claims"))
+	tagged := harness.Stored(t, env, harness.Portal("social-insurance", "benefit-claims"))
 	says(t, tagged, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonViolation, "images.requireDigest")
 	nothingRuns(t, tagged)
 	// A pod like those of a portal that runs, and the same with the foreign image.

@@ -29,7 +29,7 @@ func platform(name string) *v1alpha1.SharedPlatform {
 func used(t *testing.T, name string, want int32) {
 	t.Helper()
 	harness.Eventually(t, func() error {
-		if got := stored(t, platform(name)).Status.Consumers; got != want {
+		if got := harness.Stored(t, env, platform(name)).Status.Consumers; got != want {
 			return fmt.Errorf("platform %s has %d consumers, want %d", name, got, want)
 		}
 		return nil
@@ -44,7 +44,7 @@ func TestSeed01_DocumentExchangeAxis(t *testing.T) {
 	p := portal(t, "da-nang", "documents")
 	env.WaitReady(t, p)
 	reachesOnly(t, p)
-	merge(t, p, `{"spec":{"platformRefs":[{"name":"document-exchange"}]}}`)
+	env.Merge(t, p, `{"spec":{"platformRefs":[{"name":"document-exchange"}]}}`)
 	env.WaitReady(t, p)
 	reachesOnly(t, p, axis+" TCP/8080")
 	if got := look(t).to(key(p)); len(got) > 0 {
@@ -57,12 +57,12 @@ func TestSeed01_DocumentExchangeAxis(t *testing.T) {
 // Fails when the reference opens nothing, and when the portals are not counted.
 func TestSeed02_PublicServicePortal(t *testing.T) {
 	country(t)
-	before := stored(t, platform("national-public-service")).Status.Consumers
+	before := harness.Stored(t, env, platform("national-public-service")).Status.Consumers
 	p := portal(t, "da-nang", "services", uses("not-there"), offers(
 		v1alpha1.PublicService{ProcedureCode: "1.000001", Name: "Cấp giấy phép", Level: 3},
 		v1alpha1.PublicService{ProcedureCode: "1.000002", Name: "Đăng ký", Level: 2}))
 	says(t, p, v1alpha1.ConditionPlatformsResolved, metav1.ConditionFalse, v1alpha1.ReasonPlatformNotFound, "not-there")
-	merge(t, p, `{"spec":{"replicas":{"min":2},"platformRefs":[{"name":"national-public-service"}]}}`)
+	env.Merge(t, p, `{"spec":{"replicas":{"min":2},"platformRefs":[{"name":"national-public-service"}]}}`)
 	says(t, p, v1alpha1.ConditionPlatformsResolved, metav1.ConditionTrue, v1alpha1.ReasonPlatformsResolved, "1 referenced platform")
 	env.WaitReady(t, p)
 	if got := (v1alpha1.ServiceCounts{Declared: 2, Verified: 2}); p.Status.PublicServices != got {
@@ -70,7 +70,7 @@ func TestSeed02_PublicServicePortal(t *testing.T) {
 	}
 	reachesOnly(t, p, publicPortal+" TCP/8080")
 	used(t, "national-public-service", before+1)
-	merge(t, p, `{"spec":{"platformRefs":null}}`)
+	env.Merge(t, p, `{"spec":{"platformRefs":null}}`)
 	reachesOnly(t, p)
 	used(t, "national-public-service", before)
 }
@@ -80,7 +80,7 @@ func TestSeed02_PublicServicePortal(t *testing.T) {
 // Fails when no other one-stop system is found: the second one runs.
 func TestSeed03_OneStop(t *testing.T) {
 	country(t)
-	first := stored(t, harness.Portal("nghe-an", "one-stop"))
+	first := harness.Stored(t, env, harness.Portal("nghe-an", "one-stop"))
 	for _, c := range []v1alpha1.Component{"PublicService", v1alpha1.ComponentOneStop} {
 		if !slices.Contains(first.Spec.Components, c) {
 			t.Errorf("%s has the components %q", key(first), first.Spec.Components)
@@ -106,7 +106,7 @@ func TestSeed03_OneStop(t *testing.T) {
 // uses it.
 func TestSeed04_BorderlessOneStop(t *testing.T) {
 	country(t)
-	across := stored(t, harness.Link("ho-chi-minh-city", "nghe-an-cases", "", "", ""))
+	across := harness.Stored(t, env, harness.Link("ho-chi-minh-city", "nghe-an-cases", "", "", ""))
 	env.WaitReady(t, across)
 	far, near := portal(t, "da-nang", "cases"), portal(t, "nghe-an-vinh", "cases")
 	env.WaitReady(t, far, near)
@@ -143,7 +143,7 @@ func TestSeed08_ElectronicIdentification(t *testing.T) {
 	country(t)
 	p := portal(t, "da-nang", "login", func(p *v1alpha1.AgencyPortal) { p.Spec.CitizenLogin = true })
 	needs(t, p, v1alpha1.PlatformIdentity)
-	merge(t, p, `{"spec":{"platformRefs":[{"name":"identity"}]}}`)
+	env.Merge(t, p, `{"spec":{"platformRefs":[{"name":"identity"}]}}`)
 	env.WaitReady(t, p)
 	reachesOnly(t, p, "192.0.2.16/28 TCP/443")
 }
@@ -159,7 +159,7 @@ func TestSeed09_OnlinePayment(t *testing.T) {
 	if got := (v1alpha1.ServiceCounts{Declared: 1}); p.Status.PublicServices != got {
 		t.Errorf("services %+v, want %+v", p.Status.PublicServices, got)
 	}
-	merge(t, p, `{"spec":{"platformRefs":[{"name":"payment"}]}}`)
+	env.Merge(t, p, `{"spec":{"platformRefs":[{"name":"payment"}]}}`)
 	env.WaitReady(t, p)
 	reachesOnly(t, p, "192.0.2.32/28 TCP/443")
 	free := portal(t, "da-nang", "free", func(p *v1alpha1.AgencyPortal) { p.Spec.Replicas.Min = 2 },

@@ -47,7 +47,7 @@ func usedPlatform(t *testing.T, name string) *v1alpha1.SharedPlatform {
 	})
 	env.Create(t, platform, portal)
 	harness.Eventually(t, func() error {
-		if n := stored(t, platform).Status.Consumers; n != 1 {
+		if n := harness.Stored(t, env, platform).Status.Consumers; n != 1 {
 			return fmt.Errorf("%d consumers, want 1", n)
 		}
 		return nil
@@ -64,7 +64,7 @@ func TestDeletionOfWhatIsInUse(t *testing.T) {
 	platform := usedPlatform(t, "a14use")
 	permit := func(t *testing.T, o client.Object) {
 		t.Helper()
-		if err := root.Patch(t.Context(), stored(t, o), mergePatch(`{"spec":{"deletionPolicy":"DeleteInUse"}}`)); err != nil {
+		if err := root.Patch(t.Context(), harness.Stored(t, env, o), harness.MergePatch(`{"spec":{"deletionPolicy":"DeleteInUse"}}`)); err != nil {
 			t.Fatal(err)
 		}
 		if err := root.Delete(t.Context(), o); err != nil {
@@ -76,7 +76,7 @@ func TestDeletionOfWhatIsInUse(t *testing.T) {
 		p := harness.Policy(name, "a14use", modify)
 		env.Create(t, p)
 		harness.Eventually(t, func() error {
-			if s := stored(t, p).Status; s.InForce == nil || s.Matched != 1 {
+			if s := harness.Stored(t, env, p).Status; s.InForce == nil || s.Matched != 1 {
 				return fmt.Errorf("%d portals are matched, want 1 and a spec in force", s.Matched)
 			}
 			return nil
@@ -90,11 +90,11 @@ func TestDeletionOfWhatIsInUse(t *testing.T) {
 			p.Spec.DataSharing = &v1alpha1.DataSharingControl{AllowDirectRoute: ptr.To(true)}
 		})
 		refused(t, "delete it", root.Delete(t.Context(), p), byStandardDeletion)
-		if err := root.Patch(t.Context(), stored(t, p), mergePatch(`{"spec":{"dataSharing":null}}`)); err != nil {
+		if err := root.Patch(t.Context(), harness.Stored(t, env, p), harness.MergePatch(`{"spec":{"dataSharing":null}}`)); err != nil {
 			t.Fatal(err)
 		}
 		harness.Eventually(t, func() error {
-			if s := stored(t, p).Status.InForce; s == nil || s.DataSharing != nil {
+			if s := harness.Stored(t, env, p).Status.InForce; s == nil || s.DataSharing != nil {
 				return errors.New("the permission is in force still")
 			}
 			return nil
@@ -141,7 +141,7 @@ func TestDeletionOfWhatAnEarlierOperatorEnforced(t *testing.T) {
 	} {
 		p := harness.Policy(c.name, "nobody")
 		env.Create(t, p)
-		p = stored(t, p)
+		p = harness.Stored(t, env, p)
 		p.Status.Matched = 3
 		p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionEnforced, Status: c.status, Reason: c.reason, ObservedGeneration: p.Generation, LastTransitionTime: metav1.Now()}}
 		if err := env.Admin.Status().Update(t.Context(), p); err != nil {
@@ -165,7 +165,7 @@ type changer struct {
 
 func (c changer) write(t *testing.T, spec string) error {
 	t.Helper()
-	return c.user.Patch(t.Context(), stored(t, c.platform), mergePatch(`{"spec":`+spec+`}`))
+	return c.user.Patch(t.Context(), harness.Stored(t, env, c.platform), harness.MergePatch(`{"spec":`+spec+`}`))
 }
 
 func (c changer) passes(t *testing.T, what, spec string) {
@@ -235,7 +235,7 @@ func TestChangeOfAPlatformThatTakesOver(t *testing.T) {
 	unused := externalPlatform("a14over")
 	env.Create(t, unused)
 	harness.Eventually(t, func() error {
-		if stored(t, unused).Status.ObservedGeneration == 0 {
+		if harness.Stored(t, env, unused).Status.ObservedGeneration == 0 {
 			return errors.New("not observed yet")
 		}
 		return nil

@@ -86,7 +86,7 @@ func TestSlipInManyPoliciesIsHeld(t *testing.T) {
 		if p.Status.Impact == nil {
 			continue
 		}
-		patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"acceptedImpact":{"portals":1,"links":0}}}`))
+		patch := harness.MergePatch(`{"spec":{"acceptedImpact":{"portals":1,"links":0}}}`)
 		if err := env.Admin.Patch(t.Context(), p, patch); err != nil {
 			t.Fatal(err)
 		}

@@ -44,7 +44,7 @@ func TestAcceptanceIsNoBlankCheque(t *testing.T) {
 	observed := func() {
 		t.Helper()
 		harness.Eventually(t, func() error {
-			if got := stored(t, p); got.Status.ObservedGeneration != got.Generation {
+			if got := harness.Stored(t, env, p); got.Status.ObservedGeneration != got.Generation {
 				return fmt.Errorf("generation %d, observed %d", got.Generation, got.Status.ObservedGeneration)
 			}
 			return nil
@@ -52,17 +52,17 @@ func TestAcceptanceIsNoBlankCheque(t *testing.T) {
 	}
 	registries := func(name string) string { return `"images":{"allowedRegistries":["` + name + `.example.gov.vn"]}` }
 
-	merge(t, p, `{"spec":{`+registries("typo")+`}}`)
+	env.Merge(t, p, `{"spec":{`+registries("typo")+`}}`)
 	runsOn("a statement that nothing needed")
 	// Too little for this change, and seen with it; enough for none that follows.
-	merge(t, p, `{"spec":{"acceptedImpact":{"portals":2}}}`)
+	env.Merge(t, p, `{"spec":{"acceptedImpact":{"portals":2}}}`)
 	observed()
-	merge(t, p, `{"spec":{`+registries("other")+`}}`)
+	env.Merge(t, p, `{"spec":{`+registries("other")+`}}`)
 	runsOn("a statement for another change")
 
-	merge(t, p, `{"spec":{"acceptedImpact":null}}`)
+	env.Merge(t, p, `{"spec":{"acceptedImpact":null}}`)
 	observed()
-	merge(t, p, `{"spec":{"acceptedImpact":{"portals":50,"links":50}}}`)
+	env.Merge(t, p, `{"spec":{"acceptedImpact":{"portals":50,"links":50}}}`)
 	harness.Eventually(t, func() error {
 		if got := deploymentsOf(t, "f11"); len(got) > 0 {
 			return fmt.Errorf("Deployments %v after the statement was made anew", got)

@@ -48,7 +48,7 @@ func TestThreat28_AuthorityRenamed(t *testing.T) {
 	veto := approvalBy(&s, old.Name, "carol-t28u", "t28u-halt")
 	veto.Spec.Decision, veto.Spec.Reason = v1alpha1.DecisionSuspend, "Vi phạm"
 	harness.Eventually(t, func() error { return carol.Create(t.Context(), veto.DeepCopy()) })
-	stored(t, veto)
+	harness.Stored(t, env, veto)
 	waitPair(t, s.link, 0)
 	env.WaitCondition(t, veto, v1alpha1.ConditionBound, metav1.ConditionTrue, v1alpha1.ReasonBound)
 
@@ -113,7 +113,7 @@ func vetoStands(t *testing.T, s *shared, veto *v1alpha1.DataSharingApproval) {
 		}
 	}
 	last := ""
-	for _, d := range stored(t, s.link).Status.Decisions {
+	for _, d := range harness.Stored(t, env, s.link).Status.Decisions {
 		if d.UID == veto.UID {
 			last = string(d.Side) + " " + d.Decision
 		}

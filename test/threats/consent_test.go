@@ -40,7 +40,7 @@ func TestThreat38_WhoAsksDoesNotApprove(t *testing.T) {
 	if err := both.Create(t.Context(), reject); err != nil {
 		t.Fatalf("to reject stays free: %v", err)
 	}
-	refused(t, "turn the rejection into an approval", both.Patch(t.Context(), reject.DeepCopy(), mergePatch(`{"spec":{"decision":"Approve"}}`)), byApproverPolicy)
+	refused(t, "turn the rejection into an approval", both.Patch(t.Context(), reject.DeepCopy(), harness.MergePatch(`{"spec":{"decision":"Approve"}}`)), byApproverPolicy)
 	staysShut(t, s.link)
 
 	t.Run("in another's name", func(t *testing.T) {
@@ -52,11 +52,11 @@ func TestThreat38_WhoAsksDoesNotApprove(t *testing.T) {
 			t.Fatal(err)
 		}
 		colleague := as(t, "colleague", s.consumer+"-admins", "system:authenticated")
-		refused(t, "change a colleague's request under the colleague's name", colleague.Patch(t.Context(), l.DeepCopy(), mergePatch(`{"spec":{"purpose":"Khác"}}`)), "govplatform-sharing-requester")
-		if err := colleague.Patch(t.Context(), l.DeepCopy(), mergePatch(`{"metadata":{"labels":{"a":"b"}}}`)); err != nil {
+		refused(t, "change a colleague's request under the colleague's name", colleague.Patch(t.Context(), l.DeepCopy(), harness.MergePatch(`{"spec":{"purpose":"Khác"}}`)), "govplatform-sharing-requester")
+		if err := colleague.Patch(t.Context(), l.DeepCopy(), harness.MergePatch(`{"metadata":{"labels":{"a":"b"}}}`)); err != nil {
 			t.Errorf("labels ask for nothing: %v", err)
 		}
-		if err := colleague.Patch(t.Context(), l, mergePatch(`{"spec":{"purpose":"Khác","requestedBy":"colleague"}}`)); err != nil {
+		if err := colleague.Patch(t.Context(), l, harness.MergePatch(`{"spec":{"purpose":"Khác","requestedBy":"colleague"}}`)); err != nil {
 			t.Errorf("under the own name: %v", err)
 		}
 	})
@@ -111,7 +111,7 @@ func TestThreat38_DecisionsStayOnRecord(t *testing.T) {
 	waitPair(t, s.link, 0)
 	harness.Eventually(t, func() error {
 		var got []string
-		for _, d := range stored(t, s.link).Status.Decisions {
+		for _, d := range harness.Stored(t, env, s.link).Status.Decisions {
 			got = append(got, string(d.Side)+" "+d.Decision+" "+d.Approver)
 		}
 		if want := []string{"Provider Approve " + harness.AdminUser, "Provider Revoked " + harness.AdminUser}; !slices.Equal(got, want) {
@@ -142,7 +142,7 @@ func TestThreat38_DecisionsStayOnRecord(t *testing.T) {
 		return nil
 	}
 	harness.Eventually(t, check)
-	merge(t, s.link, `{"metadata":{"annotations":{"example.org/touched":"1"}}}`)
+	env.Merge(t, s.link, `{"metadata":{"annotations":{"example.org/touched":"1"}}}`)
 	op.WaitQuiet(t, harness.Timeout/20)
 	if err := check(); err != nil {
 		t.Errorf("after another look: %v", err)
@@ -155,13 +155,13 @@ func TestThreat39_WeakerLabel(t *testing.T) {
 	operate(t)
 	s := newShared(t, "t39")
 	s.approve(t)
-	merge(t, harness.Portal(s.provider, "gives"), `{"spec":{"dataClassification":"Personal"}}`)
+	env.Merge(t, harness.Portal(s.provider, "gives"), `{"spec":{"dataClassification":"Personal"}}`)
 	waitPair(t, s.link, 0)
 	env.WaitCondition(t, s.link, v1alpha1.ConditionReferencesResolved, metav1.ConditionFalse, v1alpha1.ReasonRequesterMissing)
-	merge(t, s.service, `{"spec":{"classification":"Public"}}`)
-	merge(t, s.link, `{"spec":{"requestedBy":"`+harness.RequesterUser+`"}}`)
+	env.Merge(t, s.service, `{"spec":{"classification":"Public"}}`)
+	env.Merge(t, s.link, `{"spec":{"requestedBy":"`+harness.RequesterUser+`"}}`)
 	env.WaitCondition(t, s.link, v1alpha1.ConditionProviderApproved, metav1.ConditionFalse, v1alpha1.ReasonApprovalStale)
-	if c := stored(t, s.link).Status.Scope; c == nil || c.Classification != v1alpha1.ClassificationPersonal {
+	if c := harness.Stored(t, env, s.link).Status.Scope; c == nil || c.Classification != v1alpha1.ClassificationPersonal {
 		t.Errorf("scope %+v, want personal data", c)
 	}
 	needsAuthority(t, "t39", &s, v1alpha1.ClassificationPersonal)
@@ -178,11 +178,11 @@ func TestThreat39_WeakerPortal(t *testing.T) {
 	same := harness.Service(s.provider, "same", "strict", func(d *v1alpha1.DataService) { d.Spec.Dataset = s.service.Spec.Dataset })
 	env.Create(t, strict, same)
 	env.WaitReady(t, strict)
-	merge(t, strict, `{"spec":{"dataClassification":"Personal"}}`)
+	env.Merge(t, strict, `{"spec":{"dataClassification":"Personal"}}`)
 	waitPair(t, s.link, 0)
-	merge(t, s.link, `{"spec":{"requestedBy":"`+harness.RequesterUser+`"}}`)
+	env.Merge(t, s.link, `{"spec":{"requestedBy":"`+harness.RequesterUser+`"}}`)
 	harness.Eventually(t, func() error {
-		if c := stored(t, s.link).Status.Scope; c == nil || c.Classification != v1alpha1.ClassificationPersonal {
+		if c := harness.Stored(t, env, s.link).Status.Scope; c == nil || c.Classification != v1alpha1.ClassificationPersonal {
 			return fmt.Errorf("scope %+v, want personal data", c)
 		}
 		return nil
@@ -201,21 +201,21 @@ func TestThreat43_BaitAndSwitch(t *testing.T) {
 		env.WaitCondition(t, s.link, v1alpha1.ConditionProviderApproved, metav1.ConditionFalse, v1alpha1.ReasonApprovalStale)
 		staysShut(t, s.link)
 		s.waitScope(t)
-		merge(t, approval, fmt.Sprintf(`{"spec":{"specHash":%q}}`, s.link.Status.SpecHash))
+		env.Merge(t, approval, fmt.Sprintf(`{"spec":{"specHash":%q}}`, s.link.Status.SpecHash))
 		waitPair(t, s.link, 2)
 	}
 	purpose := s.link.Spec.Purpose
-	merge(t, s.link, `{"spec":{"purpose":"Khác"}}`)
-	merge(t, s.link, fmt.Sprintf(`{"spec":{"purpose":%q}}`, purpose))
+	env.Merge(t, s.link, `{"spec":{"purpose":"Khác"}}`)
+	env.Merge(t, s.link, fmt.Sprintf(`{"spec":{"purpose":%q}}`, purpose))
 	waitPair(t, s.link, 0)
 	again()
 	portal := harness.Portal(s.consumer, "asks")
-	merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, strings.Replace(harness.Image, "@sha256:1", ":v2@sha256:2", 1)))
+	env.Merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, strings.Replace(harness.Image, "@sha256:1", ":v2@sha256:2", 1)))
 	env.WaitReady(t, portal)
 	if got := len(pairOf(t, s.link)); got != 2 {
 		t.Errorf("a new release closes the link: %d policies", got)
 	}
-	merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, strings.Replace(harness.Image, "/portal", "/scraper", 1)))
+	env.Merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, strings.Replace(harness.Image, "/portal", "/scraper", 1)))
 	waitPair(t, s.link, 0)
 	again()
 }

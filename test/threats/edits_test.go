@@ -37,7 +37,7 @@ func TestEditsStopNothing(t *testing.T) {
 		return p
 	}
 	edit := func(p *v1alpha1.AgencyPortal, patch string) func() error {
-		return func() error { return m.Patch(t.Context(), p.DeepCopy(), mergePatch(patch)) }
+		return func() error { return m.Patch(t.Context(), p.DeepCopy(), harness.MergePatch(patch)) }
 	}
 	older := start("older")
 	// Of two one-stop systems the older one is it, by whole seconds.
@@ -73,12 +73,12 @@ func TestEditsStopNothing(t *testing.T) {
 		})
 	}
 	// Who was first is free to change.
-	merge(t, second, `{"spec":{"displayName":"Một cửa"}}`)
+	env.Merge(t, second, `{"spec":{"displayName":"Một cửa"}}`)
 	env.WaitReady(t, second)
 	platformIsBack(t, late)
 	// The place is free: the older one's edit runs.
-	merge(t, early, `{"spec":{"components":null}}`)
-	merge(t, second, `{"spec":{"components":null}}`)
+	env.Merge(t, early, `{"spec":{"components":null}}`)
+	env.Merge(t, second, `{"spec":{"components":null}}`)
 	env.WaitReady(t, older)
 }
 
@@ -162,12 +162,12 @@ func TestKeptSpecMeetsStandards(t *testing.T) {
 		})
 		env.Create(t, p)
 		harness.Eventually(t, func() error {
-			if runningDeployment(t, p) == "" || stored(t, p).Status.LastCompliant == nil {
+			if runningDeployment(t, p) == "" || harness.Stored(t, env, p).Status.LastCompliant == nil {
 				return errors.New("it does not run yet")
 			}
 			return nil
 		})
-		merge(t, p, fmt.Sprintf(`{"spec":{"scope":"Agency","exposure":"Internal","hostnames":null,"citizenLogin":true,"platformRefs":[{"name":"keptstd-%s"}]}}`, name))
+		env.Merge(t, p, fmt.Sprintf(`{"spec":{"scope":"Agency","exposure":"Internal","hostnames":null,"citizenLogin":true,"platformRefs":[{"name":"keptstd-%s"}]}}`, name))
 		env.WaitCondition(t, p, v1alpha1.ConditionPolicyCompliant, metav1.ConditionFalse, v1alpha1.ReasonKeptLastCompliant)
 		standard := harness.Policy("keptstd-"+name, "keptstd", allow("registry.other.example"), func(s *v1alpha1.SecurityPolicy) {
 			s.Spec.Selector, s.Spec.AcceptedImpact = selector, &v1alpha1.AcceptedImpact{Portals: 999}

@@ -66,7 +66,7 @@ func TestThreat42_PeopleWriteNoEvents(t *testing.T) {
 		}
 		o := event("agency-e42", "noted")
 		env.Create(t, o)
-		refused(t, kind+" changed", attacker.Patch(t.Context(), o, mergePatch(`{"metadata":{"annotations":{"example.org/x":"x"}}}`)), byObjectPolicy)
+		refused(t, kind+" changed", attacker.Patch(t.Context(), o, harness.MergePatch(`{"metadata":{"annotations":{"example.org/x":"x"}}}`)), byObjectPolicy)
 		if err := attacker.Delete(t.Context(), o); err != nil {
 			t.Errorf("%s deleted: %v", kind, err)
 		}

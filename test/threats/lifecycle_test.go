@@ -43,7 +43,7 @@ func team(t *testing.T, name string, roles ...string) client.Client {
 func counted(t *testing.T, a *v1alpha1.Agency, want v1alpha1.AgencyContents) {
 	t.Helper()
 	harness.Eventually(t, func() error {
-		if got := stored(t, a).Status.AgencyContents; got != want {
+		if got := harness.Stored(t, env, a).Status.AgencyContents; got != want {
 			return fmt.Errorf("agency %s counts %+v, want %+v", a.Name, got, want)
 		}
 		return nil
@@ -66,7 +66,7 @@ func TestAgencyDeletionNeedsPermission(t *testing.T) {
 	for name, remove := range ways {
 		refused(t, "delete "+name, remove(a), byDeletionPolicy)
 	}
-	refused(t, "strip the finalizer", pt.Patch(t.Context(), stored(t, a), mergePatch(`{"metadata":{"finalizers":null}}`)), byDeletionPolicy)
+	refused(t, "strip the finalizer", pt.Patch(t.Context(), harness.Stored(t, env, a), harness.MergePatch(`{"metadata":{"finalizers":null}}`)), byDeletionPolicy)
 	env.Create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "pt-c02-all"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "root-c02"}}})
 	root := as(t, "root-c02", "system:authenticated")
@@ -75,7 +75,7 @@ func TestAgencyDeletionNeedsPermission(t *testing.T) {
 	env.Create(t, &corev1.Secret{ObjectMeta: in("c02", "kept")})
 
 	// What it has keeps it, also where the policy permits an empty one.
-	if err := pt.Patch(t.Context(), stored(t, a), mergePatch(`{"spec":{"deletionPolicy":"DeleteEmpty"}}`)); err != nil {
+	if err := pt.Patch(t.Context(), harness.Stored(t, env, a), harness.MergePatch(`{"spec":{"deletionPolicy":"DeleteEmpty"}}`)); err != nil {
 		t.Fatal(err)
 	}
 	child := harness.Agency("c02child", "K02.1", func(a *v1alpha1.Agency) {
@@ -104,10 +104,10 @@ func TestAgencyDeletionNeedsPermission(t *testing.T) {
 		}
 		counted(t, a, v1alpha1.AgencyContents{})
 	}
-	if got := stored(t, a); got.DeletionTimestamp != nil {
+	if got := harness.Stored(t, env, a); got.DeletionTimestamp != nil {
 		t.Error("a refused deletion has begun")
 	}
-	stored(t, &corev1.Secret{ObjectMeta: in("c02", "kept")})
+	harness.Stored(t, env, &corev1.Secret{ObjectMeta: in("c02", "kept")})
 	for _, o := range []*v1alpha1.Agency{a, child} {
 		if err := pt.Delete(t.Context(), o); err != nil {
 			t.Errorf("an empty agency that may go: %v", err)
@@ -137,9 +137,9 @@ func TestRefusedDeletionTakesNothing(t *testing.T) {
 	s := newShared(t, "c04")
 	s.approve(t)
 	env.WaitReady(t, s.link)
-	a := stored(t, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: s.provider}})
+	a := harness.Stored(t, env, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: s.provider}})
 	env.Create(t, &corev1.Secret{ObjectMeta: in(s.provider, "kept")})
-	ns := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace(s.provider)}})
+	ns := harness.Stored(t, env, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace(s.provider)}})
 	deployment := deploymentOf(t, s.provider, "gives")
 	if err := env.Admin.Delete(t.Context(), a); err != nil {
 		t.Fatal(err)
@@ -156,7 +156,7 @@ func TestRefusedDeletionTakesNothing(t *testing.T) {
 	})
 
 	// The way back, as the condition says it.
-	if err := pt.Patch(t.Context(), a, mergePatch(`{"metadata":{"finalizers":null}}`)); err != nil {
+	if err := pt.Patch(t.Context(), a, harness.MergePatch(`{"metadata":{"finalizers":null}}`)); err != nil {
 		t.Fatalf("let go of the agency: %v", err)
 	}
 	env.WaitGone(t, a)
@@ -168,11 +168,11 @@ func TestRefusedDeletionTakesNothing(t *testing.T) {
 	if got := conditionOf(again, v1alpha1.ConditionReady).Message; !strings.Contains(got, `{"spec":{"adoptNamespace":"`+string(ns.UID)+`"}}`) {
 		t.Errorf("the condition does not say how to take the namespace over: %s", got)
 	}
-	if err := pt.Patch(t.Context(), again, mergePatch(`{"spec":{"adoptNamespace":"00000000-0000-0000-0000-000000000000"}}`)); err != nil {
+	if err := pt.Patch(t.Context(), again, harness.MergePatch(`{"spec":{"adoptNamespace":"00000000-0000-0000-0000-000000000000"}}`)); err != nil {
 		t.Fatal(err)
 	}
 	env.WaitCondition(t, again, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNamespaceOrphaned)
-	if err := pt.Patch(t.Context(), again, mergePatch(`{"spec":{"adoptNamespace":"`+string(ns.UID)+`"}}`)); err != nil {
+	if err := pt.Patch(t.Context(), again, harness.MergePatch(`{"spec":{"adoptNamespace":"`+string(ns.UID)+`"}}`)); err != nil {
 		t.Fatal(err)
 	}
 	env.WaitReady(t, again, s.link)
@@ -180,7 +180,7 @@ func TestRefusedDeletionTakesNothing(t *testing.T) {
 	if got := again.Status.Adopted; got == nil || got.UID != string(ns.UID) || got.PreviousOwner != string(a.UID) {
 		t.Errorf("adopted: %+v", got)
 	}
-	if got := stored(t, ns); got.Labels[names.LabelOwnerUID] != string(again.UID) {
+	if got := harness.Stored(t, env, ns); got.Labels[names.LabelOwnerUID] != string(again.UID) {
 		t.Errorf("the namespace is owned by %s, want %s", got.Labels[names.LabelOwnerUID], again.UID)
 	}
 	for _, o := range policiesOf(t, s.provider) {
@@ -188,12 +188,12 @@ func TestRefusedDeletionTakesNothing(t *testing.T) {
 			t.Errorf("policy %s is owned by %s, want %s", o.Name, o.Labels[names.LabelOwnerUID], again.UID)
 		}
 	}
-	stored(t, &corev1.Secret{ObjectMeta: in(s.provider, "kept")})
+	harness.Stored(t, env, &corev1.Secret{ObjectMeta: in(s.provider, "kept")})
 	if got := deploymentOf(t, s.provider, "gives"); got.UID != deployment.UID {
 		t.Error("the workload was made anew")
 	}
 	t.Cleanup(func() {
-		_ = env.Admin.Patch(t.Context(), again, mergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
+		_ = env.Admin.Patch(t.Context(), again, harness.MergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
 		_ = env.Admin.Delete(t.Context(), again)
 	})
 }
@@ -283,10 +283,10 @@ func TestOffboardingAsksTheServer(t *testing.T) {
 				t.Fatalf("the status counts nothing, so it is admitted: %v", err)
 			}
 			env.WaitCondition(t, a, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonDeletionRefused)
-			if ns := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace(name)}}); ns.DeletionTimestamp != nil {
+			if ns := harness.Stored(t, env, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace(name)}}); ns.DeletionTimestamp != nil {
 				t.Error("the namespace is removed with something in it")
 			}
-			stored(t, c.object)
+			harness.Stored(t, env, c.object)
 			f.frozen.Store(false)
 			if err := env.Admin.Delete(t.Context(), c.object); err != nil {
 				t.Fatal(err)
@@ -319,17 +319,17 @@ func TestDeletedNamespaceComesBack(t *testing.T) {
 	env.Create(t, uses)
 	env.WaitReady(t, uses)
 	log := record(t, s.consumer)
-	ns := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace(s.consumer)}})
+	ns := harness.Stored(t, env, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace(s.consumer)}})
 	pod := podsOf(t, s.consumer)[0]
 	release := hold(t, &pod)
 	if err := env.Admin.Delete(t.Context(), ns); err != nil {
 		t.Fatal(err)
 	}
-	a := stored(t, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: s.consumer}})
+	a := harness.Stored(t, env, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: s.consumer}})
 	env.WaitCondition(t, a, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNamespaceTerminating)
 	harness.Eventually(t, func() error {
 		for _, part := range []string{pod.Name, pod.Spec.NodeName, "example.org/hold"} {
-			if got := conditionOf(stored(t, a), v1alpha1.ConditionReady).Message; !strings.Contains(got, part) {
+			if got := conditionOf(harness.Stored(t, env, a), v1alpha1.ConditionReady).Message; !strings.Contains(got, part) {
 				return fmt.Errorf("the condition does not name %q: %s", part, got)
 			}
 		}
@@ -374,7 +374,7 @@ func TestStuckPodsGoByForce(t *testing.T) {
 	if err := env.Admin.Delete(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
-	if stored(t, pod).DeletionTimestamp == nil {
+	if harness.Stored(t, env, pod).DeletionTimestamp == nil {
 		t.Fatal("the pod does not linger: the test does not reach what it is for")
 	}
 	counted(t, a, v1alpha1.AgencyContents{Portals: 1})
@@ -382,7 +382,7 @@ func TestStuckPodsGoByForce(t *testing.T) {
 		t.Fatal(err)
 	}
 	harness.Eventually(t, func() error {
-		got := conditionOf(stored(t, a), v1alpha1.ConditionReady)
+		got := conditionOf(harness.Stored(t, env, a), v1alpha1.ConditionReady)
 		for _, part := range []string{"Pod stuck on node dead-node", "--force --grace-period=0", "govplatform-pod-remover"} {
 			if !strings.Contains(got.Message, part) {
 				return fmt.Errorf("the condition does not say %q: %s", part, got.Message)
@@ -403,7 +403,7 @@ func TestStuckPodsGoByForce(t *testing.T) {
 // deploymentOf reads a portal's workload.
 func deploymentOf(t *testing.T, agency, portal string) *appsv1.Deployment {
 	t.Helper()
-	return stored(t, &appsv1.Deployment{ObjectMeta: in(agency, portal)})
+	return harness.Stored(t, env, &appsv1.Deployment{ObjectMeta: in(agency, portal)})
 }
 
 // TestForeignFinalizersAreNamed: what an agency's administrator, or a tool, holds by
@@ -432,7 +432,7 @@ func TestForeignFinalizersAreNamed(t *testing.T) {
 		says string
 	}{{portal, "AgencyPortal held by backup.example/hold"}, {service, "DataService kept by backup.example/hold"}} {
 		harness.Eventually(t, func() error {
-			if got := conditionOf(stored(t, a), v1alpha1.ConditionReady).Message; !strings.Contains(got, tt.says) || !strings.Contains(got, removerRole+": kubectl -n agency-f16 edit ") {
+			if got := conditionOf(harness.Stored(t, env, a), v1alpha1.ConditionReady).Message; !strings.Contains(got, tt.says) || !strings.Contains(got, removerRole+": kubectl -n agency-f16 edit ") {
 				return fmt.Errorf("the condition does not say %q: %s", tt.says, got)
 			}
 			return nil

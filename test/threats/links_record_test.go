@@ -26,18 +26,18 @@ func TestThreat33_TermOfALinkIsAnInstant(t *testing.T) {
 	s := newShared(t, "t33l")
 	c := mallory(t, s.consumer)
 	for _, term := range []string{"2199-12-31T23:59:59-14:00", "2000-01-01T00:00:00+14:00", "2000-01-01T00:00:00Z", "2000-01-01T00:00:00.9Z"} {
-		err := c.Patch(t.Context(), s.link.DeepCopy(), mergePatch(fmt.Sprintf(`{"spec":{"validUntil":%q}}`, term)))
+		err := c.Patch(t.Context(), s.link.DeepCopy(), harness.MergePatch(fmt.Sprintf(`{"spec":{"validUntil":%q}}`, term)))
 		if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "spec.validUntil") {
 			t.Errorf("%s: %v, want it refused by name", term, err)
 		}
 	}
-	if err := c.Patch(t.Context(), s.link, mergePatch(`{"spec":{"validUntil":"2199-12-31T23:59:59Z"}}`)); err != nil {
+	if err := c.Patch(t.Context(), s.link, harness.MergePatch(`{"spec":{"validUntil":"2199-12-31T23:59:59Z"}}`)); err != nil {
 		t.Fatal(err)
 	}
 	s.waitScope(t)
 	s.approve(t)
 	env.WaitReady(t, s.link)
-	if got := stored(t, s.link); got.Status.Phase != "Open" || got.Status.Scope == nil {
+	if got := harness.Stored(t, env, s.link); got.Status.Phase != "Open" || got.Status.Scope == nil {
 		t.Errorf("the last second: phase %s, scope %v", got.Status.Phase, got.Status.Scope)
 	}
 }
@@ -52,7 +52,7 @@ func TestThreat33_TermFromBefore(t *testing.T) {
 	earlierSchema(t, func() {
 		for _, l := range []*v1alpha1.DataSharingLink{s.link, other.link} {
 			harness.Eventually(t, func() error {
-				return env.Admin.Patch(t.Context(), l, mergePatch(`{"spec":{"validUntil":"2199-12-31T23:59:59-14:00"}}`))
+				return env.Admin.Patch(t.Context(), l, harness.MergePatch(`{"spec":{"validUntil":"2199-12-31T23:59:59-14:00"}}`))
 			})
 		}
 	})
@@ -67,7 +67,7 @@ func TestThreat33_TermFromBefore(t *testing.T) {
 	for _, l := range []*v1alpha1.DataSharingLink{s.link, other.link} {
 		env.WaitCondition(t, l, v1alpha1.ConditionWithinValidity, metav1.ConditionFalse, v1alpha1.ReasonValidityTooLong)
 		staysShut(t, l)
-		if got := stored(t, l); got.Status.Phase != "Refused" || got.Status.ObservedGeneration != got.Generation {
+		if got := harness.Stored(t, env, l); got.Status.Phase != "Refused" || got.Status.ObservedGeneration != got.Generation {
 			t.Errorf("phase %s of generation %d, observed %d", got.Status.Phase, got.Generation, got.Status.ObservedGeneration)
 		}
 	}
@@ -79,7 +79,7 @@ func earlierSchema(t *testing.T, do func()) {
 	crd := &unstructured.Unstructured{}
 	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
 	crd.SetName("datasharinglinks.platform.gov.vn")
-	stored(t, crd)
+	harness.Stored(t, env, crd)
 	path := "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/validUntil/x-kubernetes-validations"
 	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
 	rules, ok, err := unstructured.NestedSlice(versions[0].(map[string]any), "schema", "openAPIV3Schema", "properties", "spec", "properties", "validUntil", "x-kubernetes-validations")
@@ -131,12 +131,12 @@ func TestThreat38_TheLastWordOfASide(t *testing.T) {
 	s := newShared(t, "t38r")
 	s.approve(t)
 	portal := harness.Portal(s.consumer, "asks")
-	image := stored(t, portal).Spec.Image
-	before := stored(t, s.link).Status.SpecHash
-	merge(t, portal, `{"spec":{"image":"registry.platform.example.gov.vn/test/other`+digest+`"}}`)
+	image := harness.Stored(t, env, portal).Spec.Image
+	before := harness.Stored(t, env, s.link).Status.SpecHash
+	env.Merge(t, portal, `{"spec":{"image":"registry.platform.example.gov.vn/test/other`+digest+`"}}`)
 	waitPair(t, s.link, 0)
 	harness.Eventually(t, func() error {
-		if h := stored(t, s.link).Status.SpecHash; h == before || h == "" {
+		if h := harness.Stored(t, env, s.link).Status.SpecHash; h == before || h == "" {
 			return fmt.Errorf("the scope is %q", h)
 		}
 		return nil
@@ -148,16 +148,16 @@ func TestThreat38_TheLastWordOfASide(t *testing.T) {
 		t.Fatal(err)
 	}
 	env.WaitCondition(t, s.link, v1alpha1.ConditionProviderApproved, metav1.ConditionFalse, v1alpha1.ReasonRejected)
-	merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, image))
+	env.Merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, image))
 	harness.Eventually(t, func() error {
-		if h := stored(t, s.link).Status.SpecHash; h != before {
+		if h := harness.Stored(t, env, s.link).Status.SpecHash; h != before {
 			return fmt.Errorf("the scope is %q, not the approved one", h)
 		}
 		return nil
 	})
 	staysShut(t, s.link)
 	env.WaitCondition(t, s.link, v1alpha1.ConditionProviderApproved, metav1.ConditionFalse, v1alpha1.ReasonRejected)
-	if m := conditionOf(stored(t, s.link), v1alpha1.ConditionProviderApproved).Message; !strings.Contains(m, `veto ("x. Approved by director")`) || !strings.Contains(m, "to lift the rejection") {
+	if m := conditionOf(harness.Stored(t, env, s.link), v1alpha1.ConditionProviderApproved).Message; !strings.Contains(m, `veto ("x. Approved by director")`) || !strings.Contains(m, "to lift the rejection") {
 		t.Errorf("the condition says %q, want the reason in quotation marks, and how to lift it", m)
 	}
 	var list eventsv1.EventList

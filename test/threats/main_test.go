@@ -165,15 +165,6 @@ func refused(t *testing.T, what string, err error, by string) {
 	}
 }
 
-// stored reads an object past every cache.
-func stored[T client.Object](t *testing.T, o T) T {
-	t.Helper()
-	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
-		t.Fatalf("read %T %s: %v", o, o.GetName(), err)
-	}
-	return o
-}
-
 // untouched fails when an object is not, to the revision, what it was.
 func untouched(t *testing.T, before client.Object) {
 	t.Helper()
@@ -211,18 +202,7 @@ func never(t *testing.T, during time.Duration, check func() error) {
 // touch makes an event for an object that changes nothing in its spec.
 func touch(t *testing.T, o client.Object) {
 	t.Helper()
-	merge(t, o, `{"metadata":{"annotations":{"example.org/touched":"`+time.Now().Format(time.RFC3339Nano)+`"}}}`)
-}
-
-func merge(t *testing.T, o client.Object, patch string) {
-	t.Helper()
-	if err := env.As(o).Patch(t.Context(), o, mergePatch(patch)); err != nil {
-		t.Fatalf("patch %T %s: %v", o, o.GetName(), err)
-	}
-}
-
-func mergePatch(patch string) client.Patch {
-	return client.RawPatch("application/merge-patch+json", []byte(patch))
+	env.Merge(t, o, `{"metadata":{"annotations":{"example.org/touched":"`+time.Now().Format(time.RFC3339Nano)+`"}}}`)
 }
 
 // conditionOf returns a condition's message, empty when there is none.

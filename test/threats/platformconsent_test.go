@@ -50,22 +50,22 @@ func TestThreat40_ConsentIsToOnePlatform(t *testing.T) {
 	}
 	agree := func() {
 		t.Helper()
-		merge(t, gives, `{"spec":{"providesPlatforms":null}}`)
+		env.Merge(t, gives, `{"spec":{"providesPlatforms":null}}`)
 		harness.Eventually(t, func() error {
-			if len(flowsOf(t, first))+len(flowsOf(t, second)) > 0 || len(stored(t, shared).Status.Consents) > 0 || len(stored(t, gives).Status.PlatformConsents) > 0 {
-				return fmt.Errorf("the consent is not taken back: %+v", stored(t, shared).Status)
+			if len(flowsOf(t, first))+len(flowsOf(t, second)) > 0 || len(harness.Stored(t, env, shared).Status.Consents) > 0 || len(harness.Stored(t, env, gives).Status.PlatformConsents) > 0 {
+				return fmt.Errorf("the consent is not taken back: %+v", harness.Stored(t, env, shared).Status)
 			}
 			return nil
 		})
-		merge(t, gives, `{"spec":{"providesPlatforms":["meant"]}}`)
+		env.Merge(t, gives, `{"spec":{"providesPlatforms":["meant"]}}`)
 	}
 
 	notFor(second)
-	merge(t, shared, `{"spec":{"agencies":["meant-first","meant-second"]}}`)
+	env.Merge(t, shared, `{"spec":{"agencies":["meant-first","meant-second"]}}`)
 	waits()
 	notFor(second)
 	env.WaitReady(t, first)
-	merge(t, shared, `{"spec":{"agencies":null}}`)
+	env.Merge(t, shared, `{"spec":{"agencies":null}}`)
 	waits()
 	notFor(second)
 	env.WaitReady(t, first)
@@ -80,7 +80,7 @@ func TestThreat40_ConsentIsToOnePlatform(t *testing.T) {
 	waits()
 	never(t, 2*time.Second, func() error {
 		if n := len(flowsOf(t, second)); n > 0 {
-			return fmt.Errorf("%d ways for the second, consent %+v", n, stored(t, shared).Status.Consents)
+			return fmt.Errorf("%d ways for the second, consent %+v", n, harness.Stored(t, env, shared).Status.Consents)
 		}
 		return nil
 	})
@@ -88,7 +88,7 @@ func TestThreat40_ConsentIsToOnePlatform(t *testing.T) {
 	env.WaitReady(t, shared, first, second)
 
 	// Another type is another platform.
-	merge(t, shared, `{"spec":{"type":"Database","changePolicy":"ChangeInUse"}}`)
+	env.Merge(t, shared, `{"spec":{"type":"Database","changePolicy":"ChangeInUse"}}`)
 	waits()
 	harness.Eventually(t, func() error {
 		if n := len(flowsOf(t, first)) + len(flowsOf(t, second)); n != 0 {
@@ -100,7 +100,7 @@ func TestThreat40_ConsentIsToOnePlatform(t *testing.T) {
 	env.WaitReady(t, shared, first, second)
 
 	// One of the same name that is made anew is another platform too.
-	merge(t, shared, `{"spec":{"deletionPolicy":"DeleteInUse"}}`)
+	env.Merge(t, shared, `{"spec":{"deletionPolicy":"DeleteInUse"}}`)
 	if err := env.Admin.Delete(t.Context(), shared); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestThreat40_ConsentIsToOnePlatform(t *testing.T) {
 func flowsOf(t *testing.T, p *v1alpha1.AgencyPortal) []string {
 	t.Helper()
 	var out []string
-	for _, np := range policiesOf(t, stored(t, p).Status.Agency) {
+	for _, np := range policiesOf(t, harness.Stored(t, env, p).Status.Agency) {
 		if np.Labels[names.LabelOwnerUID] == string(p.UID) && len(np.Spec.PolicyTypes) == 1 {
 			out = append(out, np.Name)
 		}
@@ -149,25 +149,25 @@ func TestThreat40_ConsentTakesNoDetour(t *testing.T) {
 	env.Create(t, shared, gives, plain, willing, asks)
 	env.WaitReady(t, shared, gives, plain, willing)
 	for other, available := range map[string]metav1.ConditionStatus{"plain": metav1.ConditionFalse, "willing": metav1.ConditionTrue} {
-		merge(t, shared, `{"spec":{"endpoint":{"portal":{"agency":"detour-first","name":"`+other+`"}}}}`)
+		env.Merge(t, shared, `{"spec":{"endpoint":{"portal":{"agency":"detour-first","name":"`+other+`"}}}}`)
 		env.WaitCondition(t, shared, v1alpha1.ConditionAvailable, available, "")
-		merge(t, shared, `{"spec":{"endpoint":{"portal":{"agency":"detour-owner","name":"gives"}},"agencies":null,"type":"Database"}}`)
+		env.Merge(t, shared, `{"spec":{"endpoint":{"portal":{"agency":"detour-owner","name":"gives"}},"agencies":null,"type":"Database"}}`)
 		env.WaitCondition(t, shared, v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonOwnerConsentMissing)
 		never(t, 2*time.Second, func() error {
 			if n := len(flowsOf(t, asks)); n > 0 {
-				return fmt.Errorf("after %s: %d ways to the owner's portal, consent %+v", other, n, stored(t, shared).Status.Consents)
+				return fmt.Errorf("after %s: %d ways to the owner's portal, consent %+v", other, n, harness.Stored(t, env, shared).Status.Consents)
 			}
 			return nil
 		})
-		merge(t, shared, `{"spec":{"agencies":["detour-first"],"type":"Reporting"}}`)
+		env.Merge(t, shared, `{"spec":{"agencies":["detour-first"],"type":"Reporting"}}`)
 		env.WaitReady(t, shared)
 	}
 	// It moves to a portal that agrees, and back, and each is as it was agreed to.
-	merge(t, shared, `{"spec":{"endpoint":{"portal":{"agency":"detour-first","name":"willing"}}}}`)
+	env.Merge(t, shared, `{"spec":{"endpoint":{"portal":{"agency":"detour-first","name":"willing"}}}}`)
 	env.WaitReady(t, shared)
-	merge(t, gives, `{"spec":{"providesPlatforms":null}}`)
+	env.Merge(t, gives, `{"spec":{"providesPlatforms":null}}`)
 	harness.Eventually(t, func() error {
-		if c := stored(t, shared).Status.Consents; len(c) != 1 || c[0].Portal.Name != "willing" {
+		if c := harness.Stored(t, env, shared).Status.Consents; len(c) != 1 || c[0].Portal.Name != "willing" {
 			return fmt.Errorf("consents %+v, want that of the portal that did not take it back", c)
 		}
 		return nil

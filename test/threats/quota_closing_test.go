@@ -23,7 +23,7 @@ const approvalsCount corev1.ResourceName = "count/datasharingapprovals.platform.
 // hardOf returns the bounds of an agency's quota as they are stored.
 func hardOf(t *testing.T, agency string) corev1.ResourceList {
 	t.Helper()
-	return stored(t, &corev1.ResourceQuota{ObjectMeta: in(agency, agencykind.QuotaName)}).Spec.Hard
+	return harness.Stored(t, env, &corev1.ResourceQuota{ObjectMeta: in(agency, agencykind.QuotaName)}).Spec.Hard
 }
 
 func approvals(n int32) func(*v1alpha1.Agency) {
@@ -39,11 +39,11 @@ func TestFullQuotaNeverKeepsFromClosing(t *testing.T) {
 	operate(t)
 	s := newShared(t, "q7")
 	provider := harness.Agency(s.provider, "")
-	err := team(t, "pt-q7").Patch(t.Context(), provider, mergePatch(`{"spec":{"quota":{"approvals":0}}}`))
+	err := team(t, "pt-q7").Patch(t.Context(), provider, harness.MergePatch(`{"spec":{"quota":{"approvals":0}}}`))
 	if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "spec.quota.approvals") {
 		t.Errorf("a quota of no approvals: %v", err)
 	}
-	merge(t, provider, `{"spec":{"quota":{"approvals":50}}}`)
+	env.Merge(t, provider, `{"spec":{"quota":{"approvals":50}}}`)
 	harness.Eventually(t, func() error {
 		if n := hardOf(t, s.provider)[approvalsCount]; n.Value() != 50 {
 			return fmt.Errorf("the quota has %v approvals", n)
@@ -66,11 +66,11 @@ func TestFullQuotaNeverKeepsFromClosing(t *testing.T) {
 	refused(t, "the approval beyond the quota", err, "exceeded quota")
 
 	carol := as(t, "carol-q7", s.provider+"-admins", "system:authenticated")
-	if err := carol.Patch(t.Context(), approve.DeepCopy(), mergePatch(`{"spec":{"decision":"Suspend","reason":"Vi phạm","approver":"carol-q7"}}`)); err != nil {
+	if err := carol.Patch(t.Context(), approve.DeepCopy(), harness.MergePatch(`{"spec":{"decision":"Suspend","reason":"Vi phạm","approver":"carol-q7"}}`)); err != nil {
 		t.Fatalf("a colleague suspends in place of the approval: %v", err)
 	}
 	waitPair(t, s.link, 0)
-	if err := carol.Patch(t.Context(), approve.DeepCopy(), mergePatch(`{"spec":{"decision":"Approve","approver":"carol-q7"}}`)); err != nil {
+	if err := carol.Patch(t.Context(), approve.DeepCopy(), harness.MergePatch(`{"spec":{"decision":"Approve","approver":"carol-q7"}}`)); err != nil {
 		t.Fatal(err)
 	}
 	waitPair(t, s.link, 2)
@@ -131,7 +131,7 @@ func TestStoredQuotaBelowTheFloor(t *testing.T) {
 	if m := conditionOf(a, v1alpha1.ConditionNamespaceReady).Message; !strings.Contains(m, "spec.quota.approvals is 0 and counts as 50") {
 		t.Errorf("the agency says %q", m)
 	}
-	if err := team(t, "pt-q7old").Patch(t.Context(), a, mergePatch(`{"spec":{"displayName":"Tên khác"}}`)); err != nil {
+	if err := team(t, "pt-q7old").Patch(t.Context(), a, harness.MergePatch(`{"spec":{"displayName":"Tên khác"}}`)); err != nil {
 		t.Errorf("the agency can't be edited any more: %v", err)
 	}
 }

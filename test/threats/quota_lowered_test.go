@@ -37,7 +37,7 @@ func conditionSays(t *testing.T, o interface {
 }, condition string, parts ...string) {
 	t.Helper()
 	harness.Eventually(t, func() error {
-		got := conditionOf(stored(t, o), condition)
+		got := conditionOf(harness.Stored(t, env, o), condition)
 		for _, p := range parts {
 			if !strings.Contains(string(got.Status)+" "+got.Reason+" "+got.Message, p) {
 				return fmt.Errorf("%s of %s is %s %s: %q, want %q", condition, o.GetName(), got.Status, got.Reason, got.Message, p)
@@ -67,7 +67,7 @@ func TestLoweredQuotaStopsNothing(t *testing.T) {
 	}
 	platformTeam := team(t, "pt-q15")
 	before, pods := deploymentsOf(t, "q15"), uidsOf(t, "q15")
-	patched(t, platformTeam, a, mergePatch(`{"spec":{"quota":{"portals":1,"pods":2,"cpu":"1m","memory":"1Mi"}}}`))
+	patched(t, platformTeam, a, harness.MergePatch(`{"spec":{"quota":{"portals":1,"pods":2,"cpu":"1m","memory":"1Mi"}}}`))
 	conditionSays(t, a, v1alpha1.ConditionNamespaceReady, "True", "spec.quota.portals is 1 and 3 is used", "spec.quota.pods is 2 and 3 is used", "spec.quota.cpu", "spec.quota.memory", "a rollout does not replace")
 	conditionSays(t, portals[2], v1alpha1.ConditionReady, "True BeyondPortalQuota", "spec.quota.portals", "is 1")
 	conditionSays(t, portals[2], v1alpha1.ConditionWorkloadAvailable, "beyond the quota")
@@ -88,7 +88,7 @@ func TestLoweredQuotaStopsNothing(t *testing.T) {
 	})
 
 	// The rest has room for pods, so that only the figure of portals decides.
-	patched(t, platformTeam, a, mergePatch(`{"spec":{"quota":{"pods":100,"cpu":"32","memory":"64Gi"}}}`))
+	patched(t, platformTeam, a, harness.MergePatch(`{"spec":{"quota":{"pods":100,"cpu":"32","memory":"64Gi"}}}`))
 	if err := env.Admin.Delete(t.Context(), deploymentOf(t, "q15", "runs2")); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestLoweredQuotaStopsNothing(t *testing.T) {
 	standard := harness.Policy("q15", "q15", allow(registry))
 	env.Create(t, standard)
 	env.WaitReady(t, standard)
-	merge(t, standard, `{"spec":{"acceptedImpact":{"portals":9},"images":{"allowedRegistries":["registry.other.example"]}}}`)
+	env.Merge(t, standard, `{"spec":{"acceptedImpact":{"portals":9},"images":{"allowedRegistries":["registry.other.example"]}}}`)
 	harness.Eventually(t, func() error {
 		if got := deploymentsOf(t, "q15"); len(got) > 0 {
 			return fmt.Errorf("Deployments %v run under a standard that nobody meets", got)

@@ -95,7 +95,7 @@ func TestReadsAreBounded(t *testing.T) {
 	})
 	forbidden(t, "an administrator of the authority's agency lists the consumer's services", authority.List(t.Context(), &v1alpha1.DataServiceList{}, client.InNamespace(s.link.Namespace)))
 
-	merge(t, s.service, `{"spec":{"visibility":"Restricted"}}`)
+	env.Merge(t, s.service, `{"spec":{"visibility":"Restricted"}}`)
 	harness.Eventually(t, func() error {
 		if rows, err := view.Catalogue(t.Context(), bystander, s.provider); err != nil || len(rows) > 0 {
 			return errors.Join(fmt.Errorf("the catalogue is %+v", rows), err)
@@ -142,16 +142,16 @@ func readersFollowTheirAgency(t *testing.T, s shared) {
 		t.Errorf("a viewer of the provider reads the link: %v", err)
 	}
 	agency := &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: s.provider}}
-	merge(t, s.service, `{"spec":{"classification":"Personal"}}`)
+	env.Merge(t, s.service, `{"spec":{"classification":"Personal"}}`)
 	harness.Eventually(t, func() error {
-		merge(t, agency, fmt.Sprintf(`{"spec":{"viewerGroups":["a23-waits","%s-viewers"]}}`, s.provider))
+		env.Merge(t, agency, fmt.Sprintf(`{"spec":{"viewerGroups":["a23-waits","%s-viewers"]}}`, s.provider))
 		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(agency), agency); err != nil || agency.Status.PendingRights == nil {
 			return fmt.Errorf("nothing waits for a confirmation: %w", err)
 		}
 		return nil
 	})
 	forbidden(t, "a viewer who waits for a confirmation reads the link", waits.Get(t.Context(), client.ObjectKeyFromObject(s.link), &v1alpha1.DataSharingLink{}))
-	merge(t, agency, `{"spec":{"viewerGroups":[]}}`)
+	env.Merge(t, agency, `{"spec":{"viewerGroups":[]}}`)
 	harness.Eventually(t, func() error {
 		if err := read(); !apierrors.IsForbidden(err) {
 			return fmt.Errorf("a former viewer of the provider still reads: %w", err)

@@ -23,7 +23,7 @@ const (
 // takeOff takes one finalizer off an object, as kubectl edit does.
 func takeOff(t *testing.T, c client.Client, o client.Object, finalizer string) error {
 	t.Helper()
-	now := stored(t, o)
+	now := harness.Stored(t, env, o)
 	changed := now.DeepCopyObject().(client.Object)
 	changed.SetFinalizers(slices.DeleteFunc(slices.Clone(now.GetFinalizers()), func(f string) bool { return f == finalizer }))
 	return c.Patch(t.Context(), changed, client.MergeFromWithOptions(now, client.MergeFromWithOptimisticLock{}))
@@ -56,14 +56,14 @@ func TestRemoverRemovesAndNothingElse(t *testing.T) {
 		"what holds nothing": `{"metadata":{"finalizers":null}}`,
 	}
 	for what, patch := range changes {
-		refused(t, what, remover.Patch(t.Context(), held.DeepCopy(), mergePatch(patch)), byRemovalPolicy)
+		refused(t, what, remover.Patch(t.Context(), held.DeepCopy(), harness.MergePatch(patch)), byRemovalPolicy)
 	}
 	for what, err := range map[string]error{
-		"status":               remover.Status().Patch(t.Context(), held.DeepCopy(), mergePatch(`{"status":{"conditions":null}}`)),
+		"status":               remover.Status().Patch(t.Context(), held.DeepCopy(), harness.MergePatch(`{"status":{"conditions":null}}`)),
 		"a new one":            remover.Create(t.Context(), harness.Portal(s.provider, "new", small)),
 		"all":                  remover.DeleteAllOf(t.Context(), &v1alpha1.AgencyPortal{}, client.InNamespace(held.Namespace)),
 		"without the role":     team.Delete(t.Context(), held.DeepCopy()),
-		"a patch without role": team.Patch(t.Context(), held.DeepCopy(), mergePatch(`{"metadata":{"finalizers":null}}`)),
+		"a patch without role": team.Patch(t.Context(), held.DeepCopy(), harness.MergePatch(`{"metadata":{"finalizers":null}}`)),
 	} {
 		if !apierrors.IsForbidden(err) || strings.Contains(err.Error(), "ValidatingAdmissionPolicy") {
 			t.Errorf("%s: %v, want no right", what, err)
@@ -75,8 +75,8 @@ func TestRemoverRemovesAndNothingElse(t *testing.T) {
 	env.Create(t, veto)
 	waitPair(t, s.link, 0)
 	refused(t, "delete a veto", remover.Delete(t.Context(), veto.DeepCopy()), byVetoPolicy)
-	refused(t, "take a veto over", remover.Patch(t.Context(), veto.DeepCopy(), mergePatch(`{"spec":{"approver":"remover-r01"}}`)), byRemovalPolicy)
-	refused(t, "lift a veto", remover.Patch(t.Context(), veto.DeepCopy(), mergePatch(`{"spec":{"decision":"Approve"}}`)), "ValidatingAdmissionPolicy")
+	refused(t, "take a veto over", remover.Patch(t.Context(), veto.DeepCopy(), harness.MergePatch(`{"spec":{"approver":"remover-r01"}}`)), byRemovalPolicy)
+	refused(t, "lift a veto", remover.Patch(t.Context(), veto.DeepCopy(), harness.MergePatch(`{"spec":{"decision":"Approve"}}`)), "ValidatingAdmissionPolicy")
 	// An approval only opens, so it goes, and the record of the link shows it.
 	if err := remover.Delete(t.Context(), approval.DeepCopy()); err != nil {
 		t.Errorf("delete an approval: %v", err)
@@ -99,7 +99,7 @@ func TestRemoverRemovesAndNothingElse(t *testing.T) {
 	delete(changes, "what holds nothing")
 	delete(changes, "a finalizer more") // Kubernetes itself refuses it now.
 	for what, patch := range changes {
-		refused(t, what+" of what goes", remover.Patch(t.Context(), held.DeepCopy(), mergePatch(patch)), byRemovalPolicy)
+		refused(t, what+" of what goes", remover.Patch(t.Context(), held.DeepCopy(), harness.MergePatch(patch)), byRemovalPolicy)
 	}
 	harness.Eventually(t, func() error { return takeOff(t, remover, held, "backup.example/hold") })
 	env.WaitGone(t, held)
@@ -112,12 +112,12 @@ func TestRemoverLeavesTheOperatorsFinalizers(t *testing.T) {
 	s := newShared(t, "r02")
 	remover := team(t, "remover-r02", removerRole)
 	s.approve(t)
-	merge(t, s.link, `{"metadata":{"finalizers":["`+names.FlowFinalizer+`","backup.example/hold"]}}`)
+	env.Merge(t, s.link, `{"metadata":{"finalizers":["`+names.FlowFinalizer+`","backup.example/hold"]}}`)
 	stopOperator(t)
 	if err := remover.Delete(t.Context(), s.link.DeepCopy()); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, "take off all", remover.Patch(t.Context(), s.link.DeepCopy(), mergePatch(`{"metadata":{"finalizers":null}}`)), byRemovalPolicy)
+	refused(t, "take off all", remover.Patch(t.Context(), s.link.DeepCopy(), harness.MergePatch(`{"metadata":{"finalizers":null}}`)), byRemovalPolicy)
 	refused(t, "take off the operator's", takeOff(t, remover, s.link, names.FlowFinalizer), byRemovalPolicy)
 	if err := takeOff(t, remover, s.link, "backup.example/hold"); err != nil {
 		t.Errorf("take off another's: %v", err)
@@ -143,7 +143,7 @@ func TestRemoverWhoIsAnAdministrator(t *testing.T) {
 		harness.Everywhere("admin-r03", removerRole, malloryOf("r03")))
 	admin := mallory(t, "r03")
 	harness.Eventually(t, func() error { return admin.Get(t.Context(), client.ObjectKeyFromObject(there), there) })
-	patch := mergePatch(`{"spec":{"displayName":"Khác"}}`)
+	patch := harness.MergePatch(`{"spec":{"displayName":"Khác"}}`)
 	if err := admin.Patch(t.Context(), here, patch); err != nil {
 		t.Errorf("in the own namespace: %v", err)
 	}
@@ -168,9 +168,9 @@ func TestNobodyHoldsANamespaceBySecrets(t *testing.T) {
 	before.Finalizers = []string{"example.org/earlier"}
 	env.Create(t, before)
 	c := people["an administrator"]
-	refused(t, "one more", c.Patch(t.Context(), before.DeepCopy(), mergePatch(`{"metadata":{"finalizers":["example.org/earlier","example.org/hold"]}}`)), byObjectPolicy)
+	refused(t, "one more", c.Patch(t.Context(), before.DeepCopy(), harness.MergePatch(`{"metadata":{"finalizers":["example.org/earlier","example.org/hold"]}}`)), byObjectPolicy)
 	for _, patch := range []string{`{"stringData":{"key":"value"}}`, `{"metadata":{"finalizers":null}}`} {
-		if err := c.Patch(t.Context(), before.DeepCopy(), mergePatch(patch)); err != nil {
+		if err := c.Patch(t.Context(), before.DeepCopy(), harness.MergePatch(patch)); err != nil {
 			t.Errorf("%s: %v", patch, err)
 		}
 	}

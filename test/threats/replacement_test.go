@@ -28,7 +28,7 @@ func TestThreat28_PodsOfAnotherProgram(t *testing.T) {
 	portal := harness.Portal(s.consumer, "asks")
 	consumer := &v1alpha1.Agency{}
 	consumer.Name = s.consumer
-	merge(t, portal, `{"spec":{"image":"registry.platform.example.gov.vn/other/miner:1"}}`)
+	env.Merge(t, portal, `{"spec":{"image":"registry.platform.example.gov.vn/other/miner:1"}}`)
 	waitPair(t, s.link, 0)
 	running := func(image string) {
 		t.Helper()
@@ -43,16 +43,16 @@ func TestThreat28_PodsOfAnotherProgram(t *testing.T) {
 	}
 	running("registry.platform.example.gov.vn/other/miner:1")
 	harness.Eventually(t, func() error {
-		if r := stored(t, portal).Status.Replacing; r != nil {
+		if r := harness.Stored(t, env, portal).Status.Replacing; r != nil {
 			return fmt.Errorf("the rollout does not end: %+v", r)
 		}
 		return nil
 	})
-	merge(t, consumer, `{"spec":{"quota":{"pods":1}}}`)
+	env.Merge(t, consumer, `{"spec":{"quota":{"pods":1}}}`)
 	env.WaitReady(t, consumer)
-	merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, harness.Image))
+	env.Merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, harness.Image))
 	harness.Eventually(t, func() error {
-		p := stored(t, portal)
+		p := harness.Stored(t, env, portal)
 		if r := p.Status.Replacing; r == nil || p.Status.ObservedGeneration != p.Generation || p.Status.LastCompliant == nil || p.Status.LastCompliant.Image != harness.Image {
 			return fmt.Errorf("the approved program is not being rolled out: %+v", p.Status)
 		}
@@ -61,7 +61,7 @@ func TestThreat28_PodsOfAnotherProgram(t *testing.T) {
 	env.WaitCondition(t, s.link, v1alpha1.ConditionReferencesResolved, "False", v1alpha1.ReasonEndReplaced)
 	staysShut(t, s.link)
 	running("registry.platform.example.gov.vn/other/miner:1")
-	merge(t, consumer, `{"spec":{"quota":{"pods":10}}}`)
+	env.Merge(t, consumer, `{"spec":{"quota":{"pods":10}}}`)
 	running(harness.Image)
 	waitPair(t, s.link, 2)
 	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(portal), portal); err != nil || portal.Status.Replacing != nil {
@@ -81,7 +81,7 @@ func TestThreat28_PodsThatEnd(t *testing.T) {
 	s.approve(t)
 	portal := harness.Portal(s.consumer, "asks")
 	const other = "registry.platform.example.gov.vn/other/miner:1"
-	merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, other))
+	env.Merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, other))
 	waitPair(t, s.link, 0)
 	var held []corev1.Pod
 	harness.Eventually(t, func() error {
@@ -93,13 +93,13 @@ func TestThreat28_PodsThatEnd(t *testing.T) {
 	})
 	holds := func(finalizers string) {
 		for i := range held {
-			if err := env.Admin.Patch(t.Context(), &held[i], mergePatch(`{"metadata":{"finalizers":`+finalizers+`}}`)); err != nil {
+			if err := env.Admin.Patch(t.Context(), &held[i], harness.MergePatch(`{"metadata":{"finalizers":`+finalizers+`}}`)); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	holds(`["example.org/ends-slowly"]`)
-	merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, harness.Image))
+	env.Merge(t, portal, fmt.Sprintf(`{"spec":{"image":%q}}`, harness.Image))
 	harness.Eventually(t, func() error {
 		if !slices.ContainsFunc(podsOf(t, s.consumer), func(p corev1.Pod) bool { return p.Spec.Containers[0].Image == harness.Image }) {
 			return errors.New("the approved program does not run yet")
@@ -111,7 +111,7 @@ func TestThreat28_PodsThatEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	harness.Eventually(t, func() error {
-		if r := stored(t, portal).Status.Replacing; r != nil {
+		if r := harness.Stored(t, env, portal).Status.Replacing; r != nil {
 			return fmt.Errorf("it is on record still: %+v", r)
 		}
 		return nil
@@ -120,9 +120,9 @@ func TestThreat28_PodsThatEnd(t *testing.T) {
 	env.WaitCondition(t, s.link, v1alpha1.ConditionReferencesResolved, "False", v1alpha1.ReasonEndReplaced)
 	staysShut(t, s.link)
 	// It waits without writing.
-	before := stored(t, s.link).ResourceVersion
+	before := harness.Stored(t, env, s.link).ResourceVersion
 	never(t, 5*time.Second, func() error {
-		if now := stored(t, s.link).ResourceVersion; now != before {
+		if now := harness.Stored(t, env, s.link).ResourceVersion; now != before {
 			return fmt.Errorf("the link is written while it waits: revision %s, then %s", before, now)
 		}
 		return nil

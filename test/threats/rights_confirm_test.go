@@ -38,11 +38,11 @@ func personalAgency(t *testing.T, name string) *v1alpha1.Agency {
 
 // ask is a patch that adds administrators, in a user's name.
 func ask(user string, groups ...string) client.Patch {
-	return mergePatch(fmt.Sprintf(`{"spec":{"adminGroups":["%s"],"rightsChange":{"requestedBy":%q}}}`, strings.Join(groups, `","`), user))
+	return harness.MergePatch(fmt.Sprintf(`{"spec":{"adminGroups":["%s"],"rightsChange":{"requestedBy":%q}}}`, strings.Join(groups, `","`), user))
 }
 
 func confirmation(user, hash string) client.Patch {
-	return mergePatch(fmt.Sprintf(`{"spec":{"rightsChange":{"confirmedBy":%q,"confirmedHash":%q}}}`, user, hash))
+	return harness.MergePatch(fmt.Sprintf(`{"spec":{"rightsChange":{"confirmedBy":%q,"confirmedHash":%q}}}`, user, hash))
 }
 
 func patched(t *testing.T, c client.Client, a *v1alpha1.Agency, p client.Patch) {
@@ -56,7 +56,7 @@ func patched(t *testing.T, c client.Client, a *v1alpha1.Agency, p client.Patch) 
 func pending(t *testing.T, a *v1alpha1.Agency, reason string) string {
 	t.Helper()
 	harness.Eventually(t, func() error {
-		got := stored(t, a)
+		got := harness.Stored(t, env, a)
 		if c := conditionOf(got, v1alpha1.ConditionRightsConfirmed); got.Status.ObservedGeneration != got.Generation || c.Reason != reason || got.Status.PendingRights == nil {
 			return fmt.Errorf("agency %s at generation %d: %+v, pending %+v", a.Name, got.Generation, c, got.Status.PendingRights)
 		}
@@ -96,7 +96,7 @@ func TestThreat38_SecondPersonForRights(t *testing.T) {
 	operate(t)
 	a := personalAgency(t, "t38r")
 	alice, upper, bob := team(t, "alice-t38r"), team(t, "ALICE-t38r"), team(t, "bob-t38r")
-	refused(t, "add without a name", alice.Patch(t.Context(), a.DeepCopy(), mergePatch(`{"spec":{"adminGroups":["t38r-admins","mallorys"]}}`)), byAdminsPolicy)
+	refused(t, "add without a name", alice.Patch(t.Context(), a.DeepCopy(), harness.MergePatch(`{"spec":{"adminGroups":["t38r-admins","mallorys"]}}`)), byAdminsPolicy)
 	refused(t, "add in another's name", alice.Patch(t.Context(), a.DeepCopy(), ask("bob-t38r", "t38r-admins", "mallorys")), byAdminsPolicy)
 	patched(t, alice, a, ask("alice-t38r", "t38r-admins", "mallorys"))
 	hash := pending(t, a, v1alpha1.ReasonConfirmationMissing)
@@ -107,8 +107,8 @@ func TestThreat38_SecondPersonForRights(t *testing.T) {
 		refused(t, "confirm the own request", alice.Patch(t.Context(), a.DeepCopy(), confirmation("alice-t38r", hash)), byAdminsPolicy)
 		refused(t, "confirm in another's name", alice.Patch(t.Context(), a.DeepCopy(), confirmation("bob-t38r", hash)), byAdminsPolicy)
 		refused(t, "confirm in other letters", upper.Patch(t.Context(), a.DeepCopy(), confirmation("ALICE-t38r", hash)), byAdminsPolicy)
-		refused(t, "ask in another's place and confirm", bob.Patch(t.Context(), a.DeepCopy(), mergePatch(`{"spec":{"rightsChange":{"requestedBy":"bob-t38r"}}}`)), byAdminsPolicy)
-		refused(t, "forge what is in force", alice.Status().Patch(t.Context(), a.DeepCopy(), mergePatch(`{"status":{"rights":{"adminGroups":["mallorys"],"since":"2026-01-01T00:00:00Z"}}}`)), "")
+		refused(t, "ask in another's place and confirm", bob.Patch(t.Context(), a.DeepCopy(), harness.MergePatch(`{"spec":{"rightsChange":{"requestedBy":"bob-t38r"}}}`)), byAdminsPolicy)
+		refused(t, "forge what is in force", alice.Status().Patch(t.Context(), a.DeepCopy(), harness.MergePatch(`{"status":{"rights":{"adminGroups":["mallorys"],"since":"2026-01-01T00:00:00Z"}}}`)), "")
 		if _, err := cli.PrepareConfirmation(t.Context(), alice, "t38r"); err != nil {
 			t.Errorf("whoever asks may look: %v", err)
 		}
@@ -119,15 +119,15 @@ func TestThreat38_SecondPersonForRights(t *testing.T) {
 	})
 	t.Run("what is confirmed is what is there", func(t *testing.T) {
 		both := fmt.Sprintf(`{"spec":{"adminGroups":["t38r-admins","mallorys","others"],"rightsChange":{"requestedBy":"bob-t38r","confirmedBy":"bob-t38r","confirmedHash":%q}}}`, hash)
-		refused(t, "confirm and change in one write", bob.Patch(t.Context(), a.DeepCopy(), mergePatch(both)), byAdminsPolicy)
+		refused(t, "confirm and change in one write", bob.Patch(t.Context(), a.DeepCopy(), harness.MergePatch(both)), byAdminsPolicy)
 		silent := fmt.Sprintf(`{"spec":{"rightsChange":{"requestedBy":null,"confirmedBy":"bob-t38r","confirmedHash":%q}}}`, hash)
-		refused(t, "confirm and take the other name out in one write", bob.Patch(t.Context(), a.DeepCopy(), mergePatch(silent)), byAdminsPolicy)
+		refused(t, "confirm and take the other name out in one write", bob.Patch(t.Context(), a.DeepCopy(), harness.MergePatch(silent)), byAdminsPolicy)
 		patched(t, bob, a, confirmation("bob-t38r", "sha256:"+strings.Repeat("0", 64)))
 		pending(t, a, v1alpha1.ReasonConfirmationStale)
 		// What takes rights away waits for nobody, and the change is another one then.
-		patched(t, bob, a, mergePatch(`{"spec":{"viewerGroups":null}}`))
+		patched(t, bob, a, harness.MergePatch(`{"spec":{"viewerGroups":null}}`))
 		harness.Eventually(t, func() error {
-			if got := stored(t, a); len(got.Status.Rights.ViewerGroups) > 0 || got.Status.PendingRights.Hash == hash {
+			if got := harness.Stored(t, env, a); len(got.Status.Rights.ViewerGroups) > 0 || got.Status.PendingRights.Hash == hash {
 				return fmt.Errorf("in force %+v, pending %+v", got.Status.Rights, got.Status.PendingRights)
 			}
 			return nil
@@ -140,7 +140,7 @@ func TestThreat38_SecondPersonForRights(t *testing.T) {
 	adminsAre(t, "t38r", "mallorys", "t38r-admins")
 	env.WaitReady(t, a)
 	announced(t, a, v1alpha1.ReasonRightsChanged, `Added: adminGroups "mallorys".`, `Asked for by "alice-t38r", confirmed by "bob-t38r".`)
-	used := stored(t, a).Spec.RightsChange.ConfirmedHash
+	used := harness.Stored(t, env, a).Spec.RightsChange.ConfirmedHash
 
 	// The same change later is another one, and a confirmation is used up.
 	patched(t, alice, a, ask("alice-t38r", "t38r-admins"))
@@ -178,7 +178,7 @@ func TestThreat38_NobodyRidesOnAnothersRequest(t *testing.T) {
 	mallory, carol := team(t, "mallory-t38s"), team(t, "carol-t38s")
 	patched(t, mallory, a, ask("mallory-t38s", "t38s-admins", "mallorys"))
 	pending(t, a, v1alpha1.ReasonConfirmationMissing)
-	patched(t, mallory, a, mergePatch(`{"spec":{"rightsChange":null}}`))
+	patched(t, mallory, a, harness.MergePatch(`{"spec":{"rightsChange":null}}`))
 	pending(t, a, v1alpha1.ReasonRequesterMissing)
 	refused(t, "ask for more, and for what waits", carol.Patch(t.Context(), a.DeepCopy(), ask("carol-t38s", "t38s-admins", "mallorys", "others")), byAdminsPolicy)
 	patched(t, carol, a, ask("carol-t38s", "t38s-admins", "others"))
@@ -197,19 +197,19 @@ func TestThreat38_LostStatusGivesNoRights(t *testing.T) {
 	hash := pending(t, a, v1alpha1.ReasonConfirmationMissing)
 	for _, lost := range []string{`{"status":{"rights":null,"pendingRights":null}}`, `{"status":{"rights":null,"pendingRights":null,"namespace":null,"inventory":null,"conditions":null}}`} {
 		stopOperator(t)
-		if err := env.Admin.Status().Patch(t.Context(), a.DeepCopy(), mergePatch(lost)); err != nil {
+		if err := env.Admin.Status().Patch(t.Context(), a.DeepCopy(), harness.MergePatch(lost)); err != nil {
 			t.Fatal(err)
 		}
 		patched(t, env.Admin, a, confirmation("bob-t38t", hash))
 		operate(t)
 		harness.Eventually(t, func() error {
-			if got := stored(t, a).Status; got.Rights == nil || got.PendingRights == nil || got.PendingRights.Hash == hash {
+			if got := harness.Stored(t, env, a).Status; got.Rights == nil || got.PendingRights == nil || got.PendingRights.Hash == hash {
 				return fmt.Errorf("after %s: rights %+v, pending %+v", lost, got.Rights, got.PendingRights)
 			}
 			return nil
 		})
 		adminsStay(t, "t38t", "t38t-admins")
-		hash = stored(t, a).Status.PendingRights.Hash
+		hash = harness.Stored(t, env, a).Status.PendingRights.Hash
 	}
 }
 
@@ -232,7 +232,7 @@ func TestThreat38_PersonalInTheDecidingRound(t *testing.T) {
 	pending(t, a, v1alpha1.ReasonConfirmationMissing)
 	adminsStay(t, "t38u", "early", "t38u-admins")
 	// Another label later does not let through what waited.
-	merge(t, portal, `{"spec":{"dataClassification":"Internal"}}`)
+	env.Merge(t, portal, `{"spec":{"dataClassification":"Internal"}}`)
 	touch(t, a)
 	adminsStay(t, "t38u", "early", "t38u-admins")
 }
@@ -256,7 +256,7 @@ func takesTwo(t *testing.T, again *v1alpha1.Agency, alice, bob client.Client) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = env.Admin.Patch(t.Context(), again, mergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
+		_ = env.Admin.Patch(t.Context(), again, harness.MergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
 		_ = env.Admin.Delete(t.Context(), again)
 	})
 	pending(t, again, v1alpha1.ReasonConfirmationMissing)
@@ -270,12 +270,12 @@ func takesTwo(t *testing.T, again *v1alpha1.Agency, alice, bob client.Client) {
 func TestThreat38_AdoptionGivesNoRights(t *testing.T) {
 	operate(t)
 	a := personalAgency(t, "t38v")
-	ns := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace("t38v")}})
+	ns := harness.Stored(t, env, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace("t38v")}})
 	if err := env.Admin.Delete(t.Context(), a.DeepCopy()); err != nil {
 		t.Fatal(err)
 	}
 	env.WaitCondition(t, a, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonDeletionRefused)
-	merge(t, a, `{"metadata":{"finalizers":null}}`)
+	env.Merge(t, a, `{"metadata":{"finalizers":null}}`)
 	env.WaitGone(t, a)
 	alice, bob := team(t, "alice-t38v"), team(t, "bob-t38v")
 	again := adopting(ns)
@@ -290,31 +290,31 @@ func TestThreat38_DeletedDataCounts(t *testing.T) {
 	a := personalAgency(t, "t38del")
 	alice, bob := team(t, "alice-t38del"), team(t, "bob-t38del")
 	portal := harness.Portal("t38del", "citizens")
-	merge(t, portal, `{"metadata":{"finalizers":["example.gov.vn/held","platform.gov.vn/flows"]}}`)
+	env.Merge(t, portal, `{"metadata":{"finalizers":["example.gov.vn/held","platform.gov.vn/flows"]}}`)
 	// By the way of the platform team: the agency's deletion takes its portals along,
 	// and is taken back in the middle.
-	patched(t, alice, a, mergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
+	patched(t, alice, a, harness.MergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
 	if err := alice.Delete(t.Context(), a.DeepCopy()); err != nil {
 		t.Fatal(err)
 	}
 	harness.Eventually(t, func() error {
-		if p := stored(t, portal); p.DeletionTimestamp == nil {
+		if p := harness.Stored(t, env, portal); p.DeletionTimestamp == nil {
 			return errors.New("the portal stays")
 		}
 		return nil
 	})
-	patched(t, alice, a, mergePatch(`{"spec":{"deletionPolicy":"Refuse"}}`))
+	patched(t, alice, a, harness.MergePatch(`{"spec":{"deletionPolicy":"Refuse"}}`))
 	harness.Eventually(t, func() error {
-		if got := stored(t, a); got.Status.ObservedGeneration != got.Generation {
+		if got := harness.Stored(t, env, a); got.Status.ObservedGeneration != got.Generation {
 			return errors.New("the operator has not seen that the deletion is taken back")
 		}
 		return nil
 	})
-	merge(t, portal, `{"metadata":{"finalizers":null}}`)
+	env.Merge(t, portal, `{"metadata":{"finalizers":null}}`)
 	env.WaitGone(t, portal)
 	patched(t, alice, a, ask("alice-t38del", "mallorys", "t38del-admins"))
 	never(t, 3*time.Second, func() error {
-		admins := stored(t, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: names.Namespace("t38del"), Name: "agency-admins"}})
+		admins := harness.Stored(t, env, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: names.Namespace("t38del"), Name: "agency-admins"}})
 		for _, s := range admins.Subjects {
 			if s.Name == "mallorys" {
 				return errors.New("one person gave rights by deleting the data")
@@ -323,11 +323,11 @@ func TestThreat38_DeletedDataCounts(t *testing.T) {
 		return nil
 	})
 	// The agency is made anew over its namespace, which holds nothing that shows it.
-	ns := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace("t38del")}})
+	ns := harness.Stored(t, env, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.Namespace("t38del")}})
 	if ns.Annotations[names.AnnotationPersonalData] == "" {
 		t.Errorf("the namespace does not record that it held personal data: %v", ns.Annotations)
 	}
-	merge(t, a, `{"metadata":{"finalizers":null}}`)
+	env.Merge(t, a, `{"metadata":{"finalizers":null}}`)
 	env.WaitGone(t, a)
 	again := adopting(ns)
 	takesTwo(t, again, alice, bob)
@@ -343,7 +343,7 @@ func TestThreat38_WhatMakesAnAgencyPersonal(t *testing.T) {
 	is := func(a *v1alpha1.Agency, because string) {
 		t.Helper()
 		harness.Eventually(t, func() error {
-			c := conditionOf(stored(t, a), v1alpha1.ConditionRightsConfirmed)
+			c := conditionOf(harness.Stored(t, env, a), v1alpha1.ConditionRightsConfirmed)
 			if because == "" && c.Reason == v1alpha1.ReasonNoPersonalData || because != "" && strings.Contains(c.Message, "("+because+")") {
 				return nil
 			}
@@ -352,23 +352,23 @@ func TestThreat38_WhatMakesAnAgencyPersonal(t *testing.T) {
 	}
 	is(asks, "")
 	is(gives, "")
-	merge(t, s.service, `{"spec":{"classification":"Personal"}}`)
+	env.Merge(t, s.service, `{"spec":{"classification":"Personal"}}`)
 	is(gives, "DataService data")
 	touch(t, asks)
 	is(asks, "DataSharingLink "+names.Namespace(s.consumer)+"/link")
-	merge(t, s.service, `{"spec":{"classification":"Internal"}}`)
+	env.Merge(t, s.service, `{"spec":{"classification":"Internal"}}`)
 	is(gives, "its namespace did before")
 
 	portal := harness.Portal(s.provider, "gives")
-	merge(t, portal, `{"spec":{"dataClassification":"Personal"}}`)
+	env.Merge(t, portal, `{"spec":{"dataClassification":"Personal"}}`)
 	is(gives, "AgencyPortal gives")
 	env.WaitReady(t, portal)
 	env.Create(t, harness.Policy("t38w-registry", s.provider, allow(registry)))
-	merge(t, portal, `{"spec":{"dataClassification":"Internal","image":"`+evil+`"}}`)
+	env.Merge(t, portal, `{"spec":{"dataClassification":"Internal","image":"`+evil+`"}}`)
 	env.WaitCondition(t, portal, v1alpha1.ConditionPolicyCompliant, metav1.ConditionFalse, v1alpha1.ReasonKeptLastCompliant)
 	touch(t, gives)
 	never(t, 3*time.Second, func() error {
-		if c := conditionOf(stored(t, gives), v1alpha1.ConditionRightsConfirmed); c.Reason != v1alpha1.ReasonNothingWaits {
+		if c := conditionOf(harness.Stored(t, env, gives), v1alpha1.ConditionRightsConfirmed); c.Reason != v1alpha1.ReasonNothingWaits {
 			return fmt.Errorf("what runs is not counted: %+v", c)
 		}
 		return nil
@@ -398,7 +398,7 @@ func TestThreat38_AsManyRightsAsThereCanBe(t *testing.T) {
 	env.WaitCondition(t, a, v1alpha1.ConditionRightsConfirmed, metav1.ConditionTrue, v1alpha1.ReasonNothingWaits)
 	alice, bob := team(t, "alice-t38x"), team(t, "bob-t38x")
 	change := func(mark, user string) client.Patch {
-		next := stored(t, a).DeepCopy()
+		next := harness.Stored(t, env, a).DeepCopy()
 		r := rights(mark)
 		next.Spec.AdminGroups, next.Spec.AdminServiceAccounts, next.Spec.ViewerGroups = r.AdminGroups, r.AdminServiceAccounts, r.ViewerGroups
 		next.Spec.RightsChange = &v1alpha1.RightsChange{RequestedBy: user}
@@ -406,7 +406,7 @@ func TestThreat38_AsManyRightsAsThereCanBe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return mergePatch(string(data))
+		return harness.MergePatch(string(data))
 	}
 	patched(t, alice, a, change("b", "alice-t38x"))
 	pending(t, a, v1alpha1.ReasonConfirmationMissing)

@@ -21,10 +21,10 @@ import (
 func personalShared(t *testing.T, name string) shared {
 	t.Helper()
 	s := newShared(t, name)
-	merge(t, s.service, `{"spec":{"classification":"Personal"}}`)
-	merge(t, s.link, `{"spec":{"requestedBy":"`+harness.RequesterUser+`"}}`)
+	env.Merge(t, s.service, `{"spec":{"classification":"Personal"}}`)
+	env.Merge(t, s.link, `{"spec":{"requestedBy":"`+harness.RequesterUser+`"}}`)
 	harness.Eventually(t, func() error {
-		if c := stored(t, s.link).Status.Scope; c == nil || c.Classification != v1alpha1.ClassificationPersonal {
+		if c := harness.Stored(t, env, s.link).Status.Scope; c == nil || c.Classification != v1alpha1.ClassificationPersonal {
 			return fmt.Errorf("scope %+v, want personal data", c)
 		}
 		return nil
@@ -35,7 +35,7 @@ func personalShared(t *testing.T, name string) shared {
 
 // removeAgency asks for the end of an agency that the test made as another user.
 func removeAgency(ctx context.Context, a *v1alpha1.Agency) {
-	_ = env.Admin.Patch(ctx, a.DeepCopy(), mergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
+	_ = env.Admin.Patch(ctx, a.DeepCopy(), harness.MergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
 	_ = env.Admin.Delete(ctx, a.DeepCopy())
 }
 
@@ -47,21 +47,21 @@ func TestThreat38_AuthorityMadeAnew(t *testing.T) {
 	operate(t)
 	s := personalShared(t, "t38m")
 	authority := needsAuthority(t, "t38m", &s, v1alpha1.ClassificationPersonal)
-	mic := stored(t, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: authority}})
+	mic := harness.Stored(t, env, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: authority}})
 	mallory, bob := team(t, "mallory-t38m"), team(t, "bob-t38m")
 	env.WaitCondition(t, mic, v1alpha1.ConditionRightsConfirmed, metav1.ConditionTrue, v1alpha1.ReasonNothingWaits)
-	refused(t, "add without a name", mallory.Patch(t.Context(), mic.DeepCopy(), mergePatch(`{"spec":{"viewerGroups":["mallorys"]}}`)), byAdminsPolicy)
+	refused(t, "add without a name", mallory.Patch(t.Context(), mic.DeepCopy(), harness.MergePatch(`{"spec":{"viewerGroups":["mallorys"]}}`)), byAdminsPolicy)
 
 	veto := approvalBy(&s, authority, harness.AuthorityUser, "halt")
 	veto.Spec.Decision, veto.Spec.Reason = v1alpha1.DecisionSuspend, "Vi phạm"
 	env.Create(t, veto)
 	harness.Eventually(t, func() error {
-		if stored(t, mic).Status.Approvals == 0 {
+		if harness.Stored(t, env, mic).Status.Approvals == 0 {
 			return fmt.Errorf("the decision is not counted: %+v", mic.Status.AgencyContents)
 		}
 		return nil
 	})
-	patched(t, mallory, mic, mergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
+	patched(t, mallory, mic, harness.MergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
 	refused(t, "delete the authority with its decisions", mallory.Delete(t.Context(), mic.DeepCopy()), byDeletionPolicy)
 	// Break-glass access passes admission, and the operator still keeps what is decided.
 	if err := env.Admin.Delete(t.Context(), mic.DeepCopy()); err != nil {
@@ -107,7 +107,7 @@ func TestThreat38_CarrierOfPersonalData(t *testing.T) {
 	env.WaitReady(t, portal)
 	s := personalShared(t, "t38n")
 	env.WaitCondition(t, hub, v1alpha1.ConditionRightsConfirmed, metav1.ConditionTrue, v1alpha1.ReasonNoPersonalData)
-	merge(t, s.link, `{"spec":{"route":"Platform"}}`)
+	env.Merge(t, s.link, `{"spec":{"route":"Platform"}}`)
 	env.WaitCondition(t, hub, v1alpha1.ConditionRightsConfirmed, metav1.ConditionTrue, v1alpha1.ReasonNothingWaits)
 	alice := team(t, "alice-t38n")
 	patched(t, alice, hub, ask("alice-t38n", "mallorys", "t38hub-admins"))
@@ -121,11 +121,11 @@ func TestThreat38_OperatorsAccountGetsNoRights(t *testing.T) {
 	operate(t)
 	a := newAgency(t, "t38o", code("t38o", 1))
 	alice := team(t, "alice-t38o")
-	own := mergePatch(fmt.Sprintf(`{"spec":{"adminServiceAccounts":[{"namespace":%q,"name":%q}]}}`, harness.OperatorNamespace, harness.OperatorServiceAccount))
+	own := harness.MergePatch(fmt.Sprintf(`{"spec":{"adminServiceAccounts":[{"namespace":%q,"name":%q}]}}`, harness.OperatorNamespace, harness.OperatorServiceAccount))
 	refused(t, "name the operator's account", alice.Patch(t.Context(), a.DeepCopy(), own), byAdminsPolicy)
 	for _, group := range []string{"system:masters", "system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:serviceaccounts:" + harness.OperatorNamespace} {
 		for _, field := range []string{"adminGroups", "viewerGroups"} {
-			if err := env.Admin.Patch(t.Context(), a.DeepCopy(), mergePatch(fmt.Sprintf(`{"spec":{%q:[%q]}}`, field, group))); !apierrors.IsInvalid(err) {
+			if err := env.Admin.Patch(t.Context(), a.DeepCopy(), harness.MergePatch(fmt.Sprintf(`{"spec":{%q:[%q]}}`, field, group))); !apierrors.IsInvalid(err) {
 				t.Errorf("%s %s: %v, want it invalid", field, group, err)
 			}
 		}
@@ -149,7 +149,7 @@ func TestThreat38_TakenAwayAndGivenBack(t *testing.T) {
 	a := personalAgency(t, "t38p")
 	alice, mallory := team(t, "alice-t38p"), team(t, "mallory-t38p")
 	stopOperator(t)
-	patched(t, alice, a, mergePatch(`{"spec":{"adminGroups":null}}`))
+	patched(t, alice, a, harness.MergePatch(`{"spec":{"adminGroups":null}}`))
 	refused(t, "give it back", mallory.Patch(t.Context(), a.DeepCopy(), ask("mallory-t38p", "t38p-admins")), byAdminsPolicy)
 	patched(t, mallory, a, ask("mallory-t38p", "others"))
 	operate(t)

@@ -1,11 +1,10 @@
 package threats
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
-	eventsv1 "k8s.io/api/events/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,30 +18,15 @@ import (
 // returns how many Events of the reason there are.
 func announced(t *testing.T, a *v1alpha1.Agency, reason string, parts ...string) int {
 	t.Helper()
+	about := func(o corev1.ObjectReference) bool { return o.UID == a.UID }
+	begins := "Warning " + reason + ": "
+	env.WaitTold(t, metav1.NamespaceDefault, about, begins, parts...)
 	n := 0
-	harness.Eventually(t, func() error {
-		var list eventsv1.EventList
-		if err := env.Admin.List(t.Context(), &list, client.InNamespace(metav1.NamespaceDefault)); err != nil {
-			return err
-		}
-		n = 0
-		found := false
-		for _, e := range list.Items {
-			if e.Regarding.UID != a.UID || e.Reason != reason {
-				continue
-			}
+	for _, told := range env.Told(t, metav1.NamespaceDefault, about) {
+		if strings.HasPrefix(told, begins) {
 			n++
-			all := e.Type == "Warning"
-			for _, part := range parts {
-				all = all && strings.Contains(e.Note, part)
-			}
-			found = found || all
 		}
-		if !found {
-			return fmt.Errorf("no Event %s of %s says %v", reason, a.Name, parts)
-		}
-		return nil
-	})
+	}
 	return n
 }
 
@@ -66,19 +50,19 @@ func TestRightsAreAnnounced(t *testing.T) {
 	op := operate(t)
 	a := newAgency(t, "t45", code("T45", 1))
 	announced(t, a, v1alpha1.ReasonRightsChanged, `Added: adminGroups "t45-admins"`)
-	first := conditionOf(stored(t, a), v1alpha1.ConditionRightsChanged)
-	merge(t, a, `{"spec":{"adminGroups":["t45-admins","mallorys"]}}`)
+	first := conditionOf(harness.Stored(t, env, a), v1alpha1.ConditionRightsChanged)
+	env.Merge(t, a, `{"spec":{"adminGroups":["t45-admins","mallorys"]}}`)
 	announced(t, a, v1alpha1.ReasonRightsChanged, `Added: adminGroups "mallorys".`)
-	merge(t, a, `{"spec":{"adminGroups":["t45-admins"]}}`)
+	env.Merge(t, a, `{"spec":{"adminGroups":["t45-admins"]}}`)
 	announced(t, a, v1alpha1.ReasonRightsChanged, `Removed: adminGroups "mallorys".`)
-	last := conditionOf(stored(t, a), v1alpha1.ConditionRightsChanged)
+	last := conditionOf(harness.Stored(t, env, a), v1alpha1.ConditionRightsChanged)
 	if last.Status != metav1.ConditionTrue || last.LastTransitionTime.Before(&first.LastTransitionTime) || !strings.Contains(last.Message, `Removed: adminGroups "mallorys".`) {
 		t.Errorf("condition %+v, before %+v", last, first)
 	}
 	if got := strings.Join(admins(t, "t45"), " "); got != "t45-admins" {
 		t.Errorf("administrators are %s", got)
 	}
-	merge(t, a, `{"metadata":{"annotations":{"example.org/touched":"1"}}}`)
+	env.Merge(t, a, `{"metadata":{"annotations":{"example.org/touched":"1"}}}`)
 	op.WaitQuiet(t, harness.Timeout/20)
 	if n := announced(t, a, v1alpha1.ReasonRightsChanged, `Removed: adminGroups "mallorys".`); n != 3 {
 		t.Errorf("%d Events, want 3", n)

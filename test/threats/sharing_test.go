@@ -116,13 +116,13 @@ func TestThreat28_EitherSideWithdrawsBothHalves(t *testing.T) {
 	approval, parent := s.approve(t), t
 	t.Run("the consumer widens its request", func(t *testing.T) {
 		c := mallory(t, s.consumer)
-		if err := c.Patch(t.Context(), s.link, mergePatch(`{"spec":{"operations":["read","list"]}}`)); err != nil {
+		if err := c.Patch(t.Context(), s.link, harness.MergePatch(`{"spec":{"operations":["read","list"]}}`)); err != nil {
 			t.Fatal(err)
 		}
 		waitPair(t, s.link, 0)
 		staysShut(t, s.link)
 		s.waitScope(t)
-		merge(t, approval, fmt.Sprintf(`{"spec":{"specHash":%q}}`, s.link.Status.SpecHash))
+		env.Merge(t, approval, fmt.Sprintf(`{"spec":{"specHash":%q}}`, s.link.Status.SpecHash))
 		waitPair(t, s.link, 2)
 	})
 	t.Run("the provider revokes", func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestThreat28_EitherSideWithdrawsBothHalves(t *testing.T) {
 		env.WaitReady(t, portal)
 		env.WaitCondition(t, s.link, v1alpha1.ConditionProviderApproved, metav1.ConditionFalse, v1alpha1.ReasonApprovalStale)
 		staysShut(t, s.link)
-		merge(t, approval, fmt.Sprintf(`{"spec":{"specHash":%q}}`, s.link.Status.SpecHash))
+		env.Merge(t, approval, fmt.Sprintf(`{"spec":{"specHash":%q}}`, s.link.Status.SpecHash))
 		waitPair(t, s.link, 2)
 	})
 	t.Run("the consumer deletes the link", func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestThreat28_LinkWithoutFinalizer(t *testing.T) {
 			approval := s.approve(t)
 			stopOperator(t)
 			c := mallory(t, s.consumer)
-			if err := c.Patch(t.Context(), s.link, mergePatch(`{"metadata":{"finalizers":null}}`)); err != nil {
+			if err := c.Patch(t.Context(), s.link, harness.MergePatch(`{"metadata":{"finalizers":null}}`)); err != nil {
 				t.Fatal(err)
 			}
 			if !restart {
@@ -196,7 +196,7 @@ func TestThreat28_LinkMadeAnewBehindTheOperator(t *testing.T) {
 	s.approve(t)
 	stopOperator(t)
 	c := mallory(t, s.consumer)
-	if err := c.Patch(t.Context(), s.link, mergePatch(`{"metadata":{"finalizers":null}}`)); err != nil {
+	if err := c.Patch(t.Context(), s.link, harness.MergePatch(`{"metadata":{"finalizers":null}}`)); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Delete(t.Context(), s.link); err != nil {
@@ -233,10 +233,10 @@ func TestThreat28_ForgedApproval(t *testing.T) {
 		a.Spec.Decision = v1alpha1.DecisionReject
 		env.Create(t, a)
 		c := mallory(t, s.provider)
-		refused(t, "turn a rejection into an approval", c.Patch(t.Context(), a.DeepCopy(), mergePatch(`{"spec":{"decision":"Approve"}}`)), byApproverPolicy)
-		refused(t, "put another hash under it", c.Patch(t.Context(), a.DeepCopy(), mergePatch(`{"spec":{"specHash":"sha256:`+strings.Repeat("a", 64)+`"}}`)), byApproverPolicy)
-		refused(t, "name the director", c.Patch(t.Context(), a.DeepCopy(), mergePatch(`{"spec":{"decision":"Approve","approver":"director"}}`)), byApproverPolicy)
-		if got := stored(t, a); got.Spec.Decision != v1alpha1.DecisionReject || got.Spec.Approver != harness.AdminUser {
+		refused(t, "turn a rejection into an approval", c.Patch(t.Context(), a.DeepCopy(), harness.MergePatch(`{"spec":{"decision":"Approve"}}`)), byApproverPolicy)
+		refused(t, "put another hash under it", c.Patch(t.Context(), a.DeepCopy(), harness.MergePatch(`{"spec":{"specHash":"sha256:`+strings.Repeat("a", 64)+`"}}`)), byApproverPolicy)
+		refused(t, "name the director", c.Patch(t.Context(), a.DeepCopy(), harness.MergePatch(`{"spec":{"decision":"Approve","approver":"director"}}`)), byApproverPolicy)
+		if got := harness.Stored(t, env, a); got.Spec.Decision != v1alpha1.DecisionReject || got.Spec.Approver != harness.AdminUser {
 			t.Errorf("stored: %+v", got.Spec)
 		}
 		if err := env.Admin.Delete(t.Context(), a); err != nil {
@@ -281,7 +281,7 @@ func TestThreat28_ForgedApproval(t *testing.T) {
 		})
 	})
 	t.Run("forged status", func(t *testing.T) {
-		refused(t, "forge the link's status", fullRights(t, s.consumer).Status().Patch(t.Context(), s.link.DeepCopy(), mergePatch(`{"status":{"inventory":[]}}`)), byStatusPolicy)
+		refused(t, "forge the link's status", fullRights(t, s.consumer).Status().Patch(t.Context(), s.link.DeepCopy(), harness.MergePatch(`{"status":{"inventory":[]}}`)), byStatusPolicy)
 	})
 }
 
@@ -393,7 +393,7 @@ func TestThreat31_DatasetTheft(t *testing.T) {
 	env.Create(t, link)
 	env.WaitCondition(t, link, v1alpha1.ConditionReferencesResolved, metav1.ConditionFalse, v1alpha1.ReasonServiceNotFound)
 	op.WaitQuiet(t, 2*time.Second)
-	before := stored(t, s.service).DeepCopy()
+	before := harness.Stored(t, env, s.service).DeepCopy()
 	for i := range 3 {
 		if err := thief.Delete(t.Context(), theft); err != nil {
 			t.Fatal(err)
@@ -447,7 +447,7 @@ func TestThreat01_ForeignReferences(t *testing.T) {
 			t.Errorf("the operator read %s on the tenant's behalf", r.Path)
 		}
 	}
-	untouched(t, stored(t, secret))
+	untouched(t, harness.Stored(t, env, secret))
 }
 
 // TestThreat02_EveryReferenceField walks all types of the API. A field that

@@ -128,7 +128,7 @@ func TestThreat04_PodsHaveNoToken(t *testing.T) {
 			t.Errorf("pod %s: service account %q, automount %v", p.Name, p.Spec.ServiceAccountName, p.Spec.AutomountServiceAccountToken)
 		}
 	}
-	if sa := stored(t, &corev1.ServiceAccount{ObjectMeta: in("t04", "portal")}); sa.AutomountServiceAccountToken == nil || *sa.AutomountServiceAccountToken {
+	if sa := harness.Stored(t, env, &corev1.ServiceAccount{ObjectMeta: in("t04", "portal")}); sa.AutomountServiceAccountToken == nil || *sa.AutomountServiceAccountToken {
 		t.Error("the ServiceAccount mounts its token")
 	}
 

@@ -39,7 +39,7 @@ func TestThreat06_TenantStripsItsNamespace(t *testing.T) {
 	newAgency(t, "t06")
 	attacker := namespaceRights(t, "t06")
 	stopOperator(t)
-	ns := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-t06"}})
+	ns := harness.Stored(t, env, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-t06"}})
 	keys := guardedKeys(ns)
 	if len(keys) < 10 {
 		t.Fatalf("only %v are there to be guarded", keys)
@@ -51,7 +51,7 @@ func TestThreat06_TenantStripsItsNamespace(t *testing.T) {
 		}
 		for how, value := range map[string]string{"strip": "null", "change": weaker} {
 			patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, k, value)
-			refused(t, how+" "+k, attacker.Patch(t.Context(), ns.DeepCopy(), mergePatch(patch)), byNamespacePolicy)
+			refused(t, how+" "+k, attacker.Patch(t.Context(), ns.DeepCopy(), harness.MergePatch(patch)), byNamespacePolicy)
 		}
 	}
 	bare := ns.DeepCopy()
@@ -81,7 +81,7 @@ func TestThreat08_TenantStripsThroughSubresources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ns := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-t08"}})
+	ns := harness.Stored(t, env, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-t08"}})
 	for _, k := range guardedKeys(ns) {
 		stripped := ns.DeepCopy()
 		delete(stripped.Labels, k)
@@ -116,7 +116,7 @@ func TestThreat09_ForgedStatus(t *testing.T) {
 	policy := harness.Policy("t09", "t09", allow(registry))
 	env.Create(t, policy)
 	env.WaitReady(t, policy)
-	victim := stored(t, &networkingv1.NetworkPolicy{ObjectMeta: in("u09", "default-deny")})
+	victim := harness.Stored(t, env, &networkingv1.NetworkPolicy{ObjectMeta: in("u09", "default-deny")})
 
 	portal := harness.Portal("t09", "portal", image(evil), func(p *v1alpha1.AgencyPortal) { p.Spec.Scope = "National" })
 	compliant := portal.Spec.DeepCopy()
@@ -164,7 +164,7 @@ func TestThreat09_ForgedStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	harness.Eventually(t, func() error {
-		if st := stored(t, portal).Status; st.SecurityLevel != 4 || len(st.Findings) != 1 || inventoryBeyond(st, "agency-t09") {
+		if st := harness.Stored(t, env, portal).Status; st.SecurityLevel != 4 || len(st.Findings) != 1 || inventoryBeyond(st, "agency-t09") {
 			return fmt.Errorf("the forged status stands: %+v", st)
 		}
 		return nil
@@ -195,7 +195,7 @@ func TestThreat09_ForgedLabels(t *testing.T) {
 	if portal.Status.SecurityLevel != 5 {
 		t.Errorf("level %d, want 5", portal.Status.SecurityLevel)
 	}
-	d := stored(t, &appsv1.Deployment{ObjectMeta: in("v09", "portal")})
+	d := harness.Stored(t, env, &appsv1.Deployment{ObjectMeta: in("v09", "portal")})
 	for _, l := range []map[string]string{d.Labels, podsOf(t, "v09")[0].Labels} {
 		if l[names.LabelOwnerUID] != string(portal.UID) || l[names.LabelAgency] != "v09" || l[names.LabelPortal] != "portal" || l[names.LabelOwnerKind] != "AgencyPortal" {
 			t.Errorf("forged marks were copied: %v", l)

@@ -51,13 +51,13 @@ func TestThreat10_ForeignObjects(t *testing.T) {
 			env.Create(t, o)
 			if kind == "Deployment" {
 				harness.Eventually(t, func() error { // the Deployment's own controller writes its status first
-					if stored(t, o.(*appsv1.Deployment)).Status.ObservedGeneration == 0 {
+					if harness.Stored(t, env, o.(*appsv1.Deployment)).Status.ObservedGeneration == 0 {
 						return apierrors.NewTimeoutError("no status yet", 0)
 					}
 					return nil
 				})
 				time.Sleep(300 * time.Millisecond)
-				stored(t, o)
+				harness.Stored(t, env, o)
 			}
 			portal := harness.Portal("t10", strings.TrimSuffix(o.GetName(), "-deny"), small)
 			env.Create(t, portal)
@@ -99,23 +99,23 @@ func TestThreat10_ForeignNamespace(t *testing.T) {
 	if m := conditionOf(agency, v1alpha1.ConditionReady).Message; !strings.Contains(m, "Namespace agency-u10") || !strings.Contains(m, "Remove or rename it") {
 		t.Errorf("the condition does not name object and remedy: %s", m)
 	}
-	stored(t, ns)
+	harness.Stored(t, env, ns)
 	attacker := namespaceRights(t, "u10")
 	forged := `{"metadata":{"labels":{"` + names.LabelOwnerUID + `":"` + string(agency.UID) + `","` + names.LabelOwnerKind + `":"Agency","` + names.LabelOwnerName + `":"u10"}}}`
-	refused(t, "forge the mark", attacker.Patch(t.Context(), ns.DeepCopy(), mergePatch(forged)), byNamespacePolicy)
+	refused(t, "forge the mark", attacker.Patch(t.Context(), ns.DeepCopy(), harness.MergePatch(forged)), byNamespacePolicy)
 	reference := `{"metadata":{"ownerReferences":[{"apiVersion":"platform.gov.vn/v1alpha1","kind":"Agency","name":"u10","uid":"` + string(agency.UID) + `"}]}}`
-	_ = attacker.Patch(t.Context(), ns.DeepCopy(), mergePatch(reference))
+	_ = attacker.Patch(t.Context(), ns.DeepCopy(), harness.MergePatch(reference))
 	touch(t, agency)
 	time.Sleep(time.Second)
 	env.WaitCondition(t, agency, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonConflict)
-	if got := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns.Name}}); got.Labels[names.LabelAgency] != "" || got.Labels[names.LabelManagedBy] != "" {
+	if got := harness.Stored(t, env, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns.Name}}); got.Labels[names.LabelAgency] != "" || got.Labels[names.LabelManagedBy] != "" {
 		t.Errorf("the namespace was adopted: %v", got.Labels)
 	}
 	if p := policiesOf(t, "u10"); len(p) > 0 {
 		t.Errorf("objects were made in a foreign namespace: %v", p[0].Name)
 	}
-	merge(t, stored(t, ns), `{"metadata":{"ownerReferences":null}}`)
-	stored(t, ns)
+	env.Merge(t, harness.Stored(t, env, ns), `{"metadata":{"ownerReferences":null}}`)
+	harness.Stored(t, env, ns)
 	if err := env.Admin.Delete(t.Context(), agency); err != nil {
 		t.Fatal(err)
 	}
@@ -137,8 +137,8 @@ func TestThreat11_OwnerReferences(t *testing.T) {
 	env.Create(t, victim, portal)
 	env.WaitReady(t, victim, portal)
 	others := []client.Object{
-		stored(t, &networkingv1.NetworkPolicy{ObjectMeta: in("u11", "default-deny")}), stored(t, &networkingv1.NetworkPolicy{ObjectMeta: in("u11", "portal-deny")}),
-		stored(t, &rbacv1.RoleBinding{ObjectMeta: in("u11", "agency-admins")}), stored(t, &corev1.ServiceAccount{ObjectMeta: in("u11", "portal")}),
+		harness.Stored(t, env, &networkingv1.NetworkPolicy{ObjectMeta: in("u11", "default-deny")}), harness.Stored(t, env, &networkingv1.NetworkPolicy{ObjectMeta: in("u11", "portal-deny")}),
+		harness.Stored(t, env, &rbacv1.RoleBinding{ObjectMeta: in("u11", "agency-admins")}), harness.Stored(t, env, &corev1.ServiceAccount{ObjectMeta: in("u11", "portal")}),
 	}
 	reference := func(kind, name string, uid types.UID) metav1.OwnerReference {
 		return metav1.OwnerReference{APIVersion: "platform.gov.vn/v1alpha1", Kind: kind, Name: name, UID: uid, Controller: ptr.To(true)}
@@ -161,16 +161,16 @@ func TestThreat11_OwnerReferences(t *testing.T) {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-t11"}}
 	dangling := `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Namespace","name":"nobody","uid":"00000000-0000-0000-0000-000000000001"}]}}`
 	stopOperator(t)
-	patched := attacker.Patch(t.Context(), ns, mergePatch(dangling))
+	patched := attacker.Patch(t.Context(), ns, harness.MergePatch(dangling))
 	never(t, 4*time.Second, func() error {
-		if got := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-t11"}}); got.DeletionTimestamp != nil {
+		if got := harness.Stored(t, env, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-t11"}}); got.DeletionTimestamp != nil {
 			t.Fatalf("the namespace is deleted by its dangling owner reference (the patch gave: %v)", patched)
 		}
 		return nil
 	})
 	operate(t)
 	harness.Eventually(t, func() error {
-		if got := stored(t, ns); len(got.OwnerReferences) > 0 {
+		if got := harness.Stored(t, env, ns); len(got.OwnerReferences) > 0 {
 			return apierrors.NewTimeoutError("the dangling reference is not removed", 0)
 		}
 		return nil
@@ -178,7 +178,7 @@ func TestThreat11_OwnerReferences(t *testing.T) {
 
 	// An inventory that lists what is not the owner's, by the right UIDs.
 	forged := portal.DeepCopy()
-	stored(t, forged)
+	harness.Stored(t, env, forged)
 	before := forged.DeepCopy()
 	for _, o := range others {
 		gvk, err := env.Admin.GroupVersionKindFor(o)
@@ -191,7 +191,7 @@ func TestThreat11_OwnerReferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	harness.Eventually(t, func() error {
-		if n := len(stored(t, portal).Status.Inventory); n != len(before.Status.Inventory) {
+		if n := len(harness.Stored(t, env, portal).Status.Inventory); n != len(before.Status.Inventory) {
 			return apierrors.NewTimeoutError("the forged inventory stands", 0)
 		}
 		return nil

@@ -33,7 +33,7 @@ import (
 // hold keeps an object that is deleted from going, until release.
 func hold(t *testing.T, o client.Object) (release func()) {
 	t.Helper()
-	before := stored(t, o).DeepCopyObject().(client.Object)
+	before := harness.Stored(t, env, o).DeepCopyObject().(client.Object)
 	o.SetFinalizers(append(o.GetFinalizers(), "example.org/hold"))
 	if err := env.Admin.Patch(t.Context(), o, client.MergeFrom(before)); err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestThreat13_HeldPortal(t *testing.T) {
 		t.Fatal(err)
 	}
 	env.WaitCondition(t, portal, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonDeleting)
-	if err := attacker.Patch(t.Context(), portal, mergePatch(`{"spec":{"image":"`+registry+`/other`+digest+`"}}`)); err != nil {
+	if err := attacker.Patch(t.Context(), portal, harness.MergePatch(`{"spec":{"image":"`+registry+`/other`+digest+`"}}`)); err != nil {
 		t.Fatal(err)
 	}
 	gone := func() error {
@@ -120,7 +120,7 @@ func TestThreat13_HeldPolicy(t *testing.T) {
 	env.WaitCondition(t, portal, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonViolation)
 	absent(t, &appsv1.Deployment{ObjectMeta: in("u13", "portal")})
 
-	binding := stored(t, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: names.AdmissionPolicy("u13")}})
+	binding := harness.Stored(t, env, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: names.AdmissionPolicy("u13")}})
 	uid := binding.UID
 	if err := env.Admin.Delete(t.Context(), binding); err != nil {
 		t.Fatal(err)
@@ -152,14 +152,14 @@ func TestThreat13_HeldAgency(t *testing.T) {
 		t.Fatal(err)
 	}
 	env.WaitCondition(t, agency, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonDeletionRefused)
-	deny := stored(t, &networkingv1.NetworkPolicy{ObjectMeta: in("v13", "default-deny")})
+	deny := harness.Stored(t, env, &networkingv1.NetworkPolicy{ObjectMeta: in("v13", "default-deny")})
 	opened := deny.DeepCopy()
 	opened.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}}
 	if err := env.Admin.Update(t.Context(), opened); err != nil {
 		t.Fatal(err)
 	}
 	harness.Eventually(t, func() error {
-		if got := stored(t, deny); len(got.Spec.Ingress) > 0 || got.DeletionTimestamp != nil {
+		if got := harness.Stored(t, env, deny); len(got.Spec.Ingress) > 0 || got.DeletionTimestamp != nil {
 			return errors.New("the default deny of an agency that is being deleted is not repaired")
 		}
 		return nil
@@ -240,7 +240,7 @@ func TestThreat14_FailedReads(t *testing.T) {
 	portal := harness.Portal("t14", "portal", small)
 	env.Create(t, portal)
 	env.WaitReady(t, policy, portal)
-	deployment := stored(t, &appsv1.Deployment{ObjectMeta: in("t14", "portal")})
+	deployment := harness.Stored(t, env, &appsv1.Deployment{ObjectMeta: in("t14", "portal")})
 	uid, generation := deployment.UID, deployment.Generation
 	good := portal.Spec.Image
 	for i, kind := range []string{"SecurityPolicy", "Agency", "Namespace", "NetworkPolicy", "AgencyPortal"} {
@@ -251,7 +251,7 @@ func TestThreat14_FailedReads(t *testing.T) {
 			blind.Store(kind)
 			fresh := harness.Portal("t14", fmt.Sprintf("fresh%d", i), image(evil))
 			env.Create(t, fresh)
-			merge(t, portal, `{"spec":{"image":"`+evil+`"}}`)
+			env.Merge(t, portal, `{"spec":{"image":"`+evil+`"}}`)
 			if kind == "AgencyPortal" { // it can't even be fetched
 				time.Sleep(time.Second)
 			} else {
@@ -259,7 +259,7 @@ func TestThreat14_FailedReads(t *testing.T) {
 				env.WaitCondition(t, fresh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonLookupFailed)
 			}
 			absent(t, &appsv1.Deployment{ObjectMeta: in("t14", fresh.Name)})
-			if d := stored(t, deployment); d.UID != uid || d.Generation != generation || d.DeletionTimestamp != nil {
+			if d := harness.Stored(t, env, deployment); d.UID != uid || d.Generation != generation || d.DeletionTimestamp != nil {
 				t.Errorf("the workload was changed: %+v", d)
 			}
 			for i := range policies {
@@ -272,7 +272,7 @@ func TestThreat14_FailedReads(t *testing.T) {
 			}
 			blind.Store("")
 			env.WaitCondition(t, fresh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonViolation)
-			merge(t, portal, `{"spec":{"image":"`+good+`"}}`)
+			env.Merge(t, portal, `{"spec":{"image":"`+good+`"}}`)
 			env.WaitReady(t, portal)
 		})
 	}
@@ -315,7 +315,7 @@ func TestThreat14_FailedReadsWhileOffboarding(t *testing.T) {
 		}
 		return nil
 	})
-	deny := stored(t, &networkingv1.NetworkPolicy{ObjectMeta: in("u14", "default-deny")})
+	deny := harness.Stored(t, env, &networkingv1.NetworkPolicy{ObjectMeta: in("u14", "default-deny")})
 	if deny.DeletionTimestamp != nil || len(deny.Finalizers) == 0 {
 		t.Error("the default deny was given up though pods could not be listed")
 	}

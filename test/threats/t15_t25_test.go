@@ -68,11 +68,11 @@ func TestThreat15_GuardsHoldWithoutOperator(t *testing.T) {
 		absent(t, o)
 	}
 	for _, guard := range []client.Object{
-		stored(t, &corev1.ResourceQuota{ObjectMeta: in("t15", "agency-quota")}), stored(t, &corev1.LimitRange{ObjectMeta: in("t15", "agency-limits")}),
-		stored(t, &rbacv1.RoleBinding{ObjectMeta: in("t15", "agency-admins")}),
+		harness.Stored(t, env, &corev1.ResourceQuota{ObjectMeta: in("t15", "agency-quota")}), harness.Stored(t, env, &corev1.LimitRange{ObjectMeta: in("t15", "agency-limits")}),
+		harness.Stored(t, env, &rbacv1.RoleBinding{ObjectMeta: in("t15", "agency-admins")}),
 	} {
 		changed := guard.DeepCopyObject().(client.Object)
-		refused(t, "patch", attacker.Patch(t.Context(), changed, mergePatch(`{"metadata":{"labels":{"mallory":"was-here"}}}`)), byObjectPolicy)
+		refused(t, "patch", attacker.Patch(t.Context(), changed, harness.MergePatch(`{"metadata":{"labels":{"mallory":"was-here"}}}`)), byObjectPolicy)
 		refused(t, "delete", attacker.Delete(t.Context(), changed), byObjectPolicy)
 		if _, counted := guard.(*corev1.ResourceQuota); !counted {
 			untouched(t, guard)
@@ -88,7 +88,7 @@ func TestThreat15_GuardsHoldWithoutOperator(t *testing.T) {
 	rs.Spec.Template.Spec.Containers[0].Image = evil
 	env.Create(t, rs)
 	harness.Eventually(t, func() error {
-		for _, c := range stored(t, rs).Status.Conditions {
+		for _, c := range harness.Stored(t, env, rs).Status.Conditions {
 			if c.Type == appsv1.ReplicaSetReplicaFailure && strings.Contains(c.Message, "control images.allowedRegistries") {
 				return nil
 			}
@@ -135,8 +135,8 @@ func TestThreat25_TenantNetworkPolicies(t *testing.T) {
 		refused(t, "create disguised", c.Create(t.Context(), disguised.DeepCopy()), by)
 		for i := range before {
 			p := before[i].DeepCopy()
-			refused(t, "open "+p.Name, c.Patch(t.Context(), p, mergePatch(`{"spec":{"ingress":[{}],"egress":[{}]}}`)), by)
-			refused(t, "release "+p.Name, c.Patch(t.Context(), p, mergePatch(`{"metadata":{"finalizers":null}}`)), by)
+			refused(t, "open "+p.Name, c.Patch(t.Context(), p, harness.MergePatch(`{"spec":{"ingress":[{}],"egress":[{}]}}`)), by)
+			refused(t, "release "+p.Name, c.Patch(t.Context(), p, harness.MergePatch(`{"metadata":{"finalizers":null}}`)), by)
 			refused(t, "delete "+p.Name, c.Delete(t.Context(), p), by)
 		}
 		refused(t, "delete all", c.DeleteAllOf(t.Context(), &networkingv1.NetworkPolicy{}, client.InNamespace(hole.Namespace)), by)

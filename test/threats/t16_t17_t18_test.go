@@ -131,7 +131,7 @@ func TestThreat17_RegistriesMatchWholeSegments(t *testing.T) {
 		env.WaitCondition(t, p, v1alpha1.ConditionPolicyCompliant, want, "")
 		d := &appsv1.Deployment{ObjectMeta: in("t17", p.Name)}
 		if references[i].allowed {
-			stored(t, d)
+			harness.Stored(t, env, d)
 		} else {
 			absent(t, d)
 		}

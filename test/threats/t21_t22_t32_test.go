@@ -88,7 +88,7 @@ func TestThreat21_EveryContainer(t *testing.T) {
 		Name: "debug", Image: evil, SecurityContext: container("", "").SecurityContext,
 	}}}
 	refused(t, "ephemeral", env.Admin.SubResource("ephemeralcontainers").Update(t.Context(), &debugged), "control images.allowedRegistries")
-	if got := stored(t, &corev1.Pod{ObjectMeta: in("t21", debugged.Name)}); len(got.Spec.EphemeralContainers) > 0 {
+	if got := harness.Stored(t, env, &corev1.Pod{ObjectMeta: in("t21", debugged.Name)}); len(got.Spec.EphemeralContainers) > 0 {
 		t.Errorf("the pod has an ephemeral container: %+v", got.Spec)
 	}
 	// The simulated nodes can't resize, a pod that waits for a node can.
@@ -97,7 +97,7 @@ func TestThreat21_EveryContainer(t *testing.T) {
 	limits(&waiting.Spec.Containers[0], "1", "512Mi")
 	env.Create(t, waiting)
 	harness.Eventually(t, func() error {
-		resized := stored(t, waiting).DeepCopy()
+		resized := harness.Stored(t, env, waiting).DeepCopy()
 		limits(&resized.Spec.Containers[0], "8", "512Mi")
 		err := env.Admin.SubResource("resize").Update(t.Context(), resized)
 		if apierrors.IsConflict(err) {
@@ -106,7 +106,7 @@ func TestThreat21_EveryContainer(t *testing.T) {
 		refused(t, "resize", err, "control resources.maxCPU")
 		return nil
 	})
-	if got := stored(t, waiting); got.Spec.Containers[0].Resources.Limits.Cpu().Cmp(one) > 0 {
+	if got := harness.Stored(t, env, waiting); got.Spec.Containers[0].Resources.Limits.Cpu().Cmp(one) > 0 {
 		t.Errorf("the pod was resized: %+v", got.Spec)
 	}
 }
@@ -162,10 +162,10 @@ func TestThreat22_AgencyRecreated(t *testing.T) {
 	portal := harness.Portal("u22", "portal", small)
 	env.Create(t, portal)
 	env.WaitReady(t, portal)
-	ns := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-u22"}})
+	ns := harness.Stored(t, env, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-u22"}})
 	deny := policiesOf(t, "u22")
 	stopOperator(t)
-	merge(t, first, `{"metadata":{"finalizers":null}}`)
+	env.Merge(t, first, `{"metadata":{"finalizers":null}}`)
 	if err := env.Admin.Delete(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestThreat22_SameNameElsewhere(t *testing.T) {
 	env.Create(t, one, two)
 	env.WaitReady(t, one, two)
 	policies := policiesOf(t, "w22")
-	deployment := stored(t, &appsv1.Deployment{ObjectMeta: in("w22", "portal")})
+	deployment := harness.Stored(t, env, &appsv1.Deployment{ObjectMeta: in("w22", "portal")})
 	if err := env.Admin.Delete(t.Context(), one); err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestThreat32_NoIgnoreLabel(t *testing.T) {
 
 	// Marks on a child, which only somebody with the keys could set, save it
 	// neither from repair nor from removal.
-	d := stored(t, &appsv1.Deployment{ObjectMeta: in("t32", "portal")})
+	d := harness.Stored(t, env, &appsv1.Deployment{ObjectMeta: in("t32", "portal")})
 	for k, v := range labels {
 		if k != names.LabelManagedBy {
 			d.Labels[k] = v
@@ -278,12 +278,12 @@ func TestThreat32_NoIgnoreLabel(t *testing.T) {
 		t.Fatal(err)
 	}
 	harness.Eventually(t, func() error {
-		if got := stored(t, d).Spec.Template.Spec.Containers[0].Image; got != harness.Image {
+		if got := harness.Stored(t, env, d).Spec.Template.Spec.Containers[0].Image; got != harness.Image {
 			return fmt.Errorf("the image is %s", got)
 		}
 		return nil
 	})
-	merge(t, policy, `{"spec":{"images":{"allowedRegistries":["elsewhere.example"]}}}`)
+	env.Merge(t, policy, `{"spec":{"images":{"allowedRegistries":["elsewhere.example"]}}}`)
 	harness.Eventually(t, func() error {
 		err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(d), d)
 		if apierrors.IsNotFound(err) {

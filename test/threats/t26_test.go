@@ -220,7 +220,7 @@ func TestThreat26_Offboarding(t *testing.T) {
 	})
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "agency-t26"}}
 	never(t, 3*time.Second, func() error {
-		if stored(t, ns).DeletionTimestamp != nil {
+		if harness.Stored(t, env, ns).DeletionTimestamp != nil {
 			return errors.New("the namespace is removed while a portal's pod lives")
 		}
 		return nil
@@ -248,15 +248,15 @@ func TestThreat26_WorkloadOutlivesPortal(t *testing.T) {
 		t.Fatal(err)
 	}
 	harness.Eventually(t, func() error {
-		if stored(t, &networkingv1.NetworkPolicy{ObjectMeta: in("u26", "portal-deny")}).DeletionTimestamp == nil {
+		if harness.Stored(t, env, &networkingv1.NetworkPolicy{ObjectMeta: in("u26", "portal-deny")}).DeletionTimestamp == nil {
 			return errors.New("the guard is not deleted yet")
 		}
 		return nil
 	})
 	// For a moment the quota lets no pod come back: the ReplicaSet goes on trying.
-	merge(t, agency, `{"spec":{"quota":{"pods":0}}}`)
+	env.Merge(t, agency, `{"spec":{"quota":{"pods":0}}}`)
 	harness.Eventually(t, func() error {
-		if pods := stored(t, &corev1.ResourceQuota{ObjectMeta: in("u26", "agency-quota")}).Spec.Hard.Pods(); !pods.IsZero() {
+		if pods := harness.Stored(t, env, &corev1.ResourceQuota{ObjectMeta: in("u26", "agency-quota")}).Spec.Hard.Pods(); !pods.IsZero() {
 			return fmt.Errorf("the quota is %s pods", pods)
 		}
 		return nil
@@ -272,7 +272,7 @@ func TestThreat26_WorkloadOutlivesPortal(t *testing.T) {
 		return nil
 	})
 	time.Sleep(time.Second)
-	merge(t, agency, `{"spec":{"quota":{"pods":10}}}`)
+	env.Merge(t, agency, `{"spec":{"quota":{"pods":10}}}`)
 	harness.Eventually(t, func() error {
 		if len(podsOf(t, "u26")) == 0 {
 			return errors.New("the ReplicaSet has not made a pod again")

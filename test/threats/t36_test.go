@@ -33,7 +33,7 @@ const (
 // pod that the API server lets a node make.
 func mirror(t *testing.T, pod *corev1.Pod, node string) *corev1.Pod {
 	t.Helper()
-	n := stored(t, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}})
+	n := harness.Stored(t, env, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}})
 	pod.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "1", "kubernetes.io/config.hash": "1", "kubernetes.io/config.source": "file"}
 	pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: node, UID: n.UID, Controller: ptr.To(true)}}
 	pod.Spec.NodeName = node
@@ -67,12 +67,12 @@ func TestThreat36_NodesMakeNothing(t *testing.T) {
 	absent(t, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "mirror"}})
 
 	self := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1"}}
-	refused(t, "label of its own", node.Patch(t.Context(), self, mergePatch(`{"metadata":{"labels":{"platform.gov.vn/pool":"high"}}}`)), byNodeLabelPolicy)
-	refused(t, "label of its own through status", node.Status().Patch(t.Context(), self, mergePatch(`{"metadata":{"labels":{"platform.gov.vn/pool":"high"}}}`)), byNodeLabelPolicy)
-	if l := stored(t, self).Labels["platform.gov.vn/pool"]; l != "" {
+	refused(t, "label of its own", node.Patch(t.Context(), self, harness.MergePatch(`{"metadata":{"labels":{"platform.gov.vn/pool":"high"}}}`)), byNodeLabelPolicy)
+	refused(t, "label of its own through status", node.Status().Patch(t.Context(), self, harness.MergePatch(`{"metadata":{"labels":{"platform.gov.vn/pool":"high"}}}`)), byNodeLabelPolicy)
+	if l := harness.Stored(t, env, self).Labels["platform.gov.vn/pool"]; l != "" {
 		t.Errorf("the node has the label %q", l)
 	}
-	if err := node.Patch(t.Context(), self, mergePatch(`{"metadata":{"labels":{"example.org/rack":"1"}}}`), client.DryRunAll); err != nil {
+	if err := node.Patch(t.Context(), self, harness.MergePatch(`{"metadata":{"labels":{"example.org/rack":"1"}}}`), client.DryRunAll); err != nil {
 		t.Errorf("another label is refused: %v", err)
 	}
 
@@ -147,8 +147,8 @@ func TestThreat36_NodesMakeNoPeers(t *testing.T) {
 		var binding *admissionv1.ValidatingAdmissionPolicyBinding
 		// The API server writes the policy's status when it has checked its types.
 		if err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-			vap = stored(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
-			binding = stored(t, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
+			vap = harness.Stored(t, env, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
+			binding = harness.Stored(t, env, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
 			return do(vap.DeepCopy(), binding.DeepCopy())
 		}); err != nil {
 			t.Fatal(err)
@@ -187,8 +187,8 @@ func TestThreat36_NodesMakeNoPeers(t *testing.T) {
 		v.Labels, v.OwnerReferences = nil, nil
 		return env.Admin.Update(t.Context(), v)
 	})
-	home := stored(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: harness.OperatorNamespace}})
-	vap := stored(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
+	home := harness.Stored(t, env, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: harness.OperatorNamespace}})
+	vap := harness.Stored(t, env, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: names.NodePeersPolicy}})
 	if refs := vap.OwnerReferences; len(refs) != 1 || refs[0].UID != home.UID {
 		t.Errorf("the policy goes with %+v, want with the operator's namespace", refs)
 	}
@@ -207,7 +207,7 @@ func peersByStatus(t *testing.T, node client.Client, dns map[string]string) {
 	gateway, server, other := made("gateway-internet", "real", nil), made("kube-system", "real-dns", dns), made("kube-system", "other", nil)
 	for _, p := range []*corev1.Pod{gateway, server, other} {
 		harness.Eventually(t, func() error {
-			return node.Status().Patch(t.Context(), p.DeepCopy(), mergePatch(`{"status":{"message":"seen"}}`), client.DryRunAll)
+			return node.Status().Patch(t.Context(), p.DeepCopy(), harness.MergePatch(`{"status":{"message":"seen"}}`), client.DryRunAll)
 		})
 	}
 	env.Create(t,
@@ -218,15 +218,15 @@ func peersByStatus(t *testing.T, node client.Client, dns map[string]string) {
 		})
 	strange := as(t, "strange", "system:nodes")
 	harness.Eventually(t, func() error {
-		return strange.Status().Patch(t.Context(), server.DeepCopy(), mergePatch(`{"metadata":{"labels":{"app":"y"}},"status":{"message":"seen"}}`), client.DryRunAll)
+		return strange.Status().Patch(t.Context(), server.DeepCopy(), harness.MergePatch(`{"metadata":{"labels":{"app":"y"}},"status":{"message":"seen"}}`), client.DryRunAll)
 	})
-	label := mergePatch(`{"metadata":{"labels":{"k8s-app":"kube-dns"}}}`)
+	label := harness.MergePatch(`{"metadata":{"labels":{"k8s-app":"kube-dns"}}}`)
 	refused(t, "a label through status", strange.Status().Patch(t.Context(), other.DeepCopy(), label), names.NodePeersPolicy)
 	refused(t, "a label", strange.Patch(t.Context(), other.DeepCopy(), label), names.NodePeersPolicy)
-	if l := stored(t, other.DeepCopy()).Labels["k8s-app"]; l != "" {
+	if l := harness.Stored(t, env, other.DeepCopy()).Labels["k8s-app"]; l != "" {
 		t.Errorf("the pod became a name server: %s", l)
 	}
-	if err := strange.Patch(t.Context(), other.DeepCopy(), mergePatch(`{"metadata":{"labels":{"k8s-app":"other"}}}`), client.DryRunAll); err != nil {
+	if err := strange.Patch(t.Context(), other.DeepCopy(), harness.MergePatch(`{"metadata":{"labels":{"k8s-app":"other"}}}`), client.DryRunAll); err != nil {
 		t.Errorf("another label: %v", err)
 	}
 }
@@ -249,13 +249,13 @@ func TestThreat36_NodesDoTheirWork(t *testing.T) {
 	node := as(t, "system:node:"+pod.Spec.NodeName, "system:nodes", "system:authenticated")
 
 	harness.Eventually(t, func() error {
-		return node.Status().Patch(t.Context(), pod.DeepCopy(), mergePatch(`{"status":{"message":"seen"}}`), client.DryRunAll)
+		return node.Status().Patch(t.Context(), pod.DeepCopy(), harness.MergePatch(`{"status":{"message":"seen"}}`), client.DryRunAll)
 	})
 	event := &corev1.Event{ObjectMeta: in("u36", "pulled"), InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}, Reason: "Pulled", Source: corev1.EventSource{Component: "kubelet"}}
 	if err := node.Create(t.Context(), event); err != nil {
 		t.Errorf("event: %v", err)
 	}
-	if err := node.Patch(t.Context(), event, mergePatch(`{"count":2}`)); err != nil {
+	if err := node.Patch(t.Context(), event, harness.MergePatch(`{"count":2}`)); err != nil {
 		t.Errorf("event again: %v", err)
 	}
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Spec.ServiceAccountName}}
@@ -274,12 +274,12 @@ func TestThreat36_NodesDoTheirWork(t *testing.T) {
 		"note":      `{"metadata":{"annotations":{"platform.gov.vn/note":"x"}}}`,
 		"finalizer": `{"metadata":{"finalizers":["example.org/kept"]}}`,
 	} {
-		refused(t, what+" through status", node.Status().Patch(t.Context(), pod.DeepCopy(), mergePatch(patch)), byStatusDoor)
+		refused(t, what+" through status", node.Status().Patch(t.Context(), pod.DeepCopy(), harness.MergePatch(patch)), byStatusDoor)
 	}
-	if err := node.Status().Patch(t.Context(), pod.DeepCopy(), mergePatch(`{"metadata":{"labels":{"platform.gov.vn/portal":"other"}}}`)); err == nil {
+	if err := node.Status().Patch(t.Context(), pod.DeepCopy(), harness.MergePatch(`{"metadata":{"labels":{"platform.gov.vn/portal":"other"}}}`)); err == nil {
 		t.Error("a node changes a label through status")
 	}
-	after := stored(t, pod.DeepCopy())
+	after := harness.Stored(t, env, pod.DeepCopy())
 	if after.Labels[names.LabelPortal] != "portal" || len(after.Finalizers) > 0 || after.Annotations["platform.gov.vn/note"] != "" || len(after.OwnerReferences) != 1 {
 		t.Errorf("the pod became %+v", after.ObjectMeta)
 	}

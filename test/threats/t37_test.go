@@ -63,22 +63,22 @@ func TestThreat37_StatusIsNoDoor(t *testing.T) {
 	objects := statused(t, "t37")
 	attacker := fullRights(t, "t37")
 	for _, o := range objects {
-		stored(t, o)
+		harness.Stored(t, env, o)
 		for what, patch := range map[string]string{
 			"label":     `{"metadata":{"labels":{"platform.gov.vn/portal":"portal","mallory":"was-here"}}}`,
 			"owner":     `{"metadata":{"ownerReferences":[]}}`,
 			"finalizer": `{"metadata":{"finalizers":["example.org/kept"]}}`,
 			"status":    `{"status":{"conditions":[]}}`,
 		} {
-			refused(t, what+" of "+o.GetName(), attacker.Status().Patch(t.Context(), o.DeepCopyObject().(client.Object), mergePatch(patch)), byPolicies)
+			refused(t, what+" of "+o.GetName(), attacker.Status().Patch(t.Context(), o.DeepCopyObject().(client.Object), harness.MergePatch(patch)), byPolicies)
 		}
-		if after := stored(t, o); after.GetLabels()["mallory"] != "" || len(after.GetFinalizers()) > 0 {
+		if after := harness.Stored(t, env, o); after.GetLabels()["mallory"] != "" || len(after.GetFinalizers()) > 0 {
 			t.Errorf("%T became %v %v", o, after.GetLabels(), after.GetFinalizers())
 		}
 	}
-	pod := stored(t, &corev1.Pod{ObjectMeta: in("t37", "x")})
-	refused(t, "address", attacker.Status().Patch(t.Context(), pod, mergePatch(`{"status":{"podIP":"198.51.100.7","podIPs":[{"ip":"198.51.100.7"}]}}`)), byObjectPolicy)
-	if ip := stored(t, pod).Status.PodIP; ip != "" {
+	pod := harness.Stored(t, env, &corev1.Pod{ObjectMeta: in("t37", "x")})
+	refused(t, "address", attacker.Status().Patch(t.Context(), pod, harness.MergePatch(`{"status":{"podIP":"198.51.100.7","podIPs":[{"ip":"198.51.100.7"}]}}`)), byObjectPolicy)
+	if ip := harness.Stored(t, env, pod).Status.PodIP; ip != "" {
 		t.Errorf("the pod has the address %s", ip)
 	}
 }
@@ -93,10 +93,10 @@ func TestThreat37_ControllersWriteStatusOnly(t *testing.T) {
 	env.Create(t, portal)
 	env.WaitReady(t, portal)
 	controller := as(t, "system:serviceaccount:kube-system:deployment-controller")
-	deployment := stored(t, &appsv1.Deployment{ObjectMeta: in("u37", "portal")})
+	deployment := harness.Stored(t, env, &appsv1.Deployment{ObjectMeta: in("u37", "portal")})
 	write := func(change func(*appsv1.Deployment), opts ...client.SubResourceUpdateOption) error {
 		return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-			d := stored(t, deployment.DeepCopy())
+			d := harness.Stored(t, env, deployment.DeepCopy())
 			change(d)
 			return controller.Status().Update(t.Context(), d, opts...)
 		})
@@ -108,7 +108,7 @@ func TestThreat37_ControllersWriteStatusOnly(t *testing.T) {
 	} {
 		refused(t, what, write(change), byStatusDoor)
 	}
-	if after := stored(t, deployment.DeepCopy()); len(after.Finalizers) > 0 || len(after.OwnerReferences) != 1 || after.Annotations["platform.gov.vn/note"] != "" {
+	if after := harness.Stored(t, env, deployment.DeepCopy()); len(after.Finalizers) > 0 || len(after.OwnerReferences) != 1 || after.Annotations["platform.gov.vn/note"] != "" {
 		t.Errorf("the Deployment became %+v", after.ObjectMeta)
 	}
 	if err := write(func(d *appsv1.Deployment) { d.Annotations["deployment.kubernetes.io/revision"] = "7" }, client.DryRunAll); err != nil {
@@ -125,12 +125,12 @@ func TestThreat37_OtherSubresources(t *testing.T) {
 	newAgency(t, "v37")
 	objects := statused(t, "v37")
 	attacker := fullRights(t, "v37")
-	pod := stored(t, &corev1.Pod{ObjectMeta: in("v37", "x")})
+	pod := harness.Stored(t, env, &corev1.Pod{ObjectMeta: in("v37", "x")})
 	for _, o := range []client.Object{&appsv1.Deployment{ObjectMeta: in("v37", "portal")}, &appsv1.ReplicaSet{ObjectMeta: in("v37", "x")}, &appsv1.StatefulSet{ObjectMeta: in("v37", "x")}, &corev1.ReplicationController{ObjectMeta: in("v37", "x")}} {
 		scale := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Namespace: o.GetNamespace(), Name: o.GetName()}, Spec: autoscalingv1.ScaleSpec{Replicas: 7}}
 		refused(t, "scale", attacker.SubResource("scale").Update(t.Context(), o, client.WithSubResourceBody(scale)), byObjectPolicy)
 	}
-	refused(t, "debug container", attacker.SubResource("ephemeralcontainers").Patch(t.Context(), pod.DeepCopy(), mergePatch(`{"spec":{"ephemeralContainers":[{"name":"debug","image":"example","securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}}]}}`)), byObjectPolicy)
+	refused(t, "debug container", attacker.SubResource("ephemeralcontainers").Patch(t.Context(), pod.DeepCopy(), harness.MergePatch(`{"spec":{"ephemeralContainers":[{"name":"debug","image":"example","securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}}]}}`)), byObjectPolicy)
 	refused(t, "resize", attacker.SubResource("resize").Patch(t.Context(), pod.DeepCopy(), client.RawPatch("application/strategic-merge-patch+json", []byte(`{"spec":{"containers":[{"name":"main","resources":{"requests":{"cpu":"900m"}}}]}}`))), byObjectPolicy)
 	refused(t, "binding", attacker.SubResource("binding").Create(t.Context(), pod.DeepCopy(), &corev1.Binding{ObjectMeta: in("v37", "x"), Target: corev1.ObjectReference{Kind: "Node", Name: "node-1"}}), byObjectPolicy)
 
@@ -150,7 +150,7 @@ func TestThreat37_OtherSubresources(t *testing.T) {
 
 	for _, o := range objects {
 		refused(t, "delete all", attacker.DeleteAllOf(t.Context(), o.DeepCopyObject().(client.Object), client.InNamespace("agency-v37")), byObjectPolicy)
-		if after := stored(t, o); after.GetDeletionTimestamp() != nil {
+		if after := harness.Stored(t, env, o); after.GetDeletionTimestamp() != nil {
 			t.Errorf("%T is going", o)
 		}
 	}

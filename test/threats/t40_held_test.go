@@ -62,7 +62,7 @@ func TestThreat40_HeldPortalLosesWhatIsWithdrawn(t *testing.T) {
 	if err := env.Admin.Delete(t.Context(), agency.DeepCopy()); err != nil {
 		t.Fatal(err)
 	}
-	if err := env.Admin.Patch(t.Context(), agency.DeepCopy(), mergePatch(`{"metadata":{"finalizers":null}}`)); err != nil {
+	if err := env.Admin.Patch(t.Context(), agency.DeepCopy(), harness.MergePatch(`{"metadata":{"finalizers":null}}`)); err != nil {
 		t.Fatal(err)
 	}
 	env.WaitGone(t, agency)
@@ -71,7 +71,7 @@ func TestThreat40_HeldPortalLosesWhatIsWithdrawn(t *testing.T) {
 		narrow: `{"spec":{"endpoint":{"external":{"cidrs":["192.0.2.15/32"]}}}}`,
 		gone:   `{"spec":{"agencies":["mic"]}}`,
 	} {
-		if err := env.Admin.Patch(t.Context(), &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: platform}}, mergePatch(patch)); err != nil {
+		if err := env.Admin.Patch(t.Context(), &v1alpha1.SharedPlatform{ObjectMeta: metav1.ObjectMeta{Name: platform}}, harness.MergePatch(patch)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
@@ -92,9 +91,9 @@ func TestThreat42_BoundsOutliveTheCanary(t *testing.T) {
 			t.Log(err)
 		}
 	})
-	merge(t, agency, `{"spec":{"quota":{"secrets":7}}}`)
+	env.Merge(t, agency, `{"spec":{"quota":{"secrets":7}}}`)
 	harness.Eventually(t, func() error {
-		hard := stored(t, &corev1.ResourceQuota{ObjectMeta: in("u42", agencykind.QuotaName)}).Spec.Hard
+		hard := harness.Stored(t, env, &corev1.ResourceQuota{ObjectMeta: in("u42", agencykind.QuotaName)}).Spec.Hard
 		if n := hard["count/secrets"]; n.Value() != 7 {
 			return fmt.Errorf("the quota is %v", hard)
 		}
@@ -114,7 +113,7 @@ func TestThreat42_AdminsWaitForCounts(t *testing.T) {
 	operate(t)
 	counted, bound := revisionsOf(t, "w42")
 	newAgency(t, "w42")
-	binding := stored(t, &rbacv1.RoleBinding{ObjectMeta: in("w42", agencykind.AdminBinding)})
+	binding := harness.Stored(t, env, &rbacv1.RoleBinding{ObjectMeta: in("w42", agencykind.AdminBinding)})
 	harness.Eventually(t, func() error {
 		if c, b := counted(), bound(); c == 0 || b == 0 {
 			return fmt.Errorf("the quota is counted at revision %d, the administrators are bound at %d", c, b)
@@ -126,18 +125,18 @@ func TestThreat42_AdminsWaitForCounts(t *testing.T) {
 	}
 	quota := &corev1.ResourceQuota{ObjectMeta: in("w42", agencykind.QuotaName)}
 	for range 10 {
-		if err := env.Admin.Status().Patch(t.Context(), quota.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"status":{"hard":null,"used":null}}`))); err != nil {
+		if err := env.Admin.Status().Patch(t.Context(), quota.DeepCopy(), harness.MergePatch(`{"status":{"hard":null,"used":null}}`)); err != nil {
 			t.Fatal(err)
 		}
 		harness.Eventually(t, func() error {
-			if !agencykind.Counted(stored(t, quota.DeepCopy())) {
+			if !agencykind.Counted(harness.Stored(t, env, quota.DeepCopy())) {
 				return errors.New("the quota is not counted again")
 			}
 			return nil
 		})
 	}
 	env.WaitReady(t, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "w42"}})
-	if now := stored(t, &rbacv1.RoleBinding{ObjectMeta: in("w42", agencykind.AdminBinding)}); now.UID != binding.UID {
+	if now := harness.Stored(t, env, &rbacv1.RoleBinding{ObjectMeta: in("w42", agencykind.AdminBinding)}); now.UID != binding.UID {
 		t.Error("the administrators lost their rights while the quota was counted anew")
 	}
 }

@@ -71,7 +71,7 @@ func TestThreat44_TypesOfSecrets(t *testing.T) {
 	harness.Eventually(t, func() error {
 		return admin.Get(t.Context(), client.ObjectKeyFromObject(old), &corev1.Secret{})
 	})
-	refused(t, "update", admin.Patch(t.Context(), old.DeepCopy(), mergePatch(`{"metadata":{"annotations":{"kubernetes.io/service-account.name":"portal"}}}`)), bySecretPolicy)
+	refused(t, "update", admin.Patch(t.Context(), old.DeepCopy(), harness.MergePatch(`{"metadata":{"annotations":{"kubernetes.io/service-account.name":"portal"}}}`)), bySecretPolicy)
 	if err := admin.Delete(t.Context(), old.DeepCopy()); err != nil {
 		t.Errorf("it can't be removed: %v", err)
 	}
@@ -219,13 +219,13 @@ func TestThreat44_KindsOfPlugins(t *testing.T) {
 	if err := trusted.Create(t.Context(), certificate); err != nil {
 		t.Errorf("who is trusted with the group can't write it: %v", err)
 	}
-	refused(t, "status without the right to it", trusted.Status().Patch(t.Context(), certificate.DeepCopy(), mergePatch(`{"status":{"seen":true}}`)), byObjectPolicy)
+	refused(t, "status without the right to it", trusted.Status().Patch(t.Context(), certificate.DeepCopy(), harness.MergePatch(`{"status":{"seen":true}}`)), byObjectPolicy)
 	endpoint := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "externaldns.k8s.io/v1alpha1", "kind": "DNSEndpoint", "metadata": map[string]any{"namespace": "agency-v44", "name": "mine"}}}
 	env.Create(t, endpoint)
-	if err := trusted.Status().Patch(t.Context(), endpoint.DeepCopy(), mergePatch(`{"status":{"seen":true}}`)); err != nil {
+	if err := trusted.Status().Patch(t.Context(), endpoint.DeepCopy(), harness.MergePatch(`{"status":{"seen":true}}`)); err != nil {
 		t.Errorf("who is trusted with the status of the group can't write it: %v", err)
 	}
-	refused(t, "status by others", attacker.Status().Patch(t.Context(), endpoint.DeepCopy(), mergePatch(`{"status":{"seen":false}}`)), byObjectPolicy)
+	refused(t, "status by others", attacker.Status().Patch(t.Context(), endpoint.DeepCopy(), harness.MergePatch(`{"status":{"seen":false}}`)), byObjectPolicy)
 	// Removing harm stays possible.
 	for _, o := range []*unstructured.Unstructured{certificate, endpoint} {
 		if err := attacker.Delete(t.Context(), o); err != nil {

@@ -21,7 +21,7 @@ const byVetoPolicy = "govplatform-sharing-veto"
 func decisionsOf(t *testing.T, l *v1alpha1.DataSharingLink) []string {
 	t.Helper()
 	var out []string
-	for _, d := range stored(t, l).Status.Decisions {
+	for _, d := range harness.Stored(t, env, l).Status.Decisions {
 		out = append(out, d.Decision+" "+d.Approver)
 	}
 	return out
@@ -41,7 +41,7 @@ func TestThreat38_ChangesOfAdminsVoidNoVeto(t *testing.T) {
 	}
 	waitPair(t, s.link, 0)
 
-	merge(t, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: s.provider}}, `{"spec":{"adminGroups":["newcomers"]}}`)
+	env.Merge(t, &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: s.provider}}, `{"spec":{"adminGroups":["newcomers"]}}`)
 	adminsAre(t, s.provider, "newcomers")
 	mallory := as(t, "mallory-t38y", "newcomers", "system:authenticated")
 	harness.Eventually(t, func() error { // The agency's bindings.
@@ -50,7 +50,7 @@ func TestThreat38_ChangesOfAdminsVoidNoVeto(t *testing.T) {
 	refused(t, "delete another's rejection", mallory.Delete(t.Context(), veto.DeepCopy()), byVetoPolicy)
 	refused(t, "delete all that is there", mallory.DeleteAllOf(t.Context(), &v1alpha1.DataSharingApproval{}, client.InNamespace(names.Namespace(s.provider)), client.MatchingFields{"metadata.name": veto.Name}), byVetoPolicy)
 	orphan := `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"00000000-0000-0000-0000-000000000000"}]}}`
-	if err := mallory.Patch(t.Context(), veto.DeepCopy(), mergePatch(orphan)); err != nil {
+	if err := mallory.Patch(t.Context(), veto.DeepCopy(), harness.MergePatch(orphan)); err != nil {
 		t.Fatal(err)
 	}
 	never(t, 5*time.Second, func() error {
@@ -60,7 +60,7 @@ func TestThreat38_ChangesOfAdminsVoidNoVeto(t *testing.T) {
 		return env.Admin.Get(t.Context(), client.ObjectKeyFromObject(veto), &v1alpha1.DataSharingApproval{})
 	})
 
-	if err := mallory.Patch(t.Context(), veto.DeepCopy(), mergePatch(`{"metadata":{"ownerReferences":null},"spec":{"approver":"mallory-t38y"}}`)); err != nil {
+	if err := mallory.Patch(t.Context(), veto.DeepCopy(), harness.MergePatch(`{"metadata":{"ownerReferences":null},"spec":{"approver":"mallory-t38y"}}`)); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"Approve " + harness.AdminUser, "Reject carol-t38y", "Reject mallory-t38y"}

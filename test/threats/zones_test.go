@@ -43,7 +43,7 @@ func TestMostSpecificZoneOwns(t *testing.T) {
 		says []string
 	}{{above, []string{"child.a21.example.gov.vn", `"a21below"`}}, {below, []string{"a21.example.gov.vn", `"a21above"`}}} {
 		harness.Eventually(t, func() error {
-			got := conditionOf(stored(t, c.a), v1alpha1.ConditionZonesDelegated)
+			got := conditionOf(harness.Stored(t, env, c.a), v1alpha1.ConditionZonesDelegated)
 			for _, part := range c.says {
 				if got.Status != metav1.ConditionTrue || !strings.Contains(got.Message, part) {
 					return fmt.Errorf("%s says of its zones: %s %s", c.a.Name, got.Status, got.Message)

@@ -189,7 +189,7 @@ func (d *delivery) takeBack(t *testing.T, group string) {
 	}
 	for _, o := range d.objects[group] {
 		if group == "agencies" {
-			patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"deletionPolicy":"DeletePortals"}}`))
+			patch := harness.MergePatch(`{"spec":{"deletionPolicy":"DeletePortals"}}`)
 			if err := env.Admin.Patch(t.Context(), o.DeepCopy(), patch); err != nil {
 				t.Fatal(err)
 			}
