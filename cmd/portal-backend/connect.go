@@ -58,35 +58,46 @@ func connect(ctx context.Context, args []string, out io.Writer) error {
 	return result
 }
 
+// loopOptions are the arguments of connect-loop.
+type loopOptions struct {
+	// targets get a fresh connection for each attempt; to each of kept there is one.
+	targets, kept             []string
+	interval, timeout, length time.Duration
+	tcp                       bool
+}
+
+func parseLoop(args []string) (o loopOptions, err error) {
+	flags := flag.NewFlagSet("connect-loop", flag.ContinueOnError)
+	flags.DurationVar(&o.interval, "interval", 50*time.Millisecond, "")
+	// Below a second, the kernel does not send the first packet again: an attempt tells of the moment when it began.
+	flags.DurationVar(&o.timeout, "timeout", 500*time.Millisecond, "")
+	flags.DurationVar(&o.length, "for", 0, "")
+	flags.BoolVar(&o.tcp, "tcp", false, "")
+	flags.Func("keep", "", func(target string) error {
+		o.kept = append(o.kept, target)
+		return nil
+	})
+	if o.targets, err = parse(flags, args); err != nil {
+		return o, err
+	}
+	if o.interval <= 0 || len(o.kept) > 0 && o.tcp {
+		return o, fmt.Errorf("connect-loop needs a positive interval, and --keep sends requests\n%s", usage)
+	}
+	return o, checkTargets(slices.Concat(o.targets, o.kept))
+}
+
 // connectLoop begins an attempt at every target in every interval, whether or not the ones before have ended, so that a
 // closed stretch does not make the measurement coarser. The lines come in the order in which the attempts end. To a target
 // of --keep one connection is opened, as soon as one can be, every attempt is a request on it, and none begins before the
 // one before has ended.
 func connectLoop(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("connect-loop", flag.ContinueOnError)
-	interval := flags.Duration("interval", 50*time.Millisecond, "")
-	// Below a second, the kernel does not send the first packet again: an attempt tells of the moment when it began.
-	timeout := flags.Duration("timeout", 500*time.Millisecond, "")
-	length := flags.Duration("for", 0, "")
-	tcp := flags.Bool("tcp", false, "")
-	var kept []string
-	flags.Func("keep", "", func(target string) error {
-		kept = append(kept, target)
-		return nil
-	})
-	targets, err := parse(flags, args)
+	o, err := parseLoop(args)
 	if err != nil {
 		return err
 	}
-	if *interval <= 0 || len(kept) > 0 && *tcp {
-		return fmt.Errorf("connect-loop needs a positive interval, and --keep sends requests\n%s", usage)
-	}
-	if err := checkTargets(slices.Concat(targets, kept)); err != nil {
-		return err
-	}
-	if *length > 0 {
+	if o.length > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, *length)
+		ctx, cancel = context.WithTimeout(ctx, o.length)
 		defer cancel()
 	}
 
@@ -98,7 +109,7 @@ func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 	)
 	attempt := func(client *http.Client, target string) {
 		// An attempt that has begun is finished, so that the end of the loop does not look closed.
-		a := try(context.WithoutCancel(ctx), client, target, *timeout, *tcp)
+		a := try(context.WithoutCancel(ctx), client, target, o.timeout, o.tcp)
 		mu.Lock()
 		defer mu.Unlock()
 		if err := encoder.Encode(a); err != nil {
@@ -109,11 +120,11 @@ func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 		}
 	}
 	var begin []func()
-	for _, target := range targets {
+	for _, target := range o.targets {
 		begin = append(begin, func() { group.Go(func() { attempt(nil, target) }) })
 	}
-	for _, target := range kept {
-		client, busy := keptClient(*timeout), &atomic.Bool{}
+	for _, target := range o.kept {
+		client, busy := keptClient(o.timeout), &atomic.Bool{}
 		begin = append(begin, func() {
 			// On one connection, requests that wait for each other would look late; so a request waits for the one before.
 			if busy.Swap(true) {
@@ -125,7 +136,7 @@ func connectLoop(ctx context.Context, args []string, out io.Writer) error {
 			})
 		})
 	}
-	ticker := time.NewTicker(*interval)
+	ticker := time.NewTicker(o.interval)
 	defer ticker.Stop()
 	defer group.Wait()
 	for {

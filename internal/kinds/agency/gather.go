@@ -28,12 +28,8 @@ func Gather(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 			return in, fmt.Errorf("read parent agency: %w", err)
 		}
 	}
-	var same v1alpha1.AgencyList
-	if err := r.List(ctx, &same, client.MatchingFields{names.IndexAgencyCode: a.Spec.Code}); err != nil {
-		return in, fmt.Errorf("list agencies with code %s: %w", a.Spec.Code, err)
-	}
-	if holder := read.Oldest(a, read.Ptrs(same.Items)); holder != a {
-		in.CodeHolder = holder.Name
+	if in.CodeHolder, err = codeHolder(ctx, r, a); err != nil {
+		return in, err
 	}
 	if in.ForeignPolicies, err = foreignPolicies(ctx, a, r, foreign); err != nil {
 		return in, err
@@ -47,11 +43,9 @@ func Gather(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 	if in.Namespace, err = read.Get[corev1.Namespace](ctx, r, client.ObjectKey{Name: names.Namespace(a.Name)}); err != nil {
 		return in, fmt.Errorf("read namespace: %w", err)
 	}
-	admins, err := read.Get[rbacv1.RoleBinding](ctx, r, client.ObjectKey{Namespace: names.Namespace(a.Name), Name: AdminBinding})
-	if err != nil {
-		return in, fmt.Errorf("read binding of the administrators: %w", err)
+	if in.Administered, err = administered(ctx, r, a); err != nil {
+		return in, err
 	}
-	in.Administered = admins != nil && names.OwnerOf(v1alpha1.KindAgency, a).Owns(admins)
 	if in.Portals, err = portalNames(ctx, r, names.Namespace(a.Name)); err != nil {
 		return in, err
 	}
@@ -83,6 +77,27 @@ func Gather(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 	in.EarlierVetoes = count(len(vetoed))
 	in.Contents, err = contents(ctx, r, a, len(in.Portals), len(services.Items))
 	return in, err
+}
+
+// codeHolder names the older agency that has the agency's code; empty for none.
+func codeHolder(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
+	var same v1alpha1.AgencyList
+	if err := r.List(ctx, &same, client.MatchingFields{names.IndexAgencyCode: a.Spec.Code}); err != nil {
+		return "", fmt.Errorf("list agencies with code %s: %w", a.Spec.Code, err)
+	}
+	if holder := read.Oldest(a, read.Ptrs(same.Items)); holder != a {
+		return holder.Name, nil
+	}
+	return "", nil
+}
+
+// administered reports whether the agency's own binding of its administrators stands.
+func administered(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (bool, error) {
+	admins, err := read.Get[rbacv1.RoleBinding](ctx, r, client.ObjectKey{Namespace: names.Namespace(a.Name), Name: AdminBinding})
+	if err != nil {
+		return false, fmt.Errorf("read binding of the administrators: %w", err)
+	}
+	return admins != nil && names.OwnerOf(v1alpha1.KindAgency, a).Owns(admins), nil
 }
 
 // contents counts what an agency has, of what was not read yet.

@@ -66,25 +66,31 @@ func Gather(ctx context.Context, r client.Reader, s settings.Settings, p *v1alph
 	if in.Provided, err = provided(ctx, r, p); err != nil {
 		return in, err
 	}
-	in.Deployment, err = read.Get[appsv1.Deployment](ctx, r, client.ObjectKeyFromObject(p))
-	if err != nil {
-		return in, fmt.Errorf("read deployment: %w", err)
+	err = gatherWorkload(ctx, r, &in)
+	return in, err
+}
+
+// gatherWorkload reads what runs of a portal, and the policies and pods beside it.
+func gatherWorkload(ctx context.Context, r client.Reader, in *Input) (err error) {
+	p := in.Portal
+	if in.Deployment, err = read.Get[appsv1.Deployment](ctx, r, client.ObjectKeyFromObject(p)); err != nil {
+		return fmt.Errorf("read deployment: %w", err)
 	}
 	if in.Autoscaler, err = read.Get[autoscalingv2.HorizontalPodAutoscaler](ctx, r, client.ObjectKeyFromObject(p)); err != nil {
-		return in, fmt.Errorf("read autoscaler: %w", err)
+		return fmt.Errorf("read autoscaler: %w", err)
 	}
 	if in.Budget, err = read.Get[policyv1.PodDisruptionBudget](ctx, r, client.ObjectKeyFromObject(p)); err != nil {
-		return in, fmt.Errorf("read disruption budget: %w", err)
+		return fmt.Errorf("read disruption budget: %w", err)
 	}
 	if p.Status.Replacing != nil || in.Deployment == nil || !names.OwnerOf(v1alpha1.KindAgencyPortal, p).Owns(in.Deployment) {
 		if in.LinkPolicies, err = linkPolicies(ctx, r, p); err != nil {
-			return in, err
+			return err
 		}
 	}
 	if p.Status.LastCompliant == nil && (in.Deployment != nil || len(p.Status.Inventory) > 0) {
 		own, err := NetworkPoliciesOf(ctx, r, names.OwnerOf(v1alpha1.KindAgencyPortal, p))
 		if err != nil {
-			return in, err
+			return err
 		}
 		for i := range own {
 			in.NetworkPolicies = append(in.NetworkPolicies, own[i].Name)
@@ -92,7 +98,7 @@ func Gather(ctx context.Context, r client.Reader, s settings.Settings, p *v1alph
 		slices.Sort(in.NetworkPolicies)
 	}
 	in.ForeignPods, err = foreignPods(ctx, r, p)
-	return in, err
+	return err
 }
 
 // NetworkPoliciesOf are the network policies that the operator wrote for an owner, in

@@ -84,25 +84,9 @@ func NewPlan(e *Export) (*Plan, error) {
 		}
 		byKind[u.GetKind()] = append(byKind[u.GetKind()], u)
 	}
-	var decisions []*unstructured.Unstructured
-	for _, u := range byKind[v1alpha1.KindDataSharingApproval] {
-		var a v1alpha1.DataSharingApproval
-		if err := Convert(u, &a); err != nil {
-			return nil, err
-		}
-		switch link := string(a.Spec.LinkRef.Namespace) + "/" + string(a.Spec.LinkRef.Name); {
-		case a.Spec.Decision != v1alpha1.DecisionApprove:
-			if linkkind.EarlierVeto(&a, records[link]) {
-				a.Status.Side = v1alpha1.SideAuthority
-			}
-			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(closing(e.Cluster, &a))
-			if err != nil {
-				return nil, fmt.Errorf("restore %s %s: %w", u.GetKind(), view.ObjectName(u), err)
-			}
-			decisions = append(decisions, &unstructured.Unstructured{Object: content})
-		case a.DeletionTimestamp == nil && a.Spec.SpecHash != "" && a.Spec.SpecHash == hashes[link]:
-			p.Approvals = append(p.Approvals, a)
-		}
+	decisions, err := p.splitDecisions(e.Cluster, byKind[v1alpha1.KindDataSharingApproval], hashes, records)
+	if err != nil {
+		return nil, err
 	}
 	for _, kind := range []string{v1alpha1.KindAgency, v1alpha1.KindSharedPlatform, v1alpha1.KindAgencyPortal, v1alpha1.KindDataService} {
 		sortByAge(byKind[kind])
@@ -147,6 +131,33 @@ func Convert(u *unstructured.Unstructured, into any) error {
 		return fmt.Errorf("%s %s of the file can't be read: %w", u.GetKind(), view.ObjectName(u), err)
 	}
 	return nil
+}
+
+// splitDecisions returns what a restore writes for the decisions that close. Those
+// that open are noted where they were in effect: they are for the scope of the hash
+// that their link has.
+func (p *Plan) splitDecisions(cluster string, all []*unstructured.Unstructured, hashes map[string]string, records map[string][]v1alpha1.LinkDecision) ([]*unstructured.Unstructured, error) {
+	var closes []*unstructured.Unstructured
+	for _, u := range all {
+		var a v1alpha1.DataSharingApproval
+		if err := Convert(u, &a); err != nil {
+			return nil, err
+		}
+		switch link := string(a.Spec.LinkRef.Namespace) + "/" + string(a.Spec.LinkRef.Name); {
+		case a.Spec.Decision != v1alpha1.DecisionApprove:
+			if linkkind.EarlierVeto(&a, records[link]) {
+				a.Status.Side = v1alpha1.SideAuthority
+			}
+			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(closing(cluster, &a))
+			if err != nil {
+				return nil, fmt.Errorf("restore %s %s: %w", u.GetKind(), view.ObjectName(u), err)
+			}
+			closes = append(closes, &unstructured.Unstructured{Object: content})
+		case a.DeletionTimestamp == nil && a.Spec.SpecHash != "" && a.Spec.SpecHash == hashes[link]:
+			p.Approvals = append(p.Approvals, a)
+		}
+	}
+	return closes, nil
 }
 
 // closing is what a restore writes for a suspension or a rejection. A rejection
