@@ -52,7 +52,8 @@ type Row struct {
 	// Stage at which it is written; of network policies, that of one that only
 	// denies. See StageOf.
 	Stage Stage
-	// Removal ranks the kinds when they are removed: the lowest goes first.
+	// Removal ranks the kinds when they are removed: the lowest goes first. It is the
+	// place of the row.
 	Removal int
 	// Owners are the kinds that emit it.
 	Owners []string

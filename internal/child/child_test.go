@@ -66,7 +66,7 @@ func TestEveryGoldenObjectHasARow(t *testing.T) {
 	}
 	for _, r := range rows {
 		if !seen[r.GVK.GroupKind()] {
-			t.Errorf("no golden file has a %s", r.GVK.Kind)
+			t.Errorf("no golden file has a %s: build it in the room of %s, and run make golden", r.GVK.Kind, strings.Join(r.Owners, " or "))
 		}
 	}
 }

@@ -24,59 +24,67 @@ const (
 )
 
 // rows in the order of removal: what scales and runs goes before what holds it.
-var rows = []Row{
+var rows = ranked([]Row{
 	{
-		GVK: autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), Removal: 0, Stage: StageWorkload, Owners: []string{AgencyPortal}, Merge: mergeAutoscaler, Grants: true,
+		GVK: autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), Stage: StageWorkload, Owners: []string{AgencyPortal}, Merge: mergeAutoscaler, Grants: true,
 		New: func() Object { return &autoscalingv2.HorizontalPodAutoscaler{} }, NewList: func() List { return &autoscalingv2.HorizontalPodAutoscalerList{} },
 	},
 	{
-		GVK: appsv1.SchemeGroupVersion.WithKind("Deployment"), Removal: 1, Stage: StageWorkload, Owners: []string{AgencyPortal}, Merge: mergeDeployment, Grants: true, Fixed: fixedOfDeployment,
+		GVK: appsv1.SchemeGroupVersion.WithKind("Deployment"), Stage: StageWorkload, Owners: []string{AgencyPortal}, Merge: mergeDeployment, Grants: true, Fixed: fixedOfDeployment,
 		New: func() Object { return &appsv1.Deployment{} }, NewList: func() List { return &appsv1.DeploymentList{} },
 	},
 	{
-		GVK: corev1.SchemeGroupVersion.WithKind("Service"), Removal: 2, Stage: StageSupport, Owners: []string{AgencyPortal}, Merge: mergeService, Grants: true, Fixed: fixedOfService,
+		GVK: corev1.SchemeGroupVersion.WithKind("Service"), Stage: StageSupport, Owners: []string{AgencyPortal}, Merge: mergeService, Grants: true, Fixed: fixedOfService,
 		New: func() Object { return &corev1.Service{} }, NewList: func() List { return &corev1.ServiceList{} },
 	},
 	{
-		GVK: policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), Removal: 3, Stage: StageSupport, Owners: []string{AgencyPortal}, Merge: mergeBudget,
+		GVK: policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), Stage: StageSupport, Owners: []string{AgencyPortal}, Merge: mergeBudget,
 		New: func() Object { return &policyv1.PodDisruptionBudget{} }, NewList: func() List { return &policyv1.PodDisruptionBudgetList{} },
 	},
 	{
-		GVK: corev1.SchemeGroupVersion.WithKind("ServiceAccount"), Removal: 4, Stage: StageSupport, Owners: []string{AgencyPortal}, Merge: mergeAccount,
+		GVK: corev1.SchemeGroupVersion.WithKind("ServiceAccount"), Stage: StageSupport, Owners: []string{AgencyPortal}, Merge: mergeAccount,
 		New: func() Object { return &corev1.ServiceAccount{} }, NewList: func() List { return &corev1.ServiceAccountList{} },
 	},
 	{
-		GVK: rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), Removal: 5, Stage: StageSupport, Owners: []string{Agency, DataSharingLink}, Merge: mergeRoleBinding, Grants: true, Fixed: fixedOfRoleBinding, Revoke: true,
+		GVK: rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), Stage: StageSupport, Owners: []string{Agency, DataSharingLink}, Merge: mergeRoleBinding, Grants: true, Fixed: fixedOfRoleBinding, Revoke: true,
 		New: func() Object { return &rbacv1.RoleBinding{} }, NewList: func() List { return &rbacv1.RoleBindingList{} },
 	},
 	{
-		GVK: rbacv1.SchemeGroupVersion.WithKind("Role"), Removal: 6, Stage: StageSupport, Owners: []string{DataSharingLink}, Merge: mergeRole, Grants: true,
+		GVK: rbacv1.SchemeGroupVersion.WithKind("Role"), Stage: StageSupport, Owners: []string{DataSharingLink}, Merge: mergeRole, Grants: true,
 		New: func() Object { return &rbacv1.Role{} }, NewList: func() List { return &rbacv1.RoleList{} },
 	},
 	{
-		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"), Removal: 7, Stage: StageSupport, Owners: []string{SecurityPolicy, Settings}, Merge: mergeBinding,
+		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"), Stage: StageSupport, Owners: []string{SecurityPolicy, Settings}, Merge: mergeBinding,
 		New: func() Object { return &admissionv1.ValidatingAdmissionPolicyBinding{} }, NewList: func() List { return &admissionv1.ValidatingAdmissionPolicyBindingList{} },
 	},
 	{
-		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"), Removal: 8, Stage: StageGuard, Owners: []string{SecurityPolicy, Settings}, Merge: mergeAdmission,
+		GVK: admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"), Stage: StageGuard, Owners: []string{SecurityPolicy, Settings}, Merge: mergeAdmission,
 		New: func() Object { return &admissionv1.ValidatingAdmissionPolicy{} }, NewList: func() List { return &admissionv1.ValidatingAdmissionPolicyList{} },
 	},
 	{
-		GVK: corev1.SchemeGroupVersion.WithKind("LimitRange"), Removal: 9, Stage: StageGuard, Owners: []string{Agency}, Merge: mergeLimitRange,
+		GVK: corev1.SchemeGroupVersion.WithKind("LimitRange"), Stage: StageGuard, Owners: []string{Agency}, Merge: mergeLimitRange,
 		New: func() Object { return &corev1.LimitRange{} }, NewList: func() List { return &corev1.LimitRangeList{} },
 	},
 	{
-		GVK: corev1.SchemeGroupVersion.WithKind("ResourceQuota"), Removal: 10, Stage: StageGuard, Owners: []string{Agency}, Merge: mergeResourceQuota, Fixed: fixedOfResourceQuota,
+		GVK: corev1.SchemeGroupVersion.WithKind("ResourceQuota"), Stage: StageGuard, Owners: []string{Agency}, Merge: mergeResourceQuota, Fixed: fixedOfResourceQuota,
 		New: func() Object { return &corev1.ResourceQuota{} }, NewList: func() List { return &corev1.ResourceQuotaList{} },
 	},
 	{
-		GVK: networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), Removal: 11, Stage: StageGuard, Owners: []string{Agency, AgencyPortal, DataSharingLink}, Merge: mergeNetworkPolicy,
+		GVK: networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), Stage: StageGuard, Owners: []string{Agency, AgencyPortal, DataSharingLink}, Merge: mergeNetworkPolicy,
 		New: func() Object { return &networkingv1.NetworkPolicy{} }, NewList: func() List { return &networkingv1.NetworkPolicyList{} },
 	},
 	{
-		GVK: corev1.SchemeGroupVersion.WithKind("Namespace"), Removal: 12, Stage: StageNamespace, Owners: []string{Agency}, Merge: mergeNamespace,
+		GVK: corev1.SchemeGroupVersion.WithKind("Namespace"), Stage: StageNamespace, Owners: []string{Agency}, Merge: mergeNamespace,
 		New: func() Object { return &corev1.Namespace{} }, NewList: func() List { return &corev1.NamespaceList{} },
 	},
+})
+
+// ranked gives each row its place in the order of removal.
+func ranked(rows []Row) []Row {
+	for i := range rows {
+		rows[i].Removal = i
+	}
+	return rows
 }
 
 func fixedOfDeployment(want, live Object) []string {

@@ -309,7 +309,8 @@ func TestHostileCountryHasEveryKind(t *testing.T) {
 		}
 		tried++
 		if !inCountry[gvk.Kind] {
-			t.Errorf("hostileCountry has no %s: add one, and what it refers to", gvk.Kind)
+			t.Errorf("internal/cli/hostile_test.go: hostileCountry has no %s: add one, and what it refers to", gvk.Kind)
+			continue
 		}
 		if !inFile[gvk.Kind] {
 			t.Errorf("hostileFile has no %s", gvk.Kind)

@@ -4,6 +4,7 @@
 package kinds
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -37,8 +38,11 @@ type Descriptor struct {
 	// Namespaced kinds stand in the namespaces of agencies, whose people write them.
 	// All others are written by the authority or the platform team.
 	Namespaced bool
-	New        func() Object
-	NewList    func() List
+	// Short is what its room, the folder in internal/kinds, is called; empty where that
+	// is File.
+	Short   string
+	New     func() Object
+	NewList func() List
 	// Ready has the types of the conditions that Ready rests on, in the order in
 	// which they explain it: the first that is not true gives the reason.
 	Ready []string
@@ -60,6 +64,9 @@ func (d Descriptor) ListGVK() schema.GroupVersionKind {
 // File is what the kind is called in the names of files and folders, and by its
 // controller.
 func (d Descriptor) File() string { return strings.ToLower(d.Kind) }
+
+// Room is what its folder in internal/kinds is called.
+func (d Descriptor) Room() string { return cmp.Or(d.Short, d.File()) }
 
 // descriptors are in an order in which no kind rests on a later one.
 var descriptors = []Descriptor{Agency, SecurityPolicy, SharedPlatform, AgencyPortal, DataService, DataSharingLink, DataSharingApproval}

@@ -43,6 +43,9 @@ func TestEveryPlaceHasEveryKind(t *testing.T) {
 // Fails when disagreements looks in one direction only, and for a place that reads
 // nothing.
 func TestForgottenKindsAreNamed(t *testing.T) {
+	if missing, err := disagreements(repo, All()); err != nil || len(missing) > 0 {
+		t.Skipf("%d places lack something, or have it without a row, and TestEveryPlaceHasEveryKind says which: %v", len(missing), err)
+	}
 	expect := func(rows []Descriptor, d Descriptor) {
 		t.Helper()
 		found, err := disagreements(repo, rows)
@@ -86,7 +89,8 @@ func TestRows(t *testing.T) {
 		}
 		var crd apiextensionsv1.CustomResourceDefinition
 		if err := parse(repo, "config/crd/bases/platform.gov.vn_"+d.Plural+".yaml", &crd); err != nil {
-			t.Fatal(err)
+			t.Errorf("run make manifests: %v", err)
+			continue
 		}
 		if n := crd.Spec.Names; n.Kind != d.Kind || n.Plural != d.Plural || n.ListKind != d.ListGVK().Kind || n.Singular != d.File() {
 			t.Errorf("%s: the definition has other names: %+v", d.Kind, n)
@@ -129,7 +133,8 @@ func TestConditions(t *testing.T) {
 	for _, d := range descriptors {
 		page, err := fs.ReadFile(repo, "docs/spec/v1alpha1/"+d.File()+".md")
 		if err != nil {
-			t.Fatal(err)
+			t.Errorf("write its page, with its conditions: %v", err)
+			continue
 		}
 		own := map[string]bool{}
 		for _, c := range slices.Concat(d.Ready, d.Beside) {
@@ -154,16 +159,27 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// TestOrder: what a link rests on comes before it, and what rests on it after.
+// TestOrder: Before and Namespaced are the table in its order, and who asks for it can't
+// change it.
+// Fails when Before has the kind itself, and when Namespaced has those that are not.
 func TestOrder(t *testing.T) {
-	before := Before(DataSharingLink)
-	for _, d := range descriptors {
-		if is, want := Listed(d.NewList(), before), d.Kind != v1alpha1.KindDataSharingLink && d.Kind != v1alpha1.KindDataSharingApproval; is != want {
-			t.Errorf("%s comes before links: %t", d.Kind, is)
+	namespaced := Namespaced()
+	for i, d := range descriptors {
+		before := Before(d)
+		if len(before) != i {
+			t.Errorf("%d kinds come before %s, want %d", len(before), d.Kind, i)
+		}
+		for j, other := range descriptors {
+			if Listed(other.NewList(), before) != (j < i) {
+				t.Errorf("%s comes before %s, or after it, against the table", other.Kind, d.Kind)
+			}
+		}
+		if Listed(d.NewList(), namespaced) != d.Namespaced {
+			t.Errorf("%s is among the kinds of namespaces, or is not, against its row", d.Kind)
 		}
 	}
-	if len(Before(Agency)) > 0 || len(Namespaced()) != 4 {
-		t.Errorf("before agencies: %v; in namespaces: %v", Before(Agency), Namespaced())
+	if descriptors[0].Kind != v1alpha1.KindAgency {
+		t.Errorf("%s comes before agencies, on which everything rests", descriptors[0].Kind)
 	}
 	rows := All()
 	rows[0].Kind = "changed"

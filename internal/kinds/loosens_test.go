@@ -259,7 +259,7 @@ func TestEveryControlIsTried(t *testing.T) {
 		}
 		differ := slices.ContainsFunc(answers, func(a map[string]bool) bool { return !maps.Equal(a, answers[0]) })
 		if inert := withoutEffect(name); differ == inert {
-			t.Errorf("the values of %s make a difference: %v; the table has it as without effect: %v", name, differ, inert)
+			t.Errorf("the values of %s make a difference: %v; the table has it as without effect: %v. If it has one, add what it forbids to forbidden, or a workload that violates it to workloads, in internal/kinds/loosens_test.go", name, differ, inert)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -39,18 +40,6 @@ func ofAgencies(d Descriptor) bool   { return d.Namespaced }
 func ofCluster(d Descriptor) bool    { return !d.Namespaced }
 func emits(d Descriptor) bool        { return len(child.EmittedBy(d.Kind)) > 0 }
 
-// room is what a kind's folder in internal/kinds is called: its short name, if it has one.
-func room(d Descriptor) string {
-	short := map[string]string{
-		v1alpha1.KindAgencyPortal: "portal", v1alpha1.KindSharedPlatform: "platform", v1alpha1.KindDataService: "service",
-		v1alpha1.KindDataSharingLink: "link", v1alpha1.KindDataSharingApproval: "approval",
-	}
-	if name := short[d.Kind]; name != "" {
-		return name
-	}
-	return d.File()
-}
-
 var places = []place{
 	{name: "api/v1alpha1/*_types.go", remedy: "write the types", called: Descriptor.File, has: matches("api/v1alpha1/*_types.go", "_types.go", "condition", "shared")},
 	{name: "AddToScheme of api/v1alpha1", remedy: "add the types there", called: kind, has: registered},
@@ -60,7 +49,10 @@ var places = []place{
 	{name: "charts/govplatform/README.md", remedy: "name it among the kinds", called: kind, has: mentioned},
 	{name: "PROJECT", remedy: "add a resource", called: kind, has: scaffolded},
 	{name: "controllers", remedy: "make its folder", called: Descriptor.File, has: folders("controllers", "watches")},
-	{name: "internal/kinds", remedy: "make its room; one that is called otherwise stands in room of this file", called: room, has: folders("internal/kinds", "index", "kindtest")},
+	{name: "internal/kinds", remedy: "make its room; one that is called otherwise is named by Short in the row", called: Descriptor.Room, has: folders("internal/kinds", "index", "kindtest")},
+	{name: "controllers/setup.go", remedy: "give its Reconciler to setUp in SetupAll", called: kind, has: found("controllers/setup.go", `(?m)^\s*v1alpha1\.Kind(\w+):\s+&\w+\.Reconciler\{`)},
+	{name: "takesAway in controllers/watches/closes.go", remedy: "add a case that says which of its changes take something away, false for none", called: kind, has: found("controllers/watches/closes.go", `(?:case|,)\s*\*v1alpha1\.(\w+)`)},
+	{name: "depguard in .golangci.yml", remedy: "add a block for **/internal/kinds/ROOM/** that denies the rooms that rest on it", called: Descriptor.Room, has: found(".golangci.yml", `"\*\*/internal/kinds/(\w+)/\*\*"`)},
 	{name: "docs/spec/v1alpha1", remedy: "write its page", called: Descriptor.File, has: matches("docs/spec/v1alpha1/*.md", ".md", "README")},
 	{name: "docs/spec/v1alpha1/README.md", remedy: "add a line to the table", called: Descriptor.File, has: listedPages},
 	{name: "config/samples/national", remedy: "add an object, or for decisions a line to decisions.yaml", called: kind, has: sampled},
@@ -151,6 +143,18 @@ func registered(fs.FS) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// found returns what an expression finds in a file.
+func found(name, expression string) func(fs.FS) ([]string, error) {
+	return func(repo fs.FS) ([]string, error) {
+		data, err := fs.ReadFile(repo, name)
+		var out []string
+		for _, m := range regexp.MustCompile(expression).FindAllSubmatch(data, -1) {
+			out = append(out, string(m[1]))
+		}
+		return out, err
+	}
 }
 
 // parse reads a file of one document.

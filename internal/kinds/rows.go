@@ -26,7 +26,7 @@ var SecurityPolicy = Descriptor{
 
 // SharedPlatform is the row of the platforms that portals reference.
 var SharedPlatform = Descriptor{
-	Kind: v1alpha1.KindSharedPlatform, Plural: "sharedplatforms",
+	Kind: v1alpha1.KindSharedPlatform, Plural: "sharedplatforms", Short: "platform",
 	New: func() Object { return &v1alpha1.SharedPlatform{} }, NewList: func() List { return &v1alpha1.SharedPlatformList{} },
 	Ready:  []string{v1alpha1.ConditionUnique, v1alpha1.ConditionAvailable},
 	Beside: []string{v1alpha1.ConditionAgenciesResolved},
@@ -35,7 +35,7 @@ var SharedPlatform = Descriptor{
 
 // AgencyPortal is the row of agencies' portals.
 var AgencyPortal = Descriptor{
-	Kind: v1alpha1.KindAgencyPortal, Plural: "agencyportals", Namespaced: true,
+	Kind: v1alpha1.KindAgencyPortal, Plural: "agencyportals", Namespaced: true, Short: "portal",
 	New: func() Object { return &v1alpha1.AgencyPortal{} }, NewList: func() List { return &v1alpha1.AgencyPortalList{} },
 	Ready: []string{
 		v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionNetworkIsolated, v1alpha1.ConditionWorkloadAvailable,
@@ -46,7 +46,7 @@ var AgencyPortal = Descriptor{
 
 // DataService is the row of what portals offer to others.
 var DataService = Descriptor{
-	Kind: v1alpha1.KindDataService, Plural: "dataservices", Namespaced: true,
+	Kind: v1alpha1.KindDataService, Plural: "dataservices", Namespaced: true, Short: "service",
 	New: func() Object { return &v1alpha1.DataService{} }, NewList: func() List { return &v1alpha1.DataServiceList{} },
 	Ready:  []string{v1alpha1.ConditionDatasetOwned, v1alpha1.ConditionPublished},
 	Header: []string{"PROVIDER", "SERVICE", "DATASET", "CLASS", "CONSUMERS", "READY", "REASON", "MESSAGE"},
@@ -54,7 +54,7 @@ var DataService = Descriptor{
 
 // DataSharingLink is the row of the links between a portal and a service.
 var DataSharingLink = Descriptor{
-	Kind: v1alpha1.KindDataSharingLink, Plural: "datasharinglinks", Namespaced: true,
+	Kind: v1alpha1.KindDataSharingLink, Plural: "datasharinglinks", Namespaced: true, Short: "link",
 	New: func() Object { return &v1alpha1.DataSharingLink{} }, NewList: func() List { return &v1alpha1.DataSharingLinkList{} },
 	Ready: []string{
 		v1alpha1.ConditionReferencesResolved, v1alpha1.ConditionWithinValidity, v1alpha1.ConditionProviderApproved,
@@ -66,7 +66,7 @@ var DataSharingLink = Descriptor{
 // DataSharingApproval is the row of the decisions about links. "kubectl gov
 // decisions" shows them with their link.
 var DataSharingApproval = Descriptor{
-	Kind: v1alpha1.KindDataSharingApproval, Plural: "datasharingapprovals", Namespaced: true,
+	Kind: v1alpha1.KindDataSharingApproval, Plural: "datasharingapprovals", Namespaced: true, Short: "approval",
 	New: func() Object { return &v1alpha1.DataSharingApproval{} }, NewList: func() List { return &v1alpha1.DataSharingApprovalList{} },
 	Ready: []string{v1alpha1.ConditionBound},
 }

@@ -313,7 +313,7 @@ func cutLast(s, separator string) (before, after string, found bool) {
 // rank orders kinds so that what guards comes before what it guards.
 func rank(kind string) int {
 	order := []string{"Namespace", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "NetworkPolicy",
-		"ResourceQuota", "LimitRange", "Role", "RoleBinding", "ServiceAccount", "PodDisruptionBudget", "Service", "Deployment"}
+		"ResourceQuota", "LimitRange", "Role", "RoleBinding", "ServiceAccount", "PodDisruptionBudget", "Service", "Deployment", "HorizontalPodAutoscaler"}
 	if i := slices.Index(order, kind); i >= 0 {
 		return i
 	}

@@ -9,6 +9,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/govplatform/govplatform/internal/kinds"
 )
 
 func contains(text []byte, part string) bool { return bytes.Contains(text, []byte(part)) }
@@ -194,13 +196,22 @@ func TestRolesForPeople(t *testing.T) {
 	}
 }
 
+// ofAgencies are the platform's kinds that stand in agencies' namespaces.
+func ofAgencies() []string {
+	var out []string
+	for _, d := range kinds.Namespaced() {
+		out = append(out, d.Plural)
+	}
+	return out
+}
+
 // writable says what each role for people may write.
 var writable = map[string][]string{
-	"agency-admin":  {"agencyportals", "dataservices", "datasharingapprovals", "datasharinglinks", "configmaps", "secrets"},
+	"agency-admin":  append(ofAgencies(), "configmaps", "secrets"),
 	"authority":     {"securitypolicies", "sharedplatforms"},
 	"platform-team": {"agencies"},
 	// Admission holds these two to what is being deleted; on agencies they have a verb that is only asked for.
-	"object-remover": {"agencies", "agencyportals", "dataservices", "datasharingapprovals", "datasharinglinks"},
+	"object-remover": append(ofAgencies(), "agencies"),
 	"pod-remover":    {"agencies", "pods"},
 }
 

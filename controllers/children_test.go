@@ -1,0 +1,90 @@
+package controllers
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/yaml"
+
+	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/kinds"
+)
+
+// marked returns the verbs that the markers of some code ask for, on a resource.
+func marked(code, group, resource string) []string {
+	var out []string
+	for _, m := range regexp.MustCompile(`(?m)^// \+kubebuilder:rbac:groups="?([^,"]*)"?,resources=([^,\n]*),verbs=([^,\n]*)$`).FindAllStringSubmatch(code, -1) {
+		if m[1] == group && slices.Contains(strings.Split(m[2], ";"), resource) {
+			out = append(out, strings.Split(m[3], ";")...)
+		}
+	}
+	return out
+}
+
+// TestChildrenAreOwned: who emits a kind may write it, by a marker of its own controller,
+// and hears of what others do to it. Without the first the API server refuses the write,
+// without the second nothing is repaired; both show only in a cluster.
+//
+// Fails with services taken out of the marker of portals, with create taken out of it, and
+// without the watch of Services.
+func TestChildrenAreOwned(t *testing.T) {
+	for _, d := range kinds.All() {
+		emitted := child.EmittedBy(d.Kind)
+		code := codeOf(t, d.File())
+		if len(emitted) > 0 && !slices.Contains(marked(code, d.GVK().Group, d.Plural+"/finalizers"), "update") {
+			t.Errorf("controllers/%s: add the marker +kubebuilder:rbac:groups=%s,resources=%s/finalizers,verbs=update, since it owns what it emits", d.File(), d.GVK().Group, d.Plural)
+		}
+		for _, row := range emitted {
+			plural, _ := meta.UnsafeGuessKindToResource(row.GVK)
+			has := marked(code, row.GVK.Group, plural.Resource)
+			for _, verb := range []string{"get", "list", "watch", "create", "update", "delete"} {
+				if !slices.Contains(has, verb) {
+					t.Errorf("controllers/%s: it emits %s and no marker lets it %s them: add +kubebuilder:rbac:groups=%q,resources=%s,verbs=get;list;watch;create;update;delete and run make manifests",
+						d.File(), row.GVK.Kind, verb, row.GVK.Group, plural.Resource)
+				}
+			}
+			if !regexp.MustCompile(`Watches\(&\w+\.` + row.GVK.Kind + `\{\}, (byOwner|watches\.ByOwnerLabel\()`).MatchString(code) {
+				t.Errorf("controllers/%s: nothing repairs a %s that somebody changes: add Watches(…%s{}, byOwner) to SetupWithManager", d.File(), row.GVK.Kind, row.GVK.Kind)
+			}
+		}
+	}
+}
+
+// TestMarkersAreManifests: what the markers ask for of children is what ships.
+// Fails with a verb of role.yaml taken out.
+func TestMarkersAreManifests(t *testing.T) {
+	data, err := os.ReadFile("../config/rbac/role.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var role rbacv1.ClusterRole
+	if err := yaml.Unmarshal(data, &role); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range child.Rows() {
+		plural, _ := meta.UnsafeGuessKindToResource(row.GVK)
+		for _, verb := range []string{"get", "list", "watch", "create", "update", "delete"} {
+			if !slices.ContainsFunc(role.Rules, func(r rbacv1.PolicyRule) bool {
+				return slices.Contains(r.APIGroups, row.GVK.Group) && slices.Contains(r.Resources, plural.Resource) && slices.Contains(r.Verbs, verb)
+			}) {
+				t.Errorf("config/rbac/role.yaml does not let the operator %s %s: run make manifests", verb, plural.Resource)
+			}
+		}
+	}
+}
+
+// TestClosingGoesFirst: each controller has a watch of its own kind that hears of what
+// closes; without it a change that takes something away waits behind all others.
+// Fails without that line of any controller.
+func TestClosingGoesFirst(t *testing.T) {
+	for _, d := range kinds.All() {
+		if line := "Watches(&v1alpha1." + d.Kind + "{}, watches.Self(), builder.WithPredicates(watches.Closing()))"; !strings.Contains(codeOf(t, d.File()), line) {
+			t.Errorf("controllers/%s: add .%s to SetupWithManager, after For", d.File(), line)
+		}
+	}
+}
