@@ -1,59 +1,49 @@
 package controllers
 
 import (
-	"maps"
 	"reflect"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/utils/lru"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/kinds"
-	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/share"
 )
 
-// labelSets is how many sets of labels are remembered to be shared. With fewer
-// than there are, the caches take more memory and hold the same.
-const labelSets = 1 << 15
-
-// labelKey is what sets of labels that may be equal have in common: a portal's
-// objects carry one set, its pods another one.
-type labelKey struct {
-	owner string
-	size  int
-}
-
-// transform returns what the caches do to an object before they keep it: a fifth
-// of what a portal would cost is said more than once. Objects in a cache are
-// never changed, and whoever reads one gets a copy, so parts may be shared.
+// transform returns what the caches do to an object before they keep it: most of what
+// a portal would cost is said more than once. Objects in a cache are never changed, and
+// whoever changes one gets a copy, so parts may be shared.
 func transform() func(any) (any, error) {
-	seen, byAgencies := lru.New(labelSets), writtenByAgencies()
+	pool, byAgencies := share.NewPool(), writtenByAgencies()
 	return func(in any) (any, error) {
 		o, err := meta.Accessor(in)
 		if err != nil {
 			return in, nil //nolint:nilerr // A tombstone, for which there is nothing to do.
 		}
-		if o.GetManagedFields() != nil {
-			o.SetManagedFields(nil)
-		}
+		share.Settle(in)
 		if byAgencies[reflect.TypeOf(in)] {
 			o.SetAnnotations(nil)
 			o.SetLabels(nil)
 			o.SetOwnerReferences(nil)
 		}
-		labels := o.GetLabels()
-		if owner := labels[names.LabelOwnerUID]; owner != "" {
-			key := labelKey{owner, len(labels)}
-			if known, ok := seen.Get(key); ok && maps.Equal(known.(map[string]string), labels) {
-				o.SetLabels(known.(map[string]string))
-			} else {
-				seen.Add(key, labels)
-			}
-		}
-		if p, ok := in.(*v1alpha1.AgencyPortal); ok && p.Status.LastCompliant != nil && p.Status.LastCompliant != &p.Spec && equality.Semantic.DeepEqual(p.Spec, *p.Status.LastCompliant) {
+		p, isPortal := in.(*v1alpha1.AgencyPortal)
+		if isPortal && p.Status.LastCompliant != nil && p.Status.LastCompliant != &p.Spec && equality.Semantic.DeepEqual(p.Spec, *p.Status.LastCompliant) {
 			p.Status.LastCompliant = &p.Spec
 		}
+		// An object that has been here comes again when its kind was listed, and must not
+		// be written to, since its parts are others' by then. The API server gives all of
+		// them managed fields; one without only takes more memory.
+		if o.GetManagedFields() == nil {
+			return in, nil
+		}
+		o.SetManagedFields(nil)
+		if isPortal && p.Status.LastCompliant == &p.Spec {
+			// It is not shared with others, who would hold the whole portal.
+			p.Status.LastCompliant = nil
+			defer func() { p.Status.LastCompliant = &p.Spec }()
+		}
+		pool.Object(o)
 		return in, nil
 	}
 }

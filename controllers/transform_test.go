@@ -3,6 +3,7 @@ package controllers
 import (
 	"maps"
 	"reflect"
+	"strconv"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -66,6 +67,44 @@ func TestTransformKeepsWhatItShares(t *testing.T) {
 	}
 }
 
+// TestTransformIsDoneOnce: what was listed comes twice, and the second time others have
+// its parts already.
+// Fails when transform does not ask for managed fields.
+func TestTransformIsDoneOnce(t *testing.T) {
+	f := transform()
+	serviceOf := func(uid string) *corev1.Service {
+		s := labelled(uid, nil)
+		s.Spec.Ports = []corev1.ServicePort{{Name: "http", Port: 80}}
+		return s
+	}
+	first := serviceOf("1")
+	if _, err := f(first); err != nil {
+		t.Fatal(err)
+	}
+	ports := &first.Spec.Ports[0]
+	// Others take the places of its parts.
+	for i := range 1 << 14 {
+		s := serviceOf("2")
+		s.Spec.Ports[0].Name = strconv.Itoa(i)
+		if _, err := f(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := serviceOf("3")
+	if _, err := f(again); err != nil {
+		t.Fatal(err)
+	}
+	if &again.Spec.Ports[0] == ports {
+		t.Fatal("the places were not taken")
+	}
+	if _, err := f(first); err != nil {
+		t.Fatal(err)
+	}
+	if &first.Spec.Ports[0] != ports {
+		t.Error("an object that has been here was written to")
+	}
+}
+
 // TestTransformKeepsTheLastCompliantSpec: it is held once while it is the spec,
 // and readers get two.
 func TestTransformKeepsTheLastCompliantSpec(t *testing.T) {
@@ -75,6 +114,7 @@ func TestTransformKeepsTheLastCompliantSpec(t *testing.T) {
 	older.Spec.Image = "b"
 	for _, p := range []*v1alpha1.AgencyPortal{equal, older, {Spec: spec}} {
 		want := p.DeepCopy()
+		p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "somebody"}}
 		if _, err := transform()(p); err != nil {
 			t.Fatal(err)
 		}
