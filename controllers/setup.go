@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
+	"net/http"
 	"strings"
 	"time"
 
@@ -95,6 +97,10 @@ func NewManager(ctx context.Context, cfg *rest.Config, opts ctrl.Options, startT
 		next = client.New
 	}
 	opts.NewClient = func(cfg *rest.Config, o client.Options) (client.Client, error) {
+		var err error
+		if o.HTTPClient, err = apart(cfg); err != nil {
+			return nil, err
+		}
 		c, err := next(cfg, o)
 		if err != nil {
 			return nil, fmt.Errorf("create client: %w", err)
@@ -109,6 +115,26 @@ func NewManager(ctx context.Context, cfg *rest.Config, opts ctrl.Options, startT
 		return nil, fmt.Errorf("create manager: %w", err)
 	}
 	return op, nil
+}
+
+// apart returns an HTTP client with a connection of its own: what is written does not
+// stand in line behind what the watches bring.
+func apart(cfg *rest.Config) (*http.Client, error) {
+	cfg = rest.CopyConfig(cfg)
+	dial := cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	}
+	// Connections are shared by all configurations that are alike; one that dials for
+	// itself is like no other.
+	cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return dial(ctx, network, address)
+	}
+	c, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("create HTTP client: %w", err)
+	}
+	return c, nil
 }
 
 // SetupAll checks what a start needs of the cluster, finds out which settings are in
@@ -144,7 +170,7 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	if err := mgr.Add(clock); err != nil {
 		return fmt.Errorf("add the clock watcher: %w", err)
 	}
-	applier := &apply.Applier{Client: mgr.GetClient(), Live: live}
+	applier := &apply.Applier{Client: mgr.GetClient(), Live: live, Echoes: apply.NewEchoes(v1alpha1.KindAgencyPortal), Wanted: apply.NewWanted()}
 	if err := mgr.keepPeers(ctx, s, applier, recorder); err != nil {
 		return err
 	}
@@ -196,6 +222,9 @@ func eventRecorder(mgr ctrl.Manager) (events.Recorder, error) {
 		return nil, err
 	}
 	w := events.NewWriter(c)
+	if queues := queue.Of(mgr); queues != nil {
+		w.Busy = queues.Busy
+	}
 	if err := mgr.Add(w); err != nil {
 		return nil, fmt.Errorf("add writer of events: %w", err)
 	}

@@ -19,7 +19,7 @@ func transform() func(any) (any, error) {
 	return func(in any) (any, error) {
 		o, err := meta.Accessor(in)
 		if err != nil {
-			return in, nil //nolint:nilerr // A tombstone, for which there is nothing to do.
+			return in, nil // A tombstone, for which there is nothing to do.
 		}
 		share.Settle(in)
 		if byAgencies[reflect.TypeOf(in)] {

@@ -76,7 +76,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Announce:  announce,
 		Announced: []string{v1alpha1.ConditionRightsChanged, v1alpha1.ConditionRightsConfirmed},
 	}
-	byOwner := watches.ByOwnerLabel(v1alpha1.KindAgency)
+	byOwner := watches.ByOwnerLabel(v1alpha1.KindAgency, nil)
 	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindAgency, Next: loop,
 		Meanwhile: "What exists of it stays as it is, its links are closed, and nothing is started for it; its suspension counts.",
 	}

@@ -38,7 +38,7 @@ func (r *Reconciler) relatedAgencies(ctx context.Context, o client.Object) []ctr
 	}
 	for _, fields := range []client.MatchingFields{{names.IndexAgencyParent: a.Name}, {names.IndexAgencyCode: a.Spec.Code}} {
 		var list v1alpha1.AgencyList
-		if err := r.Client.List(ctx, &list, fields, unreadable.Skip); err != nil {
+		if err := r.Client.List(ctx, &list, fields, unreadable.Skip, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 			log.FromContext(ctx).Error(err, "Could not list related agencies", "agency", a.Name)
 			continue
 		}

@@ -42,7 +42,7 @@ type Reconciler struct {
 	Client   client.Client
 	Applier  *apply.Applier
 	Settings settings.Settings
-	// Concurrency is the number of portals that are worked on at once; 0 means 8.
+	// Concurrency is the number of portals that are worked on at once; 0 means 32.
 	Concurrency int
 	// Now is the clock.
 	Now func() time.Time
@@ -81,12 +81,16 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Finalizer:      names.FlowFinalizer,
 		NeedsFinalizer: func(p *v1alpha1.AgencyPortal) bool { return len(portal.PlatformNames(p)) > 0 },
 		Events:         r.Events,
+		Echoes:         r.Applier.Echoes,
 	}
 	concurrency := r.Concurrency
 	if concurrency == 0 {
-		concurrency = 8
+		// A round mostly waits, half of it for the API server, which a bare client brings to
+		// its most with 16 requests at once, and half for what others write meanwhile to show.
+		concurrency = 32
 	}
-	byOwner := watches.ByOwnerLabel(v1alpha1.KindAgencyPortal)
+	own := r.Applier.Echoes
+	byOwner := watches.ByOwnerLabel(v1alpha1.KindAgencyPortal, own)
 	reported := builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.ReportChanged()))
 	guard := reconcile.Guard{
 		Client: r.Client, Kind: v1alpha1.KindAgencyPortal, Next: loop,
@@ -96,7 +100,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("agencyportal").
 		WithOptions(queue.Of(mgr).Options("agencyportal", concurrency)).
-		For(&v1alpha1.AgencyPortal{}).
+		For(&v1alpha1.AgencyPortal{}, builder.WithPredicates(watches.NotOwn(own))).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&appsv1.Deployment{}, byOwner).
 		Watches(&corev1.ServiceAccount{}, byOwner).
@@ -106,10 +110,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&networkingv1.NetworkPolicy{}, byOwner).
 		WatchesMetadata(&corev1.Pod{}, byOwner, builder.WithPredicates(watches.Deleted())).
 		WatchesMetadata(&corev1.Pod{}, watches.Map(portalOfForeignPod)).
-		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsOfAgency), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionNetworkIsolated, v1alpha1.ConditionOffboarding))).
-		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsInZones), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&networkingv1.NetworkPolicy{}, watches.MapLow(r.portalsOfGuard)).
-		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard)).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsOfAgency), builder.WithPredicates(watches.Changed(portal.FactsOfAgency))).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsThatWait), builder.WithPredicates(watches.Changed(agency.PortalQuota))).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsInZones), builder.WithPredicates(watches.Changed(zonesOf))).
+		Watches(&networkingv1.NetworkPolicy{}, watches.MapLow(r.portalsOfGuard), builder.WithPredicates(watches.Changed(factsOfGuard))).
+		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard), builder.WithPredicates(watches.Changed(factsOfGuard))).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.portalsOfPolicy), builder.WithPredicates(watches.StandardChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.rivals), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.siblings), builder.WithPredicates(predicate.Or(watches.Deleted(), stopped(), oneStopChanged()))).

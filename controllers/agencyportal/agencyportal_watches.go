@@ -3,6 +3,7 @@ package agencyportal
 import (
 	"context"
 	"slices"
+	"strings"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,6 +17,7 @@ import (
 	portalkind "github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // portalsOfAgency maps an agency to the portals in its namespace.
@@ -23,8 +25,21 @@ func (r *Reconciler) portalsOfAgency(ctx context.Context, o client.Object) []ctr
 	return r.list(ctx, client.InNamespace(names.Namespace(o.GetName())))
 }
 
-// portalsInZones maps an agency to the portals of others with host names in its
-// zones, which are theirs or not by them.
+// portalsThatWait maps an agency to the portals that wait for room within its quota, or
+// say that they are beyond it: the figure concerns no other one. What has started stays
+// when it is lowered, and whether it is beyond it then is a fact of its own.
+func (r *Reconciler) portalsThatWait(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.list(ctx, client.InNamespace(names.Namespace(o.GetName())), client.MatchingFields{names.IndexPortalWaits: names.Yes})
+}
+
+// zonesOf are the zones of an agency, and whose they are.
+func zonesOf(a *v1alpha1.Agency) [2]string {
+	return [2]string{string(a.UID), strings.Join(object.Sorted(a.Spec.Domains), " ")}
+}
+
+// portalsInZones maps an agency to the portals with host names in its zones, which are
+// theirs or not by them. It looks at all portals, and only when zones come or go: an index
+// of all zones above every host name would cost more than that.
 func (r *Reconciler) portalsInZones(ctx context.Context, o client.Object) []ctrl.Request {
 	a, ok := o.(*v1alpha1.Agency)
 	if !ok || len(a.Spec.Domains) == 0 {
@@ -45,11 +60,14 @@ func (r *Reconciler) portalsInZones(ctx context.Context, o client.Object) []ctrl
 	return out
 }
 
+// factsOfGuard are what portals read of a guard.
+func factsOfGuard(o client.Object) portalkind.GuardFacts { return portalkind.FactsOfGuard(o) }
+
 // portalsOfGuard maps an agency's namespace or default deny to the portals that
 // wait for it.
 func (r *Reconciler) portalsOfGuard(ctx context.Context, o client.Object) []ctrl.Request {
 	l := o.GetLabels()
-	if l[names.LabelOwnerKind] != v1alpha1.KindAgency {
+	if l[names.LabelOwnerKind] != v1alpha1.KindAgency || !portalkind.Guards(o) {
 		return nil
 	}
 	return r.list(ctx, client.InNamespace(names.Namespace(l[names.LabelOwnerName])))
@@ -66,13 +84,23 @@ func portalOfForeignPod(_ context.Context, o client.Object) []ctrl.Request {
 }
 
 // portalsOfPolicy maps a policy to the portals that it selected or selects, and
-// to those that use a platform that one of these carries.
+// to those that use a platform that one of these carries. There are few platforms, so they
+// are looked at once, and not for every portal.
 func (r *Reconciler) portalsOfPolicy(ctx context.Context, o client.Object) []ctrl.Request {
 	out := watches.PortalsOfPolicy(ctx, r.Client, o)
-	for _, p := range slices.Clone(out) {
-		portal := &v1alpha1.AgencyPortal{}
-		portal.Namespace, portal.Name = p.Namespace, p.Name
-		out = append(out, r.consumersOfPortal(ctx, portal)...)
+	selected := map[ctrl.Request]bool{}
+	for _, req := range out {
+		selected[req] = true
+	}
+	var platforms v1alpha1.SharedPlatformList
+	if err := r.Client.List(ctx, &platforms, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency, unreadable.Skip); err != nil {
+		log.FromContext(ctx).Error(err, "Could not list platforms of a policy's portals")
+	}
+	for i := range platforms.Items {
+		end := platforms.Items[i].Spec.Endpoint.Portal
+		if end != nil && selected[ctrl.Request{NamespacedName: client.ObjectKey{Namespace: names.Namespace(string(end.Agency)), Name: string(end.Name)}}] {
+			out = append(out, r.list(ctx, client.MatchingFields{names.IndexPortalPlatform: platforms.Items[i].Name})...)
+		}
 	}
 	return out
 }
@@ -128,10 +156,15 @@ func updatesOnly() predicate.Predicate {
 	}
 }
 
-// siblings maps a portal to the others of its agency: when it goes, stops or is the
-// one-stop system no more, there is room for the next.
+// siblings maps a portal to those of its agency that may take its place when it goes,
+// stops or is the one-stop system no more: to those that may wait for room, and to
+// those that ask for the one-stop place, the portal itself among them if it does.
+// No other one reads anything of it. A round that found no place read its portal from
+// the cache that these indexes are of, before this event, so they have it.
 func (r *Reconciler) siblings(ctx context.Context, o client.Object) []ctrl.Request {
-	return r.list(ctx, client.InNamespace(o.GetNamespace()))
+	here := client.InNamespace(o.GetNamespace())
+	return append(r.list(ctx, here, client.MatchingFields{names.IndexPortalWaits: names.Yes}),
+		r.list(ctx, here, client.MatchingFields{names.IndexPortalOneStop: names.Yes})...)
 }
 
 // rivals maps a portal to others that claim one of its host names or the
@@ -145,10 +178,8 @@ func (r *Reconciler) rivals(ctx context.Context, o client.Object) []ctrl.Request
 	for _, h := range p.Spec.Hostnames {
 		out = append(out, r.list(ctx, client.MatchingFields{names.IndexPortalHostname: string(h)})...)
 	}
-	for _, c := range p.Spec.Components {
-		if c == v1alpha1.ComponentOneStop {
-			out = append(out, r.list(ctx, client.InNamespace(p.Namespace))...)
-		}
+	if portalkind.OneStop(&p.Spec) {
+		out = append(out, r.list(ctx, client.InNamespace(p.Namespace), client.MatchingFields{names.IndexPortalOneStop: names.Yes})...)
 	}
 	self := ctrl.Request{NamespacedName: client.ObjectKeyFromObject(p)}
 	others := out[:0]

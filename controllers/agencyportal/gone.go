@@ -56,8 +56,11 @@ func (r *Reconciler) Clear(ctx context.Context, p *v1alpha1.AgencyPortal) (time.
 // than the living one's, when nothing is left that they hold. Every pod and
 // Deployment that goes is an event; held asks to be called again for the rest.
 func (r *Reconciler) releaseGuards(ctx context.Context, key client.ObjectKey, living types.UID) (held bool, err error) {
+	// A guard that the cache does not show yet is an event that is still to come, and
+	// whether one may go is asked of the API server.
 	var guards networkingv1.NetworkPolicyList
-	if err := r.Client.List(ctx, &guards, client.InNamespace(key.Namespace), client.MatchingLabels{names.LabelPortal: key.Name}); err != nil {
+	ofPortal := client.MatchingLabels{names.LabelPortal: key.Name}
+	if err := r.Client.List(ctx, &guards, client.InNamespace(key.Namespace), ofPortal, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return false, fmt.Errorf("list guards: %w", err)
 	}
 	for i := range guards.Items {

@@ -100,9 +100,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WithOptions(queue.Of(mgr).Options("datasharinglink", concurrency)).
 		For(&v1alpha1.DataSharingLink{}).
 		Watches(&v1alpha1.DataSharingLink{}, watches.Self(), builder.WithPredicates(watches.Closing())).
-		Watches(&networkingv1.NetworkPolicy{}, watches.ByOwnerLabel(v1alpha1.KindDataSharingLink)).
-		Watches(&rbacv1.RoleBinding{}, watches.ByOwnerLabel(v1alpha1.KindDataSharingLink)).
-		Watches(&rbacv1.Role{}, watches.ByOwnerLabel(v1alpha1.KindDataSharingLink)).
+		Watches(&networkingv1.NetworkPolicy{}, watches.ByOwnerLabel(v1alpha1.KindDataSharingLink, nil)).
+		Watches(&rbacv1.RoleBinding{}, watches.ByOwnerLabel(v1alpha1.KindDataSharingLink, nil)).
+		Watches(&rbacv1.Role{}, watches.ByOwnerLabel(v1alpha1.KindDataSharingLink, nil)).
 		Watches(&v1alpha1.DataSharingApproval{}, watches.Map(linkOfApproval), decision).
 		Watches(&v1alpha1.DataService{}, watches.Map(r.linksOfService), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionDatasetOwned))).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.linksOfPortal), gate).

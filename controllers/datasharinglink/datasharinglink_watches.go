@@ -64,14 +64,14 @@ func (r *Reconciler) linksToAny(ctx context.Context, agency string, services map
 	return out
 }
 
-// linksToServicesOf maps a portal to the links to its services, and to those of the
-// same datasets, in whose classification it has a say.
-func (r *Reconciler) linksToServicesOf(ctx context.Context, namespace, portal string) []ctrl.Request {
+// linksToServicesOf maps portals of an agency to the links to their services, and to
+// those of the same datasets, in whose classification they have a say.
+func (r *Reconciler) linksToServicesOf(ctx context.Context, namespace string, portals map[string]bool) []ctrl.Request {
 	agency, ok := names.AgencyOf(namespace)
 	all := r.services(ctx, namespace)
 	datasets, services := map[v1alpha1.ObjectName]bool{}, map[string]bool{}
 	for i := range all {
-		if string(all[i].Spec.PortalRef.Name) == portal {
+		if portals[string(all[i].Spec.PortalRef.Name)] {
 			datasets[all[i].Spec.Dataset] = true
 		}
 	}
@@ -104,9 +104,9 @@ func (r *Reconciler) linksTo(ctx context.Context, service client.ObjectKey) []ct
 // if it carries the sharing platform, to all that pass over it.
 func (r *Reconciler) linksOfPortal(ctx context.Context, o client.Object) []ctrl.Request {
 	out := r.list(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{names.IndexLinkConsumer: o.GetName()})
-	out = append(out, r.linksToServicesOf(ctx, o.GetNamespace(), o.GetName())...)
+	out = append(out, r.linksToServicesOf(ctx, o.GetNamespace(), map[string]bool{o.GetName(): true})...)
 	var platforms v1alpha1.SharedPlatformList
-	if err := r.Client.List(ctx, &platforms, client.MatchingFields{names.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()}, client.DisableReadYourWritesConsistency); err != nil {
+	if err := r.Client.List(ctx, &platforms, client.MatchingFields{names.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()}, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		log.FromContext(ctx).Error(err, "Could not list platforms of a portal")
 	}
 	for i := range platforms.Items {
@@ -129,14 +129,47 @@ func (r *Reconciler) linksOfAuthority(ctx context.Context, o client.Object) []ct
 	return r.list(ctx)
 }
 
-// linksOfPolicy maps a policy to the links of the portals that it selected
-// before or selects now.
+// linksOfPolicy maps a policy to the links of the portals that it selected before or
+// selects now. An agency's links and services are listed once, and not for each of its
+// portals, and the few platforms of all once.
 func (r *Reconciler) linksOfPolicy(ctx context.Context, o client.Object) []ctrl.Request {
-	var out []ctrl.Request
+	selected := map[string]map[string]bool{}
 	for _, p := range watches.PortalsOfPolicy(ctx, r.Client, o) {
-		portal := &v1alpha1.AgencyPortal{}
-		portal.Namespace, portal.Name = p.Namespace, p.Name
-		out = append(out, r.linksOfPortal(ctx, portal)...)
+		if selected[p.Namespace] == nil {
+			selected[p.Namespace] = map[string]bool{}
+		}
+		selected[p.Namespace][p.Name] = true
+	}
+	var out []ctrl.Request
+	for namespace, portals := range selected {
+		out = append(out, r.linksFrom(ctx, namespace, portals)...)
+		out = append(out, r.linksToServicesOf(ctx, namespace, portals)...)
+	}
+	var platforms v1alpha1.SharedPlatformList
+	if err := r.Client.List(ctx, &platforms, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency, unreadable.Skip); err != nil {
+		log.FromContext(ctx).Error(err, "Could not list platforms of a policy's portals")
+	}
+	for i := range platforms.Items {
+		end := platforms.Items[i].Spec.Endpoint.Portal
+		if end != nil && selected[names.Namespace(string(end.Agency))][string(end.Name)] {
+			out = append(out, r.linksOverPlatform(ctx, &platforms.Items[i])...)
+		}
+	}
+	return out
+}
+
+// linksFrom maps portals of an agency to the links that they consume.
+func (r *Reconciler) linksFrom(ctx context.Context, namespace string, portals map[string]bool) []ctrl.Request {
+	var links v1alpha1.DataSharingLinkList
+	if err := r.Client.List(ctx, &links, client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency, unreadable.Skip); err != nil {
+		log.FromContext(ctx).Error(err, "Could not list an agency's links", "namespace", namespace)
+		return nil
+	}
+	var out []ctrl.Request
+	for i := range links.Items {
+		if portals[string(links.Items[i].Spec.Consumer.PortalRef.Name)] {
+			out = append(out, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&links.Items[i])})
+		}
 	}
 	return out
 }
@@ -149,7 +182,8 @@ func (r *Reconciler) linksOverPlatform(ctx context.Context, o client.Object) []c
 		return nil
 	}
 	var same v1alpha1.SharedPlatformList
-	err := r.Client.List(ctx, &same, client.MatchingFields{names.IndexPlatformFingerprint: object.Fingerprint(p.Spec.Capability, p.Spec.Scope)}, client.DisableReadYourWritesConsistency)
+	twins := client.MatchingFields{names.IndexPlatformFingerprint: object.Fingerprint(p.Spec.Capability, p.Spec.Scope)}
+	err := r.Client.List(ctx, &same, twins, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Could not list platforms with the same capability")
 	}
@@ -169,7 +203,7 @@ func (r *Reconciler) linksToPlatform(ctx context.Context, p *v1alpha1.SharedPlat
 	if end == nil {
 		return nil
 	}
-	return r.linksToServicesOf(ctx, names.Namespace(string(end.Agency)), string(end.Name))
+	return r.linksToServicesOf(ctx, names.Namespace(string(end.Agency)), map[string]bool{string(end.Name): true})
 }
 
 func (r *Reconciler) list(ctx context.Context, opts ...client.ListOption) []ctrl.Request {

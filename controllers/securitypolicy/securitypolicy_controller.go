@@ -52,7 +52,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Gone:   r.gone,
 		Events: r.Events,
 	}
-	byOwner := watches.ByOwnerLabel(v1alpha1.KindSecurityPolicy)
+	byOwner := watches.ByOwnerLabel(v1alpha1.KindSecurityPolicy, nil)
 	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindSecurityPolicy, Next: loop,
 		Meanwhile: "Portals that it selects stay as they are, and nothing new is started or opened for them; what is withdrawn or suspended is closed.",
 	}

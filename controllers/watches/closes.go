@@ -50,7 +50,7 @@ func takesAway(before, after client.Object, created, changed bool) bool {
 	case *v1alpha1.SecurityPolicy:
 		b, ok := before.(*v1alpha1.SecurityPolicy)
 		inForce := !ok || !sameInForce(policy.SpecInForce(b), policy.SpecInForce(a))
-		return (changed || inForce) && a.Spec.Mode == v1alpha1.ModeEnforce
+		return (changed || inForce) && a.Spec.Mode == v1alpha1.ModeEnforce && (!ok || !onlyLogging(b, a))
 	case *v1alpha1.DataSharingApproval:
 		// A changed approval no longer says what it said.
 		b, ok := before.(*v1alpha1.DataSharingApproval)
@@ -66,6 +66,21 @@ func takesAway(before, after client.Object, created, changed bool) bool {
 		return ok && (b.Status.Replacing == nil && a.Status.Replacing != nil || stricter(b, a)) || becameFalse(before, after, v1alpha1.ConditionPolicyCompliant)
 	}
 	return false
+}
+
+// onlyLogging reports whether two versions of a policy demand the same but for how long
+// logs are kept: by that no portal ever violates a standard, so it closes nothing.
+func onlyLogging(before, after *v1alpha1.SecurityPolicy) bool {
+	without := func(spec *v1alpha1.SecurityPolicySpec) *v1alpha1.SecurityPolicySpec {
+		if spec == nil {
+			return nil
+		}
+		bare := *spec
+		bare.Logging = nil
+		return &bare
+	}
+	return before.UID == after.UID && equality.Semantic.DeepEqual(without(&before.Spec), without(&after.Spec)) &&
+		sameInForce(without(policy.SpecInForce(before)), without(policy.SpecInForce(after)))
 }
 
 // loses reports whether an agency has fewer rights or zones than before, or became

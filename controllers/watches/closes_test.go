@@ -18,6 +18,17 @@ func TestCloses(t *testing.T) {
 	policy := func(generation int64, mode v1alpha1.PolicyMode) *v1alpha1.SecurityPolicy {
 		return &v1alpha1.SecurityPolicy{ObjectMeta: meta(generation), Spec: v1alpha1.SecurityPolicySpec{Mode: mode}}
 	}
+	logging := func(generation int64, months int32) *v1alpha1.SecurityPolicy {
+		p := policy(generation, v1alpha1.ModeEnforce)
+		p.Spec.Logging = &v1alpha1.LoggingControl{RetentionMonths: months}
+		return p
+	}
+	inForce := func(p *v1alpha1.SecurityPolicy) *v1alpha1.SecurityPolicy {
+		p.Status.InForce = &p.Spec
+		return p
+	}
+	stricter := logging(2, 24)
+	stricter.Spec.PodSecurity = v1alpha1.PodSecurityRestricted
 	approval := func(generation int64, d v1alpha1.Decision) *v1alpha1.DataSharingApproval {
 		return &v1alpha1.DataSharingApproval{ObjectMeta: meta(generation), Spec: v1alpha1.DataSharingApprovalSpec{Decision: d}}
 	}
@@ -72,6 +83,10 @@ func TestCloses(t *testing.T) {
 		{"policy enforced", policy(1, v1alpha1.ModeAudit), policy(2, v1alpha1.ModeEnforce), true},
 		{"policy only audits", policy(1, v1alpha1.ModeEnforce), policy(2, v1alpha1.ModeAudit), false},
 		{"policy status", policy(1, v1alpha1.ModeEnforce), policy(1, v1alpha1.ModeEnforce), false},
+		{"policy wants logs kept longer", logging(1, 12), logging(2, 24), false},
+		{"that comes into force", logging(2, 12), inForce(logging(2, 24)), true},
+		{"and longer yet", inForce(logging(2, 24)), inForce(logging(3, 36)), false},
+		{"and something else too", logging(1, 12), stricter, true},
 		{"approval made", nil, approval(1, v1alpha1.DecisionApprove), false},
 		{"suspension made", nil, approval(1, v1alpha1.DecisionSuspend), true},
 		{"approval changed", approval(1, v1alpha1.DecisionApprove), approval(2, v1alpha1.DecisionApprove), true},

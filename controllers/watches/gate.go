@@ -53,7 +53,9 @@ func same(a, b *metav1.Condition) bool {
 }
 
 // PortalGate passes changes of a portal that links, services and platforms rest
-// on, the ports of its pods and the platforms that it agreed to be among them.
+// on, the ports of its pods and the platforms that it agreed to be among them. That it is
+// Ready no more is all that tells the links over a platform that the agency which carries
+// it is suspended.
 func PortalGate() predicate.Predicate {
 	return predicate.Or(GateChanged(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionReady), predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {

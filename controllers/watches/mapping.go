@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
+	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/queue"
 )
@@ -24,12 +25,20 @@ type mapping struct {
 	// children is set when the objects are what the operator writes: the state of what
 	// runs has a share of its own, so that an agency with much of it edits as ever.
 	children bool
+	// own are the writes that tell their owner nothing.
+	own      *apply.Echoes
 	delay    time.Duration
 	priority int
 }
 
 // Create implements handler.EventHandler.
 func (m mapping) Create(ctx context.Context, e event.CreateEvent, q workQueue) {
+	if e.IsInInitialList && m.priority == handler.LowPriority {
+		// All objects of the controller's kind that are there then come by themselves, and
+		// are looked at after every cache is filled, so this tells nothing new. To find for
+		// each object all that it concerns would take as long as to look at them.
+		return
+	}
 	priority := m.priority
 	switch {
 	case e.IsInInitialList:
@@ -37,22 +46,22 @@ func (m mapping) Create(ctx context.Context, e event.CreateEvent, q workQueue) {
 	case m.delay == 0 && Closes(nil, e.Object):
 		priority = queue.Closing
 	}
-	m.add(ctx, q, priority, e.Object)
+	m.add(ctx, q, priority, e.Object, e.Object)
 }
 
 // Update implements handler.EventHandler.
 func (m mapping) Update(ctx context.Context, e event.UpdateEvent, q workQueue) {
-	m.add(ctx, q, m.urgency(Closes(e.ObjectOld, e.ObjectNew)), e.ObjectOld, e.ObjectNew)
+	m.add(ctx, q, m.urgency(Closes(e.ObjectOld, e.ObjectNew)), e.ObjectNew, e.ObjectOld, e.ObjectNew)
 }
 
 // Delete implements handler.EventHandler.
 func (m mapping) Delete(ctx context.Context, e event.DeleteEvent, q workQueue) {
-	m.add(ctx, q, m.urgency(Closes(e.Object, nil)), e.Object)
+	m.add(ctx, q, m.urgency(Closes(e.Object, nil)), nil, e.Object)
 }
 
 // Generic implements handler.EventHandler.
 func (m mapping) Generic(ctx context.Context, e event.GenericEvent, q workQueue) {
-	m.add(ctx, q, m.priority, e.Object)
+	m.add(ctx, q, m.priority, nil, e.Object)
 }
 
 // urgency of an event. What waits to be counted closes nothing.
@@ -63,13 +72,18 @@ func (m mapping) urgency(closes bool) int {
 	return m.priority
 }
 
-func (m mapping) add(ctx context.Context, q workQueue, priority int, objects ...client.Object) {
+// add enqueues what objects map to. What is written may be an owner's own write; what is
+// deleted, or of an unknown kind of event, is nobody's: nil.
+func (m mapping) add(ctx context.Context, q workQueue, priority int, written client.Object, objects ...client.Object) {
 	var requests []ctrl.Request
 	seen := map[ctrl.Request]bool{}
 	for _, o := range objects {
 		for _, req := range m.f(ctx, o) {
-			if !seen[req] {
-				seen[req] = true
+			if seen[req] {
+				continue
+			}
+			seen[req] = true
+			if !m.own.Take(req.NamespacedName, written) {
 				requests = append(requests, req)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
+	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -28,7 +29,8 @@ type MapFunc func(context.Context, client.Object) []ctrl.Request
 func Map(f MapFunc) handler.EventHandler { return mapping{f: f} }
 
 // MapLow is Map at low priority, for fan-outs: one edited object must not wait
-// behind them. Fan-outs that close go first all the same.
+// behind them. Fan-outs that close go first all the same. What it maps to exists, so
+// nothing is mapped at the beginning, when each is looked at by itself.
 func MapLow(f MapFunc) handler.EventHandler { return mapping{f: f, priority: handler.LowPriority} }
 
 // countDelay gathers a burst of events into one count.
@@ -49,9 +51,10 @@ func Self() handler.EventHandler {
 }
 
 // ByOwnerLabel enqueues the owner that an object's labels name. The labels of
-// the old object count too, so a stripped label is an event.
-func ByOwnerLabel(kind string) handler.EventHandler {
-	return mapping{children: true, f: func(_ context.Context, o client.Object) []ctrl.Request {
+// the old object count too, so a stripped label is an event. What the owner's own round
+// wrote is none; nil where every event counts.
+func ByOwnerLabel(kind string, own *apply.Echoes) handler.EventHandler {
+	return mapping{children: true, own: own, f: func(_ context.Context, o client.Object) []ctrl.Request {
 		l := o.GetLabels()
 		if l[names.LabelOwnerKind] != kind || l[names.LabelOwnerName] == "" {
 			return nil
@@ -81,6 +84,13 @@ func Closing() predicate.Predicate {
 		DeleteFunc:  func(e event.DeleteEvent) bool { return Closes(e.Object, nil) },
 		GenericFunc: func(event.GenericEvent) bool { return false },
 	}
+}
+
+// NotOwn drops updates of an object that its own round wrote.
+func NotOwn(own *apply.Echoes) predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return !own.Take(client.ObjectKeyFromObject(e.ObjectNew), e.ObjectNew)
+	}}
 }
 
 // NotStatus drops updates of objects without a generation that changed neither

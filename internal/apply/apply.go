@@ -5,7 +5,6 @@ package apply
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -26,6 +25,10 @@ type Applier struct {
 	// Live reads from the API server itself. It is used only where the cache
 	// can't tell: a name that is taken by an object outside the cache.
 	Live client.Reader
+	// Echoes takes what rounds wrote; nil for nobody who wants to know.
+	Echoes *Echoes
+	// Wanted remembers what owners should have; nil for not.
+	Wanted *Wanted
 }
 
 type withdrawKey struct{}
@@ -50,6 +53,7 @@ func withdrawOnly(ctx context.Context) bool {
 // pass, run or act.
 func (a *Applier) Apply(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []object.Object) (child.Result, error) {
 	r := a.begin(ctx, owner, inventory, objects)
+	r.compareWanted(ctx)
 	r.find(ctx)
 	r.closeOpenings(ctx)
 	r.ensureAll(ctx)
@@ -89,14 +93,6 @@ func (a *Applier) Withdraw(ctx context.Context, owner names.Owner, inventory []v
 	r.find(ctx)
 	r.closeOpenings(ctx)
 	return r.finish()
-}
-
-func newLike(o object.Object) (object.Object, error) {
-	fresh, ok := o.DeepCopyObject().(object.Object)
-	if !ok {
-		return nil, fmt.Errorf("%T is no object of the API", o)
-	}
-	return empty(fresh)
 }
 
 func conflictOf(o object.Object) child.Conflict {

@@ -142,6 +142,10 @@ func differing(owned, before, after map[string]any, parts int) []string {
 type Ledger struct {
 	mu      sync.Mutex
 	changes []Change
+	// asked is set when the owner should have something else than before.
+	asked bool
+	// marked is what the caches showed of owners since the last change.
+	marked map[markedKey][]client.Object
 }
 
 type ledgerKey struct{}
@@ -160,13 +164,53 @@ func (l *Ledger) Changes() []Change {
 	return slices.Clone(l.changes)
 }
 
+// Asked reports whether the owner should have something else than in the round before,
+// as far as that is known.
+func (l *Ledger) Asked() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asked
+}
+
 // record writes a change down, if anybody wants to know.
 func record(ctx context.Context, c Change) {
 	if l, ok := ctx.Value(ledgerKey{}).(*Ledger); ok {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.changes = append(l.changes, c)
+		l.marked = nil
 	}
+}
+
+// markedKey names a question to the caches: see Applier.marked.
+type markedKey struct {
+	gvk   schema.GroupVersionKind
+	owner string
+}
+
+// remembered asks a question once in a round, until the round changes something.
+func remembered(ctx context.Context, key markedKey, ask func() ([]client.Object, error)) ([]client.Object, error) {
+	l, ok := ctx.Value(ledgerKey{}).(*Ledger)
+	if !ok {
+		return ask()
+	}
+	l.mu.Lock()
+	known, asked := l.marked[key]
+	l.mu.Unlock()
+	if asked {
+		return known, nil
+	}
+	found, err := ask()
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.marked == nil {
+		l.marked = map[markedKey][]client.Object{}
+	}
+	l.marked[key] = found
+	return found, nil
 }
 
 // did notes that the round made a child, or removed it.

@@ -22,11 +22,12 @@ import (
 // inventory, nil when it is not in place.
 func (r *round) ensure(ctx context.Context, p planned) (*v1alpha1.InventoryEntry, error) {
 	want := p.object
-	live, err := newLike(want)
+	live, err := empty(want)
 	if err != nil {
 		return nil, err
 	}
-	err = r.Client.Get(ctx, client.ObjectKeyFromObject(want), live)
+	// It is the cache's own, which nothing here changes.
+	err = r.Client.Get(ctx, client.ObjectKeyFromObject(want), live, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) {
 		return r.create(ctx, p)
 	}
@@ -64,6 +65,7 @@ func (r *round) create(ctx context.Context, p planned) (*v1alpha1.InventoryEntry
 		if r.had(want) {
 			deed = Restored
 		}
+		r.wrote(created)
 		r.did(ctx, deed, p.row.GVK, want)
 		return entryOf(want, created), nil
 	case !apierrors.IsAlreadyExists(err):
@@ -75,7 +77,7 @@ func (r *round) create(ctx context.Context, p planned) (*v1alpha1.InventoryEntry
 	}
 	// The name is taken by an object outside our cache: a foreign one, or our
 	// own whose label was stripped. The UID tells.
-	live, err := newLike(want)
+	live, err := empty(want)
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +127,7 @@ func (r *round) repair(ctx context.Context, p planned, live object.Object) (*v1a
 	// fails instead of overwriting what we have not seen.
 	err = r.Client.Update(ctx, merged, client.FieldOwner(names.FieldOwner))
 	if err == nil {
+		r.wrote(merged)
 		r.changed(ctx, p.row.GVK, live, merged)
 		return entryOf(want, merged), nil
 	}

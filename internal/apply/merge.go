@@ -1,9 +1,11 @@
 package apply
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -16,15 +18,42 @@ import (
 )
 
 // merge returns the live object as it should be, and whether it is so already.
-// Everything that we write is compared to the letter.
+// Everything that we write is compared to the letter. Most are so already, so it is
+// copied only when it is not; until then it shares its parts with both.
 func merge(row child.Row, want, live object.Object) (merged object.Object, equal bool, err error) {
-	merged = live.DeepCopyObject().(object.Object)
+	shallow := reflect.New(reflect.TypeOf(live).Elem())
+	shallow.Elem().Set(reflect.ValueOf(live).Elem())
+	merged = shallow.Interface().(object.Object)
 	mergeMeta(want, merged)
 	if err := row.Merge(want, merged); err != nil {
 		return nil, false, err
 	}
-	return merged, equality.Semantic.DeepEqual(merged, live), nil
+	if same(merged, live) {
+		return merged, true, nil
+	}
+	return merged.DeepCopyObject().(object.Object), false, nil
 }
+
+// same reports whether two objects of a type say the same. Nearly all do in the same
+// words too: their encoding is quicker to compare than they are, and lacks nothing.
+// What is encoded otherwise may mean the same. The encoding of what a cache holds was
+// made before others had it (share.Settle), so it changes nothing now.
+func same(a, b object.Object) bool {
+	x, ok1 := a.(encoder)
+	y, ok2 := b.(encoder)
+	if ok1 && ok2 {
+		xs, err1 := x.Marshal()
+		ys, err2 := y.Marshal()
+		if err1 == nil && err2 == nil && bytes.Equal(xs, ys) {
+			return true
+		}
+	}
+	return equality.Semantic.DeepEqual(a, b)
+}
+
+// encoder is a type that encodes itself in the form in which the API server stores it:
+// all of it but the kind, and maps in the order of their keys.
+type encoder interface{ Marshal() ([]byte, error) }
 
 // mergeMeta forces our labels, annotations, owner references and finalizers,
 // removes keys of ours that are not wanted, and leaves other people's labels.
@@ -37,7 +66,7 @@ func mergeMeta(want, merged object.Object) {
 	have := sets.New(merged.GetFinalizers()...)
 	for _, f := range want.GetFinalizers() {
 		if !have.Has(f) {
-			merged.SetFinalizers(append(merged.GetFinalizers(), f))
+			merged.SetFinalizers(append(slices.Clip(merged.GetFinalizers()), f))
 		}
 	}
 }

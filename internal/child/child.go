@@ -60,8 +60,9 @@ type Row struct {
 	// Grants is true when its being there lets something run or somebody act, so
 	// that its removal only ever closes. It goes even when other writes fail.
 	Grants bool
-	// Merge takes into a copy of what is there all that the operator writes besides the
-	// metadata. What the API server or another controller owns by design stays.
+	// Merge takes into a shallow copy of what is there all that the operator writes
+	// besides the metadata, and changes nothing that the copy shares. What the API server
+	// or another controller owns by design stays.
 	Merge func(want, merged Object) error
 	// Fixed names the fields that differ and that the API server lets nobody
 	// change; nil for a kind without such fields.

@@ -14,11 +14,11 @@ import (
 	"github.com/govplatform/govplatform/internal/names"
 )
 
-// merging makes a column of a function of one type. What is wanted is a copy that
-// the function may take parts of.
+// merging makes a column of a function of one type. The function takes parts of what
+// is wanted as they are, and changes nothing in them.
 func merging[T Object](take func(want, merged T)) func(want, merged Object) error {
 	return func(want, merged Object) error {
-		w, ok1 := want.DeepCopyObject().(T)
+		w, ok1 := want.(T)
 		m, ok2 := merged.(T)
 		if !ok1 || !ok2 {
 			return fmt.Errorf("merge %T into %T: the row is for %T", want, merged, *new(T))

@@ -64,7 +64,13 @@ const (
 	controller = "platform.gov.vn/operator"
 	// waiting is how many events may wait to be written. A burst beyond it is
 	// dropped: what counts stands in the status.
-	waiting = 1024
+	waiting = 8192
+	// paceBurst events that nobody needs to look at are written as they come, and then
+	// paceRate a second, while there is other work: one for each of a thousand new portals
+	// would cost the API server a seventh of what it has for the portals themselves.
+	paceBurst, paceRate = 50, 5
+	// paceLook is how often it is looked meanwhile whether the work is done.
+	paceLook = 100 * time.Millisecond
 	// maxNote is the longest note that the API takes.
 	maxNote = 1024
 	// drain is how long a stopping operator goes on writing what waits.
@@ -82,15 +88,19 @@ const (
 	objects = 1 << 15
 )
 
-// Writer is a Recorder that creates Events, one after the other. Unlike the
-// recorder of client-go it never joins two Events of different notes, and it
-// writes nothing later on, so a converged system stays silent.
+// Writer is a Recorder that creates Events, those that somebody should look at by
+// themselves and each kind one after the other. Unlike the recorder of client-go it
+// never joins two Events of different notes, and it writes nothing later on, so a
+// converged system stays silent.
 type Writer struct {
+	// Busy reports whether there is work that Events would delay; nil for never.
+	Busy   func() bool
 	client client.Client
 	scheme *runtime.Scheme
-	// urgent are those that somebody should look at; they are written first.
+	// urgent are those that somebody should look at: they wait for nothing.
 	urgent, queue chan happening
 	origin        string
+	pace          *rate.Limiter
 	mu            sync.Mutex
 	rates         *lru.Cache
 }
@@ -108,55 +118,57 @@ func NewWriter(c client.Client) *Writer {
 	if err != nil || host == "" {
 		host = "operator"
 	}
-	return &Writer{client: c, scheme: c.Scheme(), urgent: make(chan happening, waiting), queue: make(chan happening, waiting), origin: clip(host, 128), rates: lru.New(objects)}
+	return &Writer{
+		client: c, scheme: c.Scheme(), origin: clip(host, 128),
+		urgent: make(chan happening, waiting), queue: make(chan happening, waiting),
+		pace: rate.NewLimiter(paceRate, paceBurst), rates: lru.New(objects),
+	}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: only who
 // reconciles records.
 func (w *Writer) NeedLeaderElection() bool { return true }
 
-// Start writes events until the context ends.
+// Start writes events until the context ends, and then for a little what waits.
 func (w *Writer) Start(ctx context.Context) error {
-	for {
-		if h, ok := w.next(ctx.Done()); ok {
-			w.write(ctx, h)
-			continue
+	writing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(drain, cancel) })()
+	var both sync.WaitGroup
+	both.Go(func() { w.writeAll(ctx, writing, w.urgent, func() {}) })
+	both.Go(func() { w.writeAll(ctx, writing, w.queue, func() { w.paced(ctx) }) })
+	both.Wait()
+	return nil
+}
+
+// writeAll writes the events of a queue, and when the context is over those that wait.
+func (w *Writer) writeAll(ctx, writing context.Context, queue <-chan happening, wait func()) {
+	for ctx.Err() == nil {
+		select {
+		case h := <-queue:
+			wait()
+			w.write(writing, h)
+		case <-ctx.Done():
 		}
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-		defer cancel()
-		over := make(chan struct{})
-		close(over)
-		for last.Err() == nil {
-			h, ok := w.next(over)
-			if !ok {
-				break
-			}
-			w.write(last, h)
+	}
+	for writing.Err() == nil {
+		select {
+		case h := <-queue:
+			w.write(writing, h)
+		default:
+			return
 		}
-		return nil
 	}
 }
 
-// next returns an event that waits, the urgent ones first; false when none does and
-// it is over.
-func (w *Writer) next(over <-chan struct{}) (happening, bool) {
-	select {
-	case h := <-w.urgent:
-		return h, true
-	default:
-	}
-	select {
-	case h := <-w.queue:
-		return h, true
-	default:
-	}
-	select {
-	case h := <-w.urgent:
-		return h, true
-	case h := <-w.queue:
-		return h, true
-	case <-over:
-		return happening{}, false
+// paced waits until an event is due that nobody needs to look at.
+func (w *Writer) paced(ctx context.Context) {
+	for w.Busy != nil && w.Busy() && !w.pace.Allow() {
+		select {
+		case <-time.After(paceLook):
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

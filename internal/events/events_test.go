@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,5 +142,70 @@ func TestResolve(t *testing.T) {
 	var list eventsv1.EventList
 	if err := c.List(t.Context(), &list); err != nil || len(list.Items) != 1 || list.Items[0].Note != "by y" || list.Items[0].Type != "Warning" {
 		t.Errorf("recorded %v %v", list.Items, err)
+	}
+}
+
+// TestPace: while there is other work what nobody needs to look at is written up to a
+// bound, and the rest little by little; what somebody should look at waits for nothing;
+// and when the work is done, or it is over, nothing is left.
+// Fails when Start does not wait for the pace, paces all, or what is left in the end.
+func TestPace(t *testing.T) {
+	for name, end := range map[string]func(busy *atomic.Bool, over func()){
+		"the work is done": func(busy *atomic.Bool, _ func()) { busy.Store(false) },
+		"it is over":       func(_ *atomic.Bool, over func()) { over() },
+	} {
+		c := newClient(t)
+		w := NewWriter(c)
+		var busy atomic.Bool
+		busy.Store(true)
+		w.Busy = busy.Load
+		const all, urgent = paceBurst + 300, 30
+		record := func(n int, e Event) {
+			for i := range n {
+				about := &v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Namespace: "n" + strconv.Itoa(i), Name: "a", UID: types.UID(strconv.Itoa(i))}}
+				w.Record(about, e)
+			}
+		}
+		record(all, Event{Reason: "Seen", Action: "Look", Note: "It was seen."})
+		record(urgent, Event{Warning: true, Reason: "Wrong", Action: "Look", Note: "It is wrong."})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.Start(ctx) }()
+		written := func(reason string) (n int) {
+			var list eventsv1.EventList
+			if err := c.List(t.Context(), &list); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range list.Items {
+				if e.Reason == reason {
+					n++
+				}
+			}
+			return n
+		}
+		until := func(reason string, n int) {
+			for end := time.Now().Add(10 * time.Second); written(reason) < n && time.Now().Before(end); {
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		until("Seen", paceBurst)
+		until("Wrong", urgent)
+		if n := written("Seen"); n < paceBurst || n > paceBurst+200 {
+			t.Errorf("%s: %d of %d events are written at once, want about %d", name, n, all, paceBurst)
+		}
+		if n := written("Wrong"); n != urgent {
+			t.Errorf("%s: %d of %d events are written that somebody should look at", name, n, urgent)
+		}
+		if end(&busy, cancel); ctx.Err() == nil {
+			until("Seen", all)
+		} else {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		if n := written("Seen"); n != all {
+			t.Errorf("%s: %d of %d events are written in the end", name, n, all)
+		}
+		cancel()
 	}
 }

@@ -19,6 +19,11 @@ const (
 	IndexPortalLevel     = "level"
 	IndexPortalExposure  = "spec.exposure"
 	IndexPortalPlatform  = "spec.platformRefs"
+	// IndexPortalOneStop has the key Yes for portals that ask to be their agency's
+	// one-stop system, or run as it. IndexPortalWaits has it for those that may wait for
+	// room within their agency's quota, or that say that they are beyond it.
+	IndexPortalOneStop = "one-stop"
+	IndexPortalWaits   = "waits"
 
 	IndexServiceDataset = "spec.dataset"
 	IndexServicePortal  = "spec.portalRef.name"
@@ -37,6 +42,9 @@ const (
 	IndexPlatformAgency      = "agencies"
 	IndexPlatformFingerprint = "fingerprint"
 )
+
+// Yes is the one key of an index that is true or false of an object.
+const Yes = "yes"
 
 // LevelKey is a security level as a key of IndexPortalLevel.
 func LevelKey(l v1alpha1.SecurityLevel) string { return strconv.Itoa(int(l)) }

@@ -21,6 +21,8 @@ import (
 const (
 	// Closing is the priority of what closes, stops or withdraws.
 	Closing = 100
+	// Last is the priority of rounds that look whether what was done is as it should be.
+	Last = -150
 	// Flood is the priority of what an agency asks for beyond its share.
 	Flood = -200
 
@@ -144,6 +146,18 @@ func (s *Set) Stopped() []string {
 	return out
 }
 
+// Busy reports whether any controller works on a request.
+func (s *Set) Busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.states {
+		if st.works() {
+			return true
+		}
+	}
+	return false
+}
+
 // Stuck names the controllers with a worker that has been busy with one request
 // for longer than the limit, sorted.
 func (s *Set) Stuck(limit time.Duration) []string {
@@ -188,6 +202,12 @@ func (s *state) end(r Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.inFlight, r)
+}
+
+func (s *state) works() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.inFlight) > 0
 }
 
 func (s *state) longest() time.Duration {

@@ -39,7 +39,7 @@ func AbsentAgencies(ctx context.Context, r client.Reader, all []policy.NamedAgen
 func Policies(ctx context.Context, r client.Reader, concerns func(*unreadable.Error) bool) (known []v1alpha1.SecurityPolicy, unread, err error) {
 	var list v1alpha1.SecurityPolicyList
 	var bad []*unreadable.Error
-	if err := r.List(ctx, &list, unreadable.Collect(&bad)); err != nil {
+	if err := r.List(ctx, &list, unreadable.Collect(&bad), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, nil, fmt.Errorf("list security policies: %w", err)
 	}
 	if i := slices.IndexFunc(bad, concerns); i >= 0 {

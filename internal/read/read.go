@@ -16,7 +16,8 @@ func Wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// Get reads one object; nil when it does not exist. An empty name never exists.
+// Get reads one object; nil when it does not exist. An empty name never exists. What it
+// returns is the cache's own, to be read and not to be changed.
 func Get[T any, P interface {
 	*T
 	client.Object
@@ -25,7 +26,7 @@ func Get[T any, P interface {
 		return nil, nil
 	}
 	obj := P(new(T))
-	if err := r.Get(ctx, key, obj); err != nil {
+	if err := r.Get(ctx, key, obj, client.UnsafeDisableDeepCopy); err != nil {
 		if apierrors.IsNotFound(err) {
 			return nil, nil
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/queue"
 )
 
 // Sooner returns the shorter of two delays, of which 0 is none.
@@ -57,6 +58,10 @@ type Loop[T Object] struct {
 	// Announced are the conditions whose changes Announce tells in words of its own;
 	// those of all others are told as they are.
 	Announced []string
+	// Echoes takes what the rounds of the kind wrote, whose events are then left out; the
+	// round that follows such a one comes after everything else. Nil for a kind whose
+	// every event counts.
+	Echoes *apply.Echoes
 	// Gone handles the key of an object that no longer exists; may be nil.
 	Gone func(ctx context.Context, key client.ObjectKey) (ctrl.Result, error)
 }
@@ -72,7 +77,7 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 	ctx, done := apply.Recording(ctx)
 	var about client.Object
 	// Told before the status is written, in the order in which it happened, and however the round ends.
-	tell := sync.OnceFunc(func() { l.TellChanges(ctx, about, done.Changes()) })
+	tell := sync.OnceFunc(func() { l.TellChanges(ctx, about, done) })
 	defer tell()
 	var firstErr error
 	if l.First != nil {
@@ -102,7 +107,23 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		return ctrl.Result{}, nil
 	}
 	obj.GetStatusBase().ObservedGeneration = obj.GetGeneration()
-	return outcome(result, runErr, firstErr, finalizerErr, l.writeStatus(ctx, before, obj))
+	wrote, statusErr := l.writeStatus(ctx, before, obj)
+	return outcome(l.verified(result, wrote || len(done.Changes()) > 0), runErr, firstErr, finalizerErr, statusErr)
+}
+
+// verified asks for a round after one that wrote, of which no event will come. It looks
+// whether all is as it should be now, so it comes after all that has something to do,
+// unless there is a time at which something is due.
+func (l Loop[T]) verified(result ctrl.Result, wrote bool) ctrl.Result {
+	if l.Echoes == nil || !wrote {
+		return result
+	}
+	if result.RequeueAfter == 0 {
+		last := queue.Last
+		result.Priority = &last
+	}
+	result.RequeueAfter = Sooner(result.RequeueAfter, time.Millisecond)
+	return result
 }
 
 // addFinalizer gives an object the finalizer that it needs. When that fails the

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/apply"
+	"github.com/govplatform/govplatform/internal/queue"
 )
 
 // What the API server itself does is tested in test/integration.
@@ -225,5 +228,45 @@ func TestRefusedFieldStaysAsItWas(t *testing.T) {
 	}
 	if err := round("good"); err != nil || p.Status.LastCompliant.DisplayName != "good" || strings.Contains(p.Status.Conditions[0].Message, "API server") {
 		t.Errorf("afterwards: %v, %+v", err, p.Status)
+	}
+}
+
+// TestOwnWritesAreLookedAt: a round that wrote, of which no event comes, is followed by
+// one, behind everything else, or when it asked for one if that is sooner or due; one
+// that wrote nothing is not.
+// Fails when verified asks for none, always, or at low priority for what is due.
+func TestOwnWritesAreLookedAt(t *testing.T) {
+	for name, c := range map[string]struct {
+		writes, deaf bool
+		asks, want   time.Duration
+		last         bool
+	}{
+		"nothing written":            {},
+		"written":                    {writes: true, want: time.Millisecond, last: true},
+		"written, and due some time": {writes: true, asks: time.Hour, want: time.Millisecond},
+		"due, and nothing written":   {asks: time.Hour, want: time.Hour},
+		"its events count":           {writes: true, deaf: true},
+	} {
+		l, _ := loopOver(t, func(_ context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
+			if c.writes {
+				p.Status.Conditions = append(p.Status.Conditions, metav1.Condition{Type: "Ready"})
+			}
+			return ctrl.Result{RequeueAfter: c.asks}, nil
+		}, pass, pass)
+		l.Finalizer = ""
+		if !c.deaf {
+			l.Echoes = apply.NewEchoes(v1alpha1.KindAgencyPortal)
+		}
+		res, err := l.Reconcile(t.Context(), request)
+		if last := res.Priority != nil && *res.Priority == queue.Last; err != nil || res.RequeueAfter != c.want || last != c.last {
+			t.Errorf("%s: %+v, %v", name, res, err)
+		}
+		var p v1alpha1.AgencyPortal
+		if err := l.Client.Get(t.Context(), request.NamespacedName, &p); err != nil {
+			t.Fatal(err)
+		}
+		if l.Echoes.Take(request.NamespacedName, &p) != (c.writes && !c.deaf) {
+			t.Errorf("%s: its status is or is not its own write", name)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -38,11 +39,11 @@ const (
 // speaks of a spec that it has not seen. One that is too large is made smaller step
 // by step. A field that the API server does not take stays as it was stored, and is
 // the round's error: nothing else is left out for it.
-func (l Loop[T]) writeStatus(ctx context.Context, before, obj T) error {
+func (l Loop[T]) writeStatus(ctx context.Context, before, obj T) (wrote bool, _ error) {
 	steps := shrink(obj)
 	next := func() { steps[0].take(); steps = steps[1:] }
 	var refused error
-	for !equality.Semantic.DeepEqual(before, obj) {
+	for !equality.Semantic.DeepEqual(statusOf(before), statusOf(obj)) {
 		if len(steps) > 0 && sizeOf(obj) > steps[0].most {
 			next()
 			continue
@@ -51,16 +52,16 @@ func (l Loop[T]) writeStatus(ctx context.Context, before, obj T) error {
 		switch {
 		case err == nil:
 			l.announce(before, obj)
-			return refused
+			return true, refused
 		case refusedForSize(err) && len(steps) > 0:
 			next()
 		case refused == nil && apierrors.IsInvalid(err) && putBack(before, obj, err):
 			refused = err
 		default:
-			return errors.Join(refused, err)
+			return false, errors.Join(refused, err)
 		}
 	}
-	return refused
+	return false, refused
 }
 
 func (l Loop[T]) patchStatus(ctx context.Context, before, obj T) error {
@@ -68,7 +69,13 @@ func (l Loop[T]) patchStatus(ctx context.Context, before, obj T) error {
 	if err := l.Client.Status().Patch(ctx, obj, patch, client.FieldOwner(names.FieldOwner)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("patch status: %w", err)
 	}
+	l.Echoes.Add(l.kind(), client.ObjectKeyFromObject(obj), obj)
 	return nil
+}
+
+// statusOf is the status of an object: nothing else of it is the round's to change.
+func statusOf(obj Object) any {
+	return reflect.ValueOf(obj).Elem().FieldByName("Status").Addr().Interface()
 }
 
 // sizeOf returns how many bytes an object takes without what the caches leave out.

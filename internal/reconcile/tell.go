@@ -20,7 +20,8 @@ import (
 
 // TellChanges says in the log, and on the object, what a round did to its children;
 // nothing when it did nothing.
-func (l Loop[T]) TellChanges(ctx context.Context, obj client.Object, changes []apply.Change) {
+func (l Loop[T]) TellChanges(ctx context.Context, obj client.Object, done *apply.Ledger) {
+	changes := done.Changes()
 	if len(changes) == 0 {
 		return
 	}
@@ -31,7 +32,7 @@ func (l Loop[T]) TellChanges(ctx context.Context, obj client.Object, changes []a
 		}
 	}
 	log.FromContext(ctx).Info("Wrote children", fields...)
-	kind := reflect.TypeOf(l.New()).Elem().Name()
+	kind := l.kind()
 	for _, c := range changes {
 		metrics.ChildWritten(kind, c.GVK.Kind, strings.ToLower(string(c.Did)))
 	}
@@ -41,13 +42,15 @@ func (l Loop[T]) TellChanges(ctx context.Context, obj client.Object, changes []a
 	// What nobody asked for just now may be somebody's doing.
 	asked := true
 	if o, ok := obj.(Object); ok {
-		asked = o.GetStatusBase().ObservedGeneration != o.GetGeneration()
+		asked = done.Asked() || o.GetStatusBase().ObservedGeneration != o.GetGeneration()
 	}
 	for _, e := range changeEvents(kind, obj.GetNamespace(), changes) {
 		e.Suspect = e.Resolve != nil && !asked
 		l.Events.Record(obj, e)
 	}
 }
+
+func (l Loop[T]) kind() string { return reflect.TypeOf(l.New()).Elem().Name() }
 
 // Warn says of an object what somebody should look at.
 func (l Loop[T]) Warn(obj client.Object, reason, note string) {
@@ -139,7 +142,8 @@ func conditionEvents(before, after []metav1.Condition, told []string) []events.E
 
 func newsworthy(was *metav1.Condition, is metav1.Condition) bool {
 	if was == nil {
-		return is.Status == metav1.ConditionFalse || is.Type == v1alpha1.ConditionReady
+		// That it begins is told by what was made.
+		return is.Reason != v1alpha1.ReasonProgressing && (is.Status == metav1.ConditionFalse || is.Type == v1alpha1.ConditionReady)
 	}
 	return was.Status != is.Status || is.Status == metav1.ConditionFalse && was.Reason != is.Reason
 }

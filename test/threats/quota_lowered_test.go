@@ -8,6 +8,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -126,6 +127,33 @@ func TestLoweredQuotaStopsNothing(t *testing.T) {
 		}
 		return nil
 	})
+	roomReachesThoseThatWait(t, a, platformTeam)
+}
+
+// roomReachesThoseThatWait: two portals of an agency wait behind one that runs. When that
+// one goes one of them starts, and the last when the figure is raised. Nothing else happens
+// that they could hear of.
+// Fails when a portal that goes, or the figure of the quota, reaches nobody.
+func roomReachesThoseThatWait(t *testing.T, a *v1alpha1.Agency, platformTeam client.Client) {
+	t.Helper()
+	running := func(n int, but string) {
+		t.Helper()
+		harness.Eventually(t, func() error {
+			got := deploymentsOf(t, a.Name)
+			if _, there := got[but]; there || len(got) != n {
+				return fmt.Errorf("Deployments %v, want %d and not %q", got, n, but)
+			}
+			return nil
+		})
+	}
+	for name := range deploymentsOf(t, a.Name) {
+		if err := env.Admin.Delete(t.Context(), &v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Namespace: names.Namespace(a.Name), Name: name}}); err != nil {
+			t.Fatal(err)
+		}
+		running(1, name)
+	}
+	patched(t, platformTeam, a, harness.MergePatch(`{"spec":{"quota":{"portals":2}}}`))
+	running(2, "")
 }
 
 // uidsOf returns the UIDs of an agency's pods, sorted.

@@ -113,7 +113,7 @@ func Decide(in Input) Output {
 	out.Objects = append(out.Objects, Namespace(s, in))
 	s.Namespace = names.Namespace(a.Name)
 	out.Objects = append(out.Objects,
-		flow.DenyAll(s, "default-deny", nil),
+		flow.DenyAll(s, DefaultDeny, nil),
 		resourceQuota(s, a, in.Settings.AuthorityAgency, in.Counts),
 		limitRange(s),
 	)

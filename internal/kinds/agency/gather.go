@@ -82,7 +82,7 @@ func Gather(ctx context.Context, r, foreign, canaries client.Reader, s settings.
 // codeHolder names the older agency that has the agency's code; empty for none.
 func codeHolder(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (string, error) {
 	var same v1alpha1.AgencyList
-	if err := r.List(ctx, &same, client.MatchingFields{names.IndexAgencyCode: a.Spec.Code}); err != nil {
+	if err := r.List(ctx, &same, client.MatchingFields{names.IndexAgencyCode: a.Spec.Code}, client.UnsafeDisableDeepCopy); err != nil {
 		return "", fmt.Errorf("list agencies with code %s: %w", a.Spec.Code, err)
 	}
 	if holder := read.Oldest(a, read.Ptrs(same.Items)); holder != a {
@@ -206,7 +206,7 @@ func owned(ctx context.Context, r client.Reader, a *v1alpha1.Agency, p *networki
 // portalNames lists the portals of a namespace, sorted.
 func portalNames(ctx context.Context, r client.Reader, namespace string) ([]string, error) {
 	var portals v1alpha1.AgencyPortalList
-	if err := r.List(ctx, &portals, client.InNamespace(namespace)); err != nil {
+	if err := r.List(ctx, &portals, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list portals: %w", err)
 	}
 	out := make([]string, len(portals.Items))

@@ -31,7 +31,7 @@ func ZoneOf(ctx context.Context, r client.Reader, host v1alpha1.DNSName) (*Zone,
 // zoneHolder returns the oldest agency that a zone is delegated to; nil for none.
 func zoneHolder(ctx context.Context, r client.Reader, zone v1alpha1.DNSName) (*v1alpha1.Agency, error) {
 	var list v1alpha1.AgencyList
-	if err := r.List(ctx, &list, client.MatchingFields{names.IndexAgencyZone: string(zone)}); err != nil {
+	if err := r.List(ctx, &list, client.MatchingFields{names.IndexAgencyZone: string(zone)}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list agencies with zone %s: %w", zone, err)
 	}
 	if len(list.Items) == 0 {
@@ -46,7 +46,7 @@ func zones(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (taken, nea
 	for _, zone := range a.Spec.Domains {
 		for i, name := range suffixes(zone) {
 			var list v1alpha1.AgencyList
-			if err := r.List(ctx, &list, client.MatchingFields{names.IndexAgencyZone: string(name)}); err != nil {
+			if err := r.List(ctx, &list, client.MatchingFields{names.IndexAgencyZone: string(name)}, client.UnsafeDisableDeepCopy); err != nil {
 				return nil, nil, fmt.Errorf("list agencies with zone %s: %w", name, err)
 			}
 			if i == 0 {
@@ -61,7 +61,7 @@ func zones(ctx context.Context, r client.Reader, a *v1alpha1.Agency) (taken, nea
 			}
 		}
 		var below v1alpha1.AgencyList
-		if err := r.List(ctx, &below, client.MatchingFields{names.IndexAgencyZoneAbove: string(zone)}); err != nil {
+		if err := r.List(ctx, &below, client.MatchingFields{names.IndexAgencyZoneAbove: string(zone)}, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, nil, fmt.Errorf("list agencies with zones below %s: %w", zone, err)
 		}
 		for i := range below.Items {

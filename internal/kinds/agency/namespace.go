@@ -8,6 +8,10 @@ import (
 	"github.com/govplatform/govplatform/internal/object"
 )
 
+// DefaultDeny is the network policy that denies every pod of an agency's namespace
+// everything that no other one allows.
+const DefaultDeny = "default-deny"
+
 // Namespace is the tenancy unit: one per agency, held to the restricted Pod
 // Security Standard of a pinned version.
 func Namespace(s object.Scope, in Input) *corev1.Namespace {

@@ -31,6 +31,7 @@ func TestIndexesKnowWhatRuns(t *testing.T) {
 	newestAlone := map[string]string{
 		names.IndexPortalHostname: "a claim is what is asked for; what runs opens nothing by a host name that the newest spec does not have",
 		names.IndexPortalPolicy:   "the portal's own round writes both into status.policies",
+		names.IndexPortalWaits:    "whether anything runs is in the status",
 	}
 	x, set := collected{}, settings.Default()
 	personal := []v1alpha1.DataClassification{v1alpha1.ClassificationPersonal}
@@ -45,7 +46,7 @@ func TestIndexesKnowWhatRuns(t *testing.T) {
 	last := v1alpha1.AgencyPortalSpec{
 		Exposure: v1alpha1.ExposureInternet, DataClassification: v1alpha1.ClassificationPublic, Hostnames: []v1alpha1.DNSName{"old.gov.vn"},
 		PlatformRefs: []v1alpha1.PlatformReference{{Name: "old"}}, ProvidesPlatforms: []v1alpha1.ObjectName{"old"},
-		ExpectedUsers: 10,
+		ExpectedUsers: 10, Components: []v1alpha1.Component{v1alpha1.ComponentOneStop},
 	}
 	stricter := *last.DeepCopy()
 	stricter.DataClassification = v1alpha1.ClassificationPersonal

@@ -137,7 +137,7 @@ func classesOf(ctx context.Context, r client.Reader, key client.ObjectKey) (out 
 // cluster that is no duplicate and whose portal agreed; nothing when there is none.
 func sharingPlatform(ctx context.Context, r client.Reader) (portal.End, error) {
 	var list v1alpha1.SharedPlatformList
-	if err := r.List(ctx, &list, client.MatchingFields{names.IndexPlatformType: string(v1alpha1.PlatformDataSharing)}); err != nil {
+	if err := r.List(ctx, &list, client.MatchingFields{names.IndexPlatformType: string(v1alpha1.PlatformDataSharing)}, client.UnsafeDisableDeepCopy); err != nil {
 		return portal.End{}, fmt.Errorf("list sharing platforms: %w", err)
 	}
 	candidates := slices.DeleteFunc(read.Ptrs(list.Items), func(p *v1alpha1.SharedPlatform) bool {

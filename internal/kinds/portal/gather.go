@@ -60,6 +60,10 @@ func Gather(ctx context.Context, r client.Reader, s settings.Settings, p *v1alph
 	if in.Policies, in.Unread, err = read.Policies(ctx, r, Concerning(s, about...)); err != nil {
 		return in, err
 	}
+	in.Deployment, err = read.Get[appsv1.Deployment](ctx, r, client.ObjectKeyFromObject(p))
+	if err != nil {
+		return in, fmt.Errorf("read deployment: %w", err)
+	}
 	if err = siblings(ctx, r, &in); err != nil {
 		return in, err
 	}
@@ -70,12 +74,10 @@ func Gather(ctx context.Context, r client.Reader, s settings.Settings, p *v1alph
 	return in, err
 }
 
-// gatherWorkload reads what runs of a portal, and the policies and pods beside it.
+// gatherWorkload reads what scales and protects what runs of a portal, and the policies
+// and pods beside it.
 func gatherWorkload(ctx context.Context, r client.Reader, in *Input) (err error) {
 	p := in.Portal
-	if in.Deployment, err = read.Get[appsv1.Deployment](ctx, r, client.ObjectKeyFromObject(p)); err != nil {
-		return fmt.Errorf("read deployment: %w", err)
-	}
 	if in.Autoscaler, err = read.Get[autoscalingv2.HorizontalPodAutoscaler](ctx, r, client.ObjectKeyFromObject(p)); err != nil {
 		return fmt.Errorf("read autoscaler: %w", err)
 	}
@@ -155,15 +157,19 @@ func guarded(ctx context.Context, r client.Reader, a *v1alpha1.Agency, namespace
 	if err != nil || ns == nil || ns.DeletionTimestamp != nil || !owner.Owns(ns) {
 		return false, read.Wrap("read namespace", err)
 	}
-	deny, err := read.Get[networkingv1.NetworkPolicy](ctx, r, client.ObjectKey{Namespace: namespace, Name: "default-deny"})
+	deny, err := read.Get[networkingv1.NetworkPolicy](ctx, r, client.ObjectKey{Namespace: namespace, Name: agencykind.DefaultDeny})
 	if err != nil || deny == nil || !owner.Owns(deny) {
 		return false, read.Wrap("read default deny", err)
 	}
+	return deniesAll(deny), nil
+}
+
+func deniesAll(deny *networkingv1.NetworkPolicy) bool {
 	sel := deny.Spec.PodSelector
 	return len(sel.MatchLabels) == 0 && len(sel.MatchExpressions) == 0 &&
 		len(deny.Spec.Ingress) == 0 && len(deny.Spec.Egress) == 0 &&
 		slices.Contains(deny.Spec.PolicyTypes, networkingv1.PolicyTypeIngress) &&
-		slices.Contains(deny.Spec.PolicyTypes, networkingv1.PolicyTypeEgress), nil
+		slices.Contains(deny.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
 }
 
 // orphaned reports whether a namespace is the operator's, of an agency that the
@@ -191,7 +197,7 @@ func hostnameHolders(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPor
 			zones[h] = *zone
 		}
 		var claimants v1alpha1.AgencyPortalList
-		if err := r.List(ctx, &claimants, client.MatchingFields{names.IndexPortalHostname: string(h)}); err != nil {
+		if err := r.List(ctx, &claimants, client.MatchingFields{names.IndexPortalHostname: string(h)}, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, nil, fmt.Errorf("list portals with host name %s: %w", h, err)
 		}
 		valid := []*v1alpha1.AgencyPortal{p}
@@ -209,52 +215,6 @@ func hostnameHolders(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPor
 		}
 	}
 	return holders, zones, nil
-}
-
-// siblings counts the older portals of the agency and the younger ones that have
-// started, and finds the one with the one-stop system.
-func siblings(ctx context.Context, r client.Reader, in *Input) error {
-	p := in.Portal
-	list, of, unread, err := portalsOf(ctx, r, p.Namespace)
-	if err != nil {
-		return err
-	}
-	if in.Unread == nil {
-		in.Unread = unread
-	}
-	for i := range list {
-		switch s := &list[i]; {
-		case s.UID == p.UID:
-		case read.Precedes(s, p):
-			in.OlderSiblings++
-		case started(s, of[s.Name]):
-			in.RunningSiblings++
-		}
-	}
-	in.OneStopHolder = oneStopHolderOf(p, list, of)
-	return nil
-}
-
-// portalsOf lists the portals of a namespace that can be read and the Deployments by
-// name, and returns the first portal that can't be read.
-func portalsOf(ctx context.Context, r client.Reader, namespace string) (_ []v1alpha1.AgencyPortal, of map[string]*appsv1.Deployment, unread, err error) {
-	var list v1alpha1.AgencyPortalList
-	var bad []*unreadable.Error
-	if err := r.List(ctx, &list, client.InNamespace(namespace), unreadable.Collect(&bad), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, nil, nil, fmt.Errorf("list portals of the agency: %w", err)
-	}
-	if i := slices.IndexFunc(bad, func(e *unreadable.Error) bool { return e.Key.Namespace == namespace }); i >= 0 {
-		unread = fmt.Errorf("list portals of the agency: %w", bad[i])
-	}
-	var deployments appsv1.DeploymentList
-	if err := r.List(ctx, &deployments, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, nil, nil, fmt.Errorf("list deployments of the agency: %w", err)
-	}
-	of = map[string]*appsv1.Deployment{}
-	for i := range deployments.Items {
-		of[deployments.Items[i].Name] = &deployments.Items[i]
-	}
-	return list.Items, of, unread, nil
 }
 
 // Concerning returns whether a policy that can't be read may select one of some

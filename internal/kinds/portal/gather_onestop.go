@@ -2,6 +2,7 @@ package portal
 
 import (
 	"context"
+	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -13,11 +14,20 @@ import (
 // OneStopHolder names the other portal of the agency that is its one-stop system, and
 // whose place a portal can't take; empty for none.
 func OneStopHolder(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal) (string, error) {
-	list, of, unread, err := portalsOf(ctx, r, p.Namespace)
+	// The API server has no index, and is asked only when a portal begins.
+	all, unread, err := portalsIn(ctx, r, p.Namespace)
 	if err != nil {
 		return "", err
 	}
-	return oneStopHolderOf(p, list, of), unread
+	var deployments appsv1.DeploymentList
+	if err := r.List(ctx, &deployments, client.InNamespace(p.Namespace)); err != nil {
+		return "", fmt.Errorf("list deployments of the agency: %w", err)
+	}
+	of := map[string]*appsv1.Deployment{}
+	for i := range deployments.Items {
+		of[deployments.Items[i].Name] = &deployments.Items[i]
+	}
+	return oneStopHolderOf(p, all, of), unread
 }
 
 // oneStopHolderOf decides by what runs. A portal that has started as a one-stop system
@@ -31,7 +41,7 @@ func oneStopHolderOf(p *v1alpha1.AgencyPortal, all []v1alpha1.AgencyPortal, of m
 		case s.UID == p.UID:
 		case RunsOneStop(s, of[s.Name]):
 			run = append(run, s)
-		case isOneStop(&s.Spec) && s.DeletionTimestamp == nil:
+		case OneStop(&s.Spec) && s.DeletionTimestamp == nil:
 			ask = append(ask, s)
 		}
 	}

@@ -22,7 +22,7 @@ func OpenPlatform(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal
 		return "", nil
 	}
 	var list v1alpha1.SharedPlatformList
-	if err := r.List(ctx, &list, client.MatchingFields{names.IndexPlatformPortal: p.Namespace + "/" + p.Name}); err != nil {
+	if err := r.List(ctx, &list, client.MatchingFields{names.IndexPlatformPortal: p.Namespace + "/" + p.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return "", fmt.Errorf("list platforms of the portal: %w", err)
 	}
 	var open []string
@@ -42,7 +42,7 @@ func OpenPlatform(ctx context.Context, r client.Reader, p *v1alpha1.AgencyPortal
 func Reference(ctx context.Context, r client.Reader, p *v1alpha1.SharedPlatform) (ReferencedPlatform, error) {
 	ref := ReferencedPlatform{Name: p.Name, Platform: p}
 	var same v1alpha1.SharedPlatformList
-	if err := r.List(ctx, &same, client.MatchingFields{names.IndexPlatformFingerprint: object.Fingerprint(p.Spec.Capability, p.Spec.Scope)}); err != nil {
+	if err := r.List(ctx, &same, client.MatchingFields{names.IndexPlatformFingerprint: object.Fingerprint(p.Spec.Capability, p.Spec.Scope)}, client.UnsafeDisableDeepCopy); err != nil {
 		return ref, fmt.Errorf("list platforms with the same capability: %w", err)
 	}
 	if first := read.Oldest(p, read.Ptrs(same.Items)); first != p {

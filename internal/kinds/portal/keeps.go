@@ -47,8 +47,8 @@ func classOf(in Input, violated []v1alpha1.PolicyFinding) object.BlockerClass {
 	return object.Terminal
 }
 
-// isOneStop reports whether a spec is that of a one-stop system.
-func isOneStop(spec *v1alpha1.AgencyPortalSpec) bool {
+// OneStop reports whether a spec is that of a one-stop system.
+func OneStop(spec *v1alpha1.AgencyPortalSpec) bool {
 	return slices.Contains(spec.Components, v1alpha1.ComponentOneStop)
 }
 
@@ -59,15 +59,15 @@ func RunsOneStop(p *v1alpha1.AgencyPortal, d *appsv1.Deployment) bool {
 		return false
 	}
 	if last := p.Status.LastCompliant; last != nil {
-		return isOneStop(last)
+		return OneStop(last)
 	}
-	return isOneStop(&p.Spec)
+	return OneStop(&p.Spec)
 }
 
 // BeginsOneStop reports whether a portal is about to run as a one-stop system, and
 // has not before.
 func BeginsOneStop(in Input, out Output) bool {
-	return out.Running == &in.Portal.Spec && isOneStop(out.Running) && !RunsOneStop(in.Portal, in.Deployment)
+	return out.Running == &in.Portal.Spec && OneStop(out.Running) && !RunsOneStop(in.Portal, in.Deployment)
 }
 
-func secondOneStop(in Input) bool { return in.OneStopHolder != "" && isOneStop(&in.Portal.Spec) }
+func secondOneStop(in Input) bool { return in.OneStopHolder != "" && OneStop(&in.Portal.Spec) }

@@ -286,9 +286,19 @@ func summarisePortal(set *conditions.Set, out Output) {
 	set.Summarise(kinds.AgencyPortal.Ready...)
 }
 
+// beyondNote begins what the condition WorkloadAvailable says of a portal beyond the quota.
+const beyondNote = " It runs on, although it is beyond the quota; once it is stopped it does not start again: "
+
+// saysBeyondQuota reports whether a portal's status says that it is beyond the quota, or
+// may have said so where it was cut.
+func saysBeyondQuota(p *v1alpha1.AgencyPortal) bool {
+	w := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionWorkloadAvailable)
+	return w != nil && (strings.Contains(w.Message, beyondNote) || strings.HasSuffix(w.Message, "..."))
+}
+
 // setBeyondQuota says of a portal that runs that it would not start again.
 func setBeyondQuota(set *conditions.Set, b *object.Blocker) {
-	note := " It runs on, although it is beyond the quota; once it is stopped it does not start again: " + b.Message
+	note := beyondNote + b.Message
 	w := set.Get(v1alpha1.ConditionWorkloadAvailable)
 	w.Message += note
 	set.Set(*w)

@@ -42,12 +42,18 @@ func objects(set *conditions.Set, in Input, out Output) {
 // linksClose is how often a portal looks whether its links are closed.
 const linksClose = time.Second
 
+// recorded is when a portal goes on that has recorded what it is about to do.
+const recorded = time.Millisecond
+
 // RecheckAfter returns when to look again: for links that must close before a new
-// program is written, or when a failure that is still young will have lasted long
+// program is written, at once when only the record of that was missing, or when a failure that is still young will have lasted long
 // enough to be one; 0 for never.
 func RecheckAfter(in Input, out Output) time.Duration {
 	if out.Recording && len(in.LinkPolicies) > 0 {
 		return linksClose
+	}
+	if out.Recording {
+		return recorded
 	}
 	if out.Running == nil || suspended(in) {
 		return 0

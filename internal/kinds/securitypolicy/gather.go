@@ -19,7 +19,7 @@ import (
 func Gather(ctx context.Context, r client.Reader, s settings.Settings, now time.Time, p *v1alpha1.SecurityPolicy) (Input, error) {
 	in := Input{Policy: p, Now: now, Bound: Bound(s)}
 	var portals v1alpha1.AgencyPortalList
-	if err := r.List(ctx, &portals, client.MatchingFields{names.IndexPortalPolicy: p.Name}); err != nil {
+	if err := r.List(ctx, &portals, client.MatchingFields{names.IndexPortalPolicy: p.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return in, fmt.Errorf("list portals of policy: %w", err)
 	}
 	in.Portals = portals.Items

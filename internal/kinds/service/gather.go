@@ -27,7 +27,7 @@ func Gather(ctx context.Context, r client.Reader, s settings.Settings, svc *v1al
 	}
 	var claims v1alpha1.DataServiceList
 	var bad []*unreadable.Error
-	if err := r.List(ctx, &claims, client.MatchingFields{names.IndexServiceDataset: string(svc.Spec.Dataset)}, unreadable.Collect(&bad)); err != nil {
+	if err := r.List(ctx, &claims, client.MatchingFields{names.IndexServiceDataset: string(svc.Spec.Dataset)}, unreadable.Collect(&bad), client.UnsafeDisableDeepCopy); err != nil {
 		return in, fmt.Errorf("list services with dataset %s: %w", svc.Spec.Dataset, err)
 	}
 	all, unread, err := read.Policies(ctx, r, func(e *unreadable.Error) bool { return e.OwnsDatasets })
