@@ -49,18 +49,18 @@ func TestOwnWrites(t *testing.T) {
 		}
 	}
 	ctx := t.Context()
-	wrote.Add(kind, key("web"), child("web", "1"))
+	wrote.Add(t.Context(), kind, key("web"), child("web", "1"))
 	h.Create(ctx, event.CreateEvent{Object: child("web", "1")}, q)
 	hears("its own creation")
 	h.Update(ctx, event.UpdateEvent{ObjectOld: child("web", "1"), ObjectNew: child("web", "2")}, q)
 	hears("somebody's update", "web")
-	wrote.Add(kind, key("web"), child("web", "3"))
+	wrote.Add(t.Context(), kind, key("web"), child("web", "3"))
 	h.Update(ctx, event.UpdateEvent{ObjectOld: child("web", "2"), ObjectNew: child("web", "3")}, q)
 	hears("its own update")
-	wrote.Add(kind, key("web"), child("web", "5"))
+	wrote.Add(t.Context(), kind, key("web"), child("web", "5"))
 	h.Update(ctx, event.UpdateEvent{ObjectOld: child("thief", "4"), ObjectNew: child("web", "5")}, q)
 	hears("taken back from another one", "thief")
-	wrote.Add(kind, key("web"), child("web", "6"))
+	wrote.Add(t.Context(), kind, key("web"), child("web", "6"))
 	h.Delete(ctx, event.DeleteEvent{Object: child("web", "6")}, q)
 	hears("its deletion, in the version that was written", "web")
 }

@@ -53,7 +53,7 @@ func withdrawOnly(ctx context.Context) bool {
 // pass, run or act.
 func (a *Applier) Apply(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []object.Object) (child.Result, error) {
 	r := a.begin(ctx, owner, inventory, objects)
-	r.compareWanted(ctx)
+	r.compareWanted()
 	r.find(ctx)
 	r.closeOpenings(ctx)
 	r.ensureAll(ctx)

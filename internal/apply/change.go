@@ -44,7 +44,13 @@ type Change struct {
 	// replaced, and as it was made.
 	before, after object.Object
 	live          client.Reader
+	// wanted says whether the child should be otherwise than in its owner's last round.
+	wanted wanted
 }
+
+// Asked reports whether the child should be otherwise than in its owner's last round, and
+// whether that is known.
+func (c Change) Asked() (asked, known bool) { return c.wanted == otherwise, c.wanted != unknown }
 
 // Version is the one that an update replaced; empty for what was made or removed.
 func (c Change) Version() string {
@@ -142,10 +148,8 @@ func differing(owned, before, after map[string]any, parts int) []string {
 type Ledger struct {
 	mu      sync.Mutex
 	changes []Change
-	// asked is set when the owner should have something else than before.
-	asked bool
-	// marked is what the caches showed of owners since the last change.
-	marked map[markedKey][]client.Object
+	// echoes are of what was written.
+	echoes []echo
 }
 
 type ledgerKey struct{}
@@ -164,53 +168,13 @@ func (l *Ledger) Changes() []Change {
 	return slices.Clone(l.changes)
 }
 
-// Asked reports whether the owner should have something else than in the round before,
-// as far as that is known.
-func (l *Ledger) Asked() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.asked
-}
-
 // record writes a change down, if anybody wants to know.
 func record(ctx context.Context, c Change) {
 	if l, ok := ctx.Value(ledgerKey{}).(*Ledger); ok {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.changes = append(l.changes, c)
-		l.marked = nil
 	}
-}
-
-// markedKey names a question to the caches: see Applier.marked.
-type markedKey struct {
-	gvk   schema.GroupVersionKind
-	owner string
-}
-
-// remembered asks a question once in a round, until the round changes something.
-func remembered(ctx context.Context, key markedKey, ask func() ([]client.Object, error)) ([]client.Object, error) {
-	l, ok := ctx.Value(ledgerKey{}).(*Ledger)
-	if !ok {
-		return ask()
-	}
-	l.mu.Lock()
-	known, asked := l.marked[key]
-	l.mu.Unlock()
-	if asked {
-		return known, nil
-	}
-	found, err := ask()
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.marked == nil {
-		l.marked = map[markedKey][]client.Object{}
-	}
-	l.marked[key] = found
-	return found, nil
 }
 
 // did notes that the round made a child, or removed it.
@@ -220,7 +184,7 @@ func (r *round) did(ctx context.Context, what Deed, gvk schema.GroupVersionKind,
 
 // changed notes that the round made a child as it should be.
 func (r *round) changed(ctx context.Context, gvk schema.GroupVersionKind, before, after object.Object) {
-	r.record(ctx, Change{Did: Changed, GVK: gvk, Namespace: after.GetNamespace(), Name: after.GetName(), before: before, after: after, live: r.Live})
+	r.record(ctx, Change{Did: Changed, GVK: gvk, Namespace: after.GetNamespace(), Name: after.GetName(), before: before, after: after, live: r.Live, wanted: r.wantedOf(gvk, after)})
 }
 
 func (r *round) record(ctx context.Context, c Change) {

@@ -1,9 +1,13 @@
 package apply
 
 import (
+	"context"
+
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // awaited is how many writes wait for their event. One that is forgotten costs a
@@ -27,10 +31,31 @@ type echo struct {
 	version string
 }
 
-// Add notes what the API server answered to a write for an owner.
-func (e *Echoes) Add(kind string, owner types.NamespacedName, answer client.Object) {
-	if e != nil && kind == e.kind && answer.GetResourceVersion() != "" {
-		e.due.Add(echo{owner, answer.GetUID(), answer.GetResourceVersion()}, nil)
+// Add notes what the API server answered to a write of an owner's round.
+func (e *Echoes) Add(ctx context.Context, kind string, owner types.NamespacedName, answer client.Object) {
+	if e == nil || kind != e.kind || answer.GetResourceVersion() == "" {
+		return
+	}
+	one := echo{owner, answer.GetUID(), answer.GetResourceVersion()}
+	e.due.Add(one, nil)
+	if l, ok := ctx.Value(ledgerKey{}).(*Ledger); ok {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.echoes = append(l.echoes, one)
+	}
+}
+
+// Forget has the events count of what a round wrote: one that failed, or whose record is
+// not stored. Those that came already are of what the cache shows to the round that
+// follows.
+func (e *Echoes) Forget(done *Ledger) {
+	if e == nil {
+		return
+	}
+	done.mu.Lock()
+	defer done.mu.Unlock()
+	for _, one := range done.echoes {
+		e.due.Remove(one)
 	}
 }
 
@@ -48,6 +73,13 @@ func (e *Echoes) Take(owner types.NamespacedName, shown client.Object) bool {
 	return ok
 }
 
-func (r *round) wrote(answer client.Object) {
-	r.Echoes.Add(r.owner.Kind, types.NamespacedName{Namespace: r.owner.Namespace, Name: r.owner.Name}, answer)
+// wrote notes what the API server answered to a write of a child. Where that is not what
+// was written, since somebody's admission changed it, its event counts.
+func (r *round) wrote(ctx context.Context, p planned, answer object.Object) {
+	if r.Echoes == nil {
+		return
+	}
+	if _, equal, err := merge(p.row, p.object, answer); err == nil && equal {
+		r.Echoes.Add(ctx, r.owner.Kind, types.NamespacedName{Namespace: r.owner.Namespace, Name: r.owner.Name}, answer)
+	}
 }

@@ -65,7 +65,7 @@ func (r *round) create(ctx context.Context, p planned) (*v1alpha1.InventoryEntry
 		if r.had(want) {
 			deed = Restored
 		}
-		r.wrote(created)
+		r.wrote(ctx, p, created)
 		r.did(ctx, deed, p.row.GVK, want)
 		return entryOf(want, created), nil
 	case !apierrors.IsAlreadyExists(err):
@@ -127,7 +127,7 @@ func (r *round) repair(ctx context.Context, p planned, live object.Object) (*v1a
 	// fails instead of overwriting what we have not seen.
 	err = r.Client.Update(ctx, merged, client.FieldOwner(names.FieldOwner))
 	if err == nil {
-		r.wrote(merged)
+		r.wrote(ctx, p, merged)
 		r.changed(ctx, p.row.GVK, live, merged)
 		return entryOf(want, merged), nil
 	}

@@ -37,7 +37,7 @@ func merge(row child.Row, want, live object.Object) (merged object.Object, equal
 // same reports whether two objects of a type say the same. Nearly all do in the same
 // words too: their encoding is quicker to compare than they are, and lacks nothing.
 // What is encoded otherwise may mean the same. The encoding of what a cache holds was
-// made before others had it (share.Settle), so it changes nothing now.
+// noted before others had it (share.Settle), so it changes nothing now.
 func same(a, b object.Object) bool {
 	x, ok1 := a.(encoder)
 	y, ok2 := b.(encoder)

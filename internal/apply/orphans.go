@@ -92,10 +92,6 @@ func closing(o client.Object) int {
 // as it is: what the cache does not show yet is an event that is still to come,
 // and waiting for it would hold up every round.
 func (a *Applier) marked(ctx context.Context, row child.Row, owner names.Owner) ([]client.Object, error) {
-	return remembered(ctx, markedKey{row.GVK, owner.Key()}, func() ([]client.Object, error) { return a.listMarked(ctx, row, owner) })
-}
-
-func (a *Applier) listMarked(ctx context.Context, row child.Row, owner names.Owner) ([]client.Object, error) {
 	list, ok := row.NewList().(client.ObjectList)
 	if !ok {
 		return nil, fmt.Errorf("list %s: %T is no list", row.GVK.Kind, row.NewList())

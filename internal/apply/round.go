@@ -29,6 +29,8 @@ type round struct {
 	seen    map[string]*networkingv1.NetworkPolicy
 	wanted  map[string]bool
 	planned []planned
+	// asked says of desired objects whether they should be otherwise than before.
+	asked map[string]wanted
 	// withdraw is set when nothing new may be made any more that opens or runs.
 	withdraw bool
 	// closes is set when nothing is written, so that what is desired and opens too much

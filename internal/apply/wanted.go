@@ -1,48 +1,78 @@
 package apply
 
 import (
-	"context"
 	"hash/maphash"
+	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/lru"
+
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // owners is how many of them are remembered. Of one that is forgotten a change that
 // somebody asked for may be told before others.
 const owners = 1 << 16
 
-// Wanted knows of owners whether they should have what they should have had in their
-// last round.
+// Wanted knows of the children of owners whether they should be what they should have
+// been in the owner's last round. So what is changed because it was asked for, by a
+// standard perhaps, is told from what somebody did to a child.
 type Wanted struct {
 	seed maphash.Seed
+	// last are the hashes of what an owner should have had.
 	last *lru.Cache
 }
 
 // NewWanted returns a memory without any owner.
 func NewWanted() *Wanted { return &Wanted{maphash.MakeSeed(), lru.New(owners)} }
 
-// compareWanted notes whether the owner should have something else than in its last
-// round, so that what is changed now is what was asked for, by a standard perhaps, and
-// not what somebody did to a child.
-func (r *round) compareWanted(ctx context.Context) {
-	l, ok := ctx.Value(ledgerKey{}).(*Ledger)
-	if r.Wanted == nil || !ok || r.owner.UID == "" {
+// wanted is what is known of a child.
+type wanted int
+
+const (
+	unknown wanted = iota
+	asBefore
+	otherwise
+)
+
+// compareWanted remembers what the owner should have, and compares it with what it should
+// have had in its last round.
+func (r *round) compareWanted() {
+	if r.Wanted == nil || r.owner.UID == "" {
 		return
 	}
-	var h maphash.Hash
-	h.SetSeed(r.Wanted.seed)
+	before, known := r.Wanted.last.Get(r.owner.UID)
+	was, _ := before.([]uint64)
+	now := make([]uint64, 0, len(r.planned))
+	r.asked = make(map[string]wanted, len(r.planned))
 	for _, p := range r.planned {
-		if e, ok := p.object.(encoder); ok {
-			data, _ := e.Marshal() // What can't be encoded can't be written either.
-			_, _ = h.Write(data)
+		h := r.Wanted.hash(p.object)
+		now = append(now, h)
+		switch {
+		case !known:
+		case slices.Contains(was, h):
+			r.asked[key(p.object)] = asBefore
+		default:
+			r.asked[key(p.object)] = otherwise
 		}
 	}
-	now := h.Sum64()
-	before, known := r.Wanted.last.Get(r.owner.UID)
-	if !known || before != now {
+	if !slices.Equal(was, now) {
 		r.Wanted.last.Add(r.owner.UID, now)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.asked = l.asked || known && before != now
+}
+
+func (w *Wanted) hash(o object.Object) uint64 {
+	var h maphash.Hash
+	h.SetSeed(w.seed)
+	_, _ = h.WriteString(key(o))
+	if e, ok := o.(encoder); ok {
+		data, _ := e.Marshal() // What can't be encoded can't be written either.
+		_, _ = h.Write(data)
+	}
+	return h.Sum64()
+}
+
+func (r *round) wantedOf(gvk schema.GroupVersionKind, o metav1.Object) wanted {
+	return r.asked[gvk.Kind+"/"+o.GetNamespace()+"/"+o.GetName()]
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/govplatform/govplatform/internal/object"
 )
 
-// TestWanted: what an owner should have is other than before when one of its objects is,
-// and not in the first round of which anything is known, nor for another owner.
+// TestWanted: a child is asked to be otherwise when what it should be has changed since its
+// owner's last round; in the first one, and for another owner, nothing is known.
 // Fails when compareWanted compares nothing, or with what any owner had.
 func TestWanted(t *testing.T) {
 	for _, row := range child.Rows() {
@@ -32,19 +32,20 @@ func TestWanted(t *testing.T) {
 		what    string
 		owner   names.Owner
 		objects []object.Object
-		asked   bool
+		want    wanted
 	}{
-		{"nothing is known yet", owner, service(80), false},
-		{"as before", owner, service(80), false},
-		{"another one is new", other, service(8080), false},
-		{"another port", owner, service(8080), true},
-		{"as before", owner, service(8080), false},
-		{"nothing any more", owner, nil, true},
+		{"nothing is known yet", owner, service(80), unknown},
+		{"as before", owner, service(80), asBefore},
+		{"another one is new", other, service(8080), unknown},
+		{"another port", owner, service(8080), otherwise},
+		{"as before", owner, service(8080), asBefore},
+		{"nothing any more", owner, nil, unknown},
+		{"again", owner, service(8080), otherwise},
 	} {
-		ctx, done := Recording(t.Context())
-		a.begin(ctx, c.owner, nil, c.objects).compareWanted(ctx)
-		if done.Asked() != c.asked {
-			t.Errorf("%s: asked for is %t", c.what, done.Asked())
+		r := a.begin(t.Context(), c.owner, nil, c.objects)
+		r.compareWanted()
+		if got := r.wantedOf(corev1.SchemeGroupVersion.WithKind("Service"), &metav1.ObjectMeta{Name: "web"}); got != c.want {
+			t.Errorf("%s: got %d, want %d", c.what, got, c.want)
 		}
 	}
 }

@@ -69,6 +69,9 @@ const (
 	// paceRate a second, while there is other work: one for each of a thousand new portals
 	// would cost the API server a seventh of what it has for the portals themselves.
 	paceBurst, paceRate = 50, 5
+	// paceMost is how long an event waits for its turn: after minutes the API server has
+	// forgotten who had changed a child.
+	paceMost = time.Minute
 	// paceLook is how often it is looked meanwhile whether the work is done.
 	paceLook = 100 * time.Millisecond
 	// maxNote is the longest note that the API takes.
@@ -135,18 +138,18 @@ func (w *Writer) Start(ctx context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(drain, cancel) })()
 	var both sync.WaitGroup
-	both.Go(func() { w.writeAll(ctx, writing, w.urgent, func() {}) })
-	both.Go(func() { w.writeAll(ctx, writing, w.queue, func() { w.paced(ctx) }) })
+	both.Go(func() { w.writeAll(ctx, writing, w.urgent, func(happening) {}) })
+	both.Go(func() { w.writeAll(ctx, writing, w.queue, func(h happening) { w.paced(ctx, h) }) })
 	both.Wait()
 	return nil
 }
 
 // writeAll writes the events of a queue, and when the context is over those that wait.
-func (w *Writer) writeAll(ctx, writing context.Context, queue <-chan happening, wait func()) {
+func (w *Writer) writeAll(ctx, writing context.Context, queue <-chan happening, wait func(happening)) {
 	for ctx.Err() == nil {
 		select {
 		case h := <-queue:
-			wait()
+			wait(h)
 			w.write(writing, h)
 		case <-ctx.Done():
 		}
@@ -162,8 +165,8 @@ func (w *Writer) writeAll(ctx, writing context.Context, queue <-chan happening, 
 }
 
 // paced waits until an event is due that nobody needs to look at.
-func (w *Writer) paced(ctx context.Context) {
-	for w.Busy != nil && w.Busy() && !w.pace.Allow() {
+func (w *Writer) paced(ctx context.Context, h happening) {
+	for w.Busy != nil && w.Busy() && time.Since(h.at.Time) < paceMost && !w.pace.Allow() {
 		select {
 		case <-time.After(paceLook):
 		case <-ctx.Done():

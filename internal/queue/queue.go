@@ -22,7 +22,12 @@ const (
 	// Closing is the priority of what closes, stops or withdraws.
 	Closing = 100
 	// Last is the priority of rounds that look whether what was done is as it should be.
+	// Their retries are like others'.
 	Last = -150
+	// LookBack is how soon these are asked for.
+	LookBack = time.Millisecond
+	// lastWait is after how long they are like all others.
+	lastWait = 30 * time.Second
 	// Flood is the priority of what an agency asks for beyond its share.
 	Flood = -200
 
@@ -228,10 +233,50 @@ type Queue struct {
 	ofAgencies bool
 	mu         sync.Mutex
 	shares     *lru.Cache
+	// last is since when rounds wait that look back, and raised when it was looked
+	// whether they wait for too long.
+	last   map[Request]time.Time
+	raised time.Time
 }
 
 func newQueue(st *state, inner priorityqueue.PriorityQueue[Request], ofAgencies bool) *Queue {
-	return &Queue{PriorityQueue: inner, state: st, ofAgencies: ofAgencies, shares: lru.New(buckets)}
+	return &Queue{PriorityQueue: inner, state: st, ofAgencies: ofAgencies, shares: lru.New(buckets), last: map[Request]time.Time{}}
+}
+
+func (q *Queue) waitLast(requests []Request) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, r := range requests {
+		if _, waits := q.last[r]; !waits {
+			q.last[r] = time.Now()
+		}
+	}
+}
+
+// raise has the rounds that look back wait like others that have waited for long. The
+// workers ask for it as long as there is work, and without any nothing waits.
+func (q *Queue) raise(now time.Time) {
+	var due []Request
+	q.mu.Lock()
+	if now.Sub(q.raised) >= time.Second {
+		q.raised = now
+		for r, since := range q.last {
+			if now.Sub(since) >= lastWait {
+				delete(q.last, r)
+				due = append(due, r)
+			}
+		}
+	}
+	q.mu.Unlock()
+	if len(due) > 0 {
+		q.PriorityQueue.AddWithOpts(priorityqueue.AddOpts{}, due...)
+	}
+}
+
+func (q *Queue) begins(r Request) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.last, r)
 }
 
 // Add implements workqueue.TypedInterface.
@@ -269,6 +314,14 @@ func (q *Queue) AddCaused(agency string, o priorityqueue.AddOpts, requests ...Re
 	if o.Priority != nil && (o.After > 0 && *o.Priority <= Flood || o.After >= laterLook && *o.Priority >= Closing) {
 		// A flood's when it was looked at last, or what closed: a look later is neither.
 		o.Priority = nil
+	}
+	if o.Priority != nil && *o.Priority == Last {
+		if o.RateLimited || o.After != LookBack {
+			// It was looked back at, and there was something to do.
+			o.Priority = nil
+		} else {
+			q.waitLast(requests)
+		}
 	}
 	if agency == "" || o.RateLimited || o.After > 0 {
 		q.PriorityQueue.AddWithOpts(o, requests...)
@@ -339,8 +392,10 @@ func (q *Queue) lane(key shareKey) *lane {
 // its first request has started.
 func (q *Queue) GetWithPriority() (r Request, priority int, shutdown bool) {
 	q.state.workerWaits()
+	q.raise(time.Now())
 	r, priority, shutdown = q.PriorityQueue.GetWithPriority()
 	if !shutdown {
+		q.begins(r)
 		q.state.begin(r)
 	}
 	return r, priority, shutdown

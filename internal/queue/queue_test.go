@@ -91,6 +91,47 @@ func TestLaterIsOrdinary(t *testing.T) {
 	}
 }
 
+// TestLookingBack: rounds that look back go after all others; what they find to do is
+// retried like others', and none of them waits for ever behind others.
+// Fails when the priority stays for a retry or a later look, or nothing is raised.
+func TestLookingBack(t *testing.T) {
+	inner := &recorder{}
+	q := newQueue(&state{inFlight: map[Request]time.Time{}}, inner, false)
+	r, last := requestIn("agency-a", "p"), Last
+	for name, c := range map[string]struct {
+		o    priorityqueue.AddOpts
+		want string
+	}{
+		"to look back":  {priorityqueue.AddOpts{After: LookBack}, "-150 after 1ms"},
+		"a failure":     {priorityqueue.AddOpts{RateLimited: true}, "0 after 0s"},
+		"a lost race":   {priorityqueue.AddOpts{After: 200 * time.Millisecond}, "0 after 200ms"},
+		"due some time": {priorityqueue.AddOpts{After: time.Minute}, "0 after 1m0s"},
+	} {
+		c.o.Priority = &last
+		q.AddWithOpts(c.o, r)
+		if got := inner.added[len(inner.added)-1]; got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	n := len(inner.added)
+	start := time.Now()
+	q.raise(start.Add(lastWait / 2))
+	if len(inner.added) != n {
+		t.Errorf("it is raised at once: %v", inner.added[n:])
+	}
+	q.raise(start.Add(2 * lastWait))
+	q.raise(start.Add(3 * lastWait))
+	if got := inner.added[n:]; len(got) != 1 || got[0] != "0 after 0s" {
+		t.Errorf("raised: %v", got)
+	}
+	q.AddWithOpts(priorityqueue.AddOpts{After: LookBack, Priority: &last}, r)
+	q.begins(r)
+	n = len(inner.added)
+	if q.raise(start.Add(9 * lastWait)); len(inner.added) != n {
+		t.Error("what has begun is raised")
+	}
+}
+
 // TestFlood: the more an agency asks for, the longer its requests are gathered, in a
 // great flood those of its share too; whoever asks for little more than the share, or
 // makes much at once, waits little.

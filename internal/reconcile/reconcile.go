@@ -79,6 +79,13 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 	// Told before the status is written, in the order in which it happened, and however the round ends.
 	tell := sync.OnceFunc(func() { l.TellChanges(ctx, about, done) })
 	defer tell()
+	// What a round wrote that failed, or that nothing records, is seen by its events.
+	recorded := false
+	defer func() {
+		if !recorded {
+			l.Echoes.Forget(done)
+		}
+	}()
 	var firstErr error
 	if l.First != nil {
 		firstErr = l.First(ctx, req.NamespacedName)
@@ -107,23 +114,27 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		return ctrl.Result{}, nil
 	}
 	obj.GetStatusBase().ObservedGeneration = obj.GetGeneration()
-	wrote, statusErr := l.writeStatus(ctx, before, obj)
-	return outcome(l.verified(result, wrote || len(done.Changes()) > 0), runErr, firstErr, finalizerErr, statusErr)
+	status, statusErr := l.writeStatus(ctx, before, obj)
+	recorded = !status.cut && errors.Join(runErr, firstErr, finalizerErr, statusErr) == nil
+	return outcome(l.verified(result, status.wrote || len(done.Changes()) > 0, recorded), runErr, firstErr, finalizerErr, statusErr)
 }
+
+// soon is when a round goes on whose event is left out; it keeps its place in the queue.
+const soon = 2 * queue.LookBack
 
 // verified asks for a round after one that wrote, of which no event will come. It looks
 // whether all is as it should be now, so it comes after all that has something to do,
-// unless there is a time at which something is due.
-func (l Loop[T]) verified(result ctrl.Result, wrote bool) ctrl.Result {
+// unless there is a time at which something is due, or something is on no record.
+func (l Loop[T]) verified(result ctrl.Result, wrote, recorded bool) ctrl.Result {
 	if l.Echoes == nil || !wrote {
 		return result
 	}
-	if result.RequeueAfter == 0 {
-		last := queue.Last
-		result.Priority = &last
+	if result.RequeueAfter != 0 || !recorded {
+		result.RequeueAfter = Sooner(result.RequeueAfter, soon)
+		return result
 	}
-	result.RequeueAfter = Sooner(result.RequeueAfter, time.Millisecond)
-	return result
+	last := queue.Last
+	return ctrl.Result{RequeueAfter: queue.LookBack, Priority: &last}
 }
 
 // addFinalizer gives an object the finalizer that it needs. When that fails the

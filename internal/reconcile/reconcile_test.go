@@ -232,24 +232,33 @@ func TestRefusedFieldStaysAsItWas(t *testing.T) {
 }
 
 // TestOwnWritesAreLookedAt: a round that wrote, of which no event comes, is followed by
-// one, behind everything else, or when it asked for one if that is sooner or due; one
-// that wrote nothing is not.
-// Fails when verified asks for none, always, or at low priority for what is due.
+// one, behind everything else, or soon if it asked for one; one that wrote nothing is not.
+// What a round wrote that failed, or that could not be recorded, is seen by its events.
+// Fails when verified asks for none, always, or at low priority for what is due, and when
+// nothing is forgotten of a round that failed.
 func TestOwnWritesAreLookedAt(t *testing.T) {
 	for name, c := range map[string]struct {
-		writes, deaf bool
-		asks, want   time.Duration
-		last         bool
+		writes, deaf, fails, large bool
+		asks, want                 time.Duration
+		last, echo                 bool
 	}{
 		"nothing written":            {},
-		"written":                    {writes: true, want: time.Millisecond, last: true},
-		"written, and due some time": {writes: true, asks: time.Hour, want: time.Millisecond},
+		"written":                    {writes: true, want: queue.LookBack, last: true, echo: true},
+		"written, and due some time": {writes: true, asks: time.Hour, want: soon, echo: true},
 		"due, and nothing written":   {asks: time.Hour, want: time.Hour},
 		"its events count":           {writes: true, deaf: true},
+		"written, and failed":        {writes: true, fails: true},
+		"too large to be recorded":   {writes: true, large: true, want: soon},
 	} {
 		l, _ := loopOver(t, func(_ context.Context, p *v1alpha1.AgencyPortal) (ctrl.Result, error) {
 			if c.writes {
 				p.Status.Conditions = append(p.Status.Conditions, metav1.Condition{Type: "Ready"})
+			}
+			if c.large {
+				p.Status.Inventory = []v1alpha1.InventoryEntry{{Name: strings.Repeat("x", maxObject)}}
+			}
+			if c.fails {
+				return ctrl.Result{}, errWork
 			}
 			return ctrl.Result{RequeueAfter: c.asks}, nil
 		}, pass, pass)
@@ -258,15 +267,15 @@ func TestOwnWritesAreLookedAt(t *testing.T) {
 			l.Echoes = apply.NewEchoes(v1alpha1.KindAgencyPortal)
 		}
 		res, err := l.Reconcile(t.Context(), request)
-		if last := res.Priority != nil && *res.Priority == queue.Last; err != nil || res.RequeueAfter != c.want || last != c.last {
+		if last := res.Priority != nil && *res.Priority == queue.Last; (err != nil) != c.fails || res.RequeueAfter != c.want || last != c.last {
 			t.Errorf("%s: %+v, %v", name, res, err)
 		}
 		var p v1alpha1.AgencyPortal
 		if err := l.Client.Get(t.Context(), request.NamespacedName, &p); err != nil {
 			t.Fatal(err)
 		}
-		if l.Echoes.Take(request.NamespacedName, &p) != (c.writes && !c.deaf) {
-			t.Errorf("%s: its status is or is not its own write", name)
+		if l.Echoes.Take(request.NamespacedName, &p) != c.echo {
+			t.Errorf("%s: its status is or is not an echo", name)
 		}
 	}
 }

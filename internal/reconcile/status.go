@@ -39,38 +39,49 @@ const (
 // speaks of a spec that it has not seen. One that is too large is made smaller step
 // by step. A field that the API server does not take stays as it was stored, and is
 // the round's error: nothing else is left out for it.
-func (l Loop[T]) writeStatus(ctx context.Context, before, obj T) (wrote bool, _ error) {
+func (l Loop[T]) writeStatus(ctx context.Context, before, obj T) (stored, error) {
 	steps := shrink(obj)
-	next := func() { steps[0].take(); steps = steps[1:] }
+	var was stored
+	next := func() { steps[0].take(); steps = steps[1:]; was.cut = true }
 	var refused error
 	for !equality.Semantic.DeepEqual(statusOf(before), statusOf(obj)) {
 		if len(steps) > 0 && sizeOf(obj) > steps[0].most {
 			next()
 			continue
 		}
-		err := l.patchStatus(ctx, before, obj.DeepCopyObject().(T))
+		wrote, err := l.patchStatus(ctx, before, obj.DeepCopyObject().(T))
 		switch {
 		case err == nil:
+			was.wrote = wrote
 			l.announce(before, obj)
-			return true, refused
+			return was, refused
 		case refusedForSize(err) && len(steps) > 0:
 			next()
 		case refused == nil && apierrors.IsInvalid(err) && putBack(before, obj, err):
 			refused = err
 		default:
-			return false, errors.Join(refused, err)
+			return was, errors.Join(refused, err)
 		}
 	}
-	return false, refused
+	return was, refused
 }
 
-func (l Loop[T]) patchStatus(ctx context.Context, before, obj T) error {
+// stored is what became of a status.
+type stored struct {
+	// wrote is set when it is another one now, cut when a part of it was left out.
+	wrote, cut bool
+}
+
+// patchStatus stores a status, and reports whether that is another one then.
+func (l Loop[T]) patchStatus(ctx context.Context, before, obj T) (wrote bool, _ error) {
 	patch := client.MergeFromWithOptions(client.Object(before), client.MergeFromWithOptimisticLock{})
 	if err := l.Client.Status().Patch(ctx, obj, patch, client.FieldOwner(names.FieldOwner)); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("patch status: %w", err)
+		return false, fmt.Errorf("patch status: %w", err)
 	}
-	l.Echoes.Add(l.kind(), client.ObjectKeyFromObject(obj), obj)
-	return nil
+	if wrote = obj.GetResourceVersion() != before.GetResourceVersion(); wrote {
+		l.Echoes.Add(ctx, l.kind(), client.ObjectKeyFromObject(obj), obj)
+	}
+	return wrote, nil
 }
 
 // statusOf is the status of an object: nothing else of it is the round's to change.

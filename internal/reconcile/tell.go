@@ -39,13 +39,11 @@ func (l Loop[T]) TellChanges(ctx context.Context, obj client.Object, done *apply
 	if l.Events == nil || obj == nil {
 		return
 	}
-	// What nobody asked for just now may be somebody's doing.
-	asked := true
+	edited := true
 	if o, ok := obj.(Object); ok {
-		asked = done.Asked() || o.GetStatusBase().ObservedGeneration != o.GetGeneration()
+		edited = o.GetStatusBase().ObservedGeneration != o.GetGeneration()
 	}
-	for _, e := range changeEvents(kind, obj.GetNamespace(), changes) {
-		e.Suspect = e.Resolve != nil && !asked
+	for _, e := range changeEvents(kind, obj.GetNamespace(), changes, edited) {
 		l.Events.Record(obj, e)
 	}
 }
@@ -73,7 +71,10 @@ func children(changes []apply.Change, did apply.Deed) []string {
 // removed, and one for each child that was there and not as it should be: who had
 // changed it is found out when the event is written. Who writes in the namespaces of
 // others is not told to the owner's.
-func changeEvents(kind, namespace string, changes []apply.Change) []events.Event {
+//
+// What nobody asked for just now may be somebody's doing: what is known of the child says
+// so, and of one of which nothing is known whether its owner was edited.
+func changeEvents(kind, namespace string, changes []apply.Change, edited bool) []events.Event {
 	var out []events.Event
 	for _, several := range []struct {
 		did    apply.Deed
@@ -90,6 +91,8 @@ func changeEvents(kind, namespace string, changes []apply.Change) []events.Event
 			out = append(out, events.Event{Warning: true, Reason: "Restored", Action: "Repair", Note: c.String() + " was gone, and is made again."})
 		case apply.Changed:
 			changed := events.Event{Reason: "Changed", Action: "Change", Note: "Changed " + c.String() + ".", Key: c.Version()}
+			asked, known := c.Asked()
+			changed.Suspect = known && !asked || !known && !edited
 			changed.Resolve = func(ctx context.Context) events.Event { return repaired(ctx, kind, namespace, c, changed) }
 			out = append(out, changed)
 		}

@@ -65,7 +65,7 @@ func TestChangeEvents(t *testing.T) {
 	got := changeEvents("AgencyPortal", "a", []apply.Change{
 		change(apply.Removed, "NetworkPolicy", "a", "old"), change(apply.Created, "Namespace", "", "a"), change(apply.Created, "Service", "a", "x"),
 		change(apply.Restored, "Deployment", "a", "x"), change(apply.Changed, "Role", "a", "x"),
-	})
+	}, true)
 	want := []string{
 		"Normal Created: Created 2: Namespace a, Service a/x.", "Normal Removed: Removed 1: NetworkPolicy a/old.",
 		"Warning Restored: Deployment a/x was gone, and is made again.", "Normal Changed: Changed Role a/x.",
@@ -76,7 +76,13 @@ func TestChangeEvents(t *testing.T) {
 	if e := got[3].Resolve(t.Context()); e.Reason != "Changed" || e.Warning {
 		t.Errorf("nobody is known to have changed it, and the event is %v", e)
 	}
-	if changeEvents("AgencyPortal", "a", nil) != nil {
+	// Nothing is known of the child, so it counts whether its owner was edited.
+	for _, edited := range []bool{true, false} {
+		if e := changeEvents("AgencyPortal", "a", []apply.Change{change(apply.Changed, "Role", "a", "x")}, edited)[0]; e.Suspect == edited {
+			t.Errorf("edited %t: it is suspect %t", edited, e.Suspect)
+		}
+	}
+	if changeEvents("AgencyPortal", "a", nil, true) != nil {
 		t.Error("nothing happened, and it is told")
 	}
 }

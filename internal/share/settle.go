@@ -3,19 +3,55 @@ package share
 import (
 	"reflect"
 	"sync"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// Settle has an object note what it would note when it is encoded, before anybody else
-// has it: a quantity keeps how it is written. Afterwards to encode it only reads.
+// Settle has every quantity of an object note how it is written, before anybody else has
+// the object: whoever asks for that later, to encode or to show it, only reads then.
 func Settle(o any) {
-	if e, ok := o.(interface{ Marshal() ([]byte, error) }); ok && amounts(reflect.TypeOf(o)) {
-		_, _ = e.Marshal() // What can't be encoded is compared otherwise.
+	if v := reflect.ValueOf(o); amounts(v.Type()) {
+		settle(v)
+	}
+}
+
+func settle(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			settle(v.Elem())
+		}
+	case reflect.Slice, reflect.Array:
+		if amounts(v.Type().Elem()) {
+			for i := range v.Len() {
+				settle(v.Index(i))
+			}
+		}
+	case reflect.Map:
+		// What a map holds by value is copied before it is asked.
+		if t := v.Type().Elem(); t != quantity && amounts(t) {
+			for each := v.MapRange(); each.Next(); {
+				settle(each.Value())
+			}
+		}
+	case reflect.Struct:
+		if v.Type() == quantity {
+			if v.CanAddr() {
+				_ = v.Addr().Interface().(*resource.Quantity).String()
+			}
+			return
+		}
+		for i := range v.NumField() {
+			if f := v.Field(i); v.Type().Field(i).IsExported() && amounts(f.Type()) {
+				settle(f)
+			}
+		}
 	}
 }
 
 var withAmounts sync.Map
 
-// amounts reports whether objects of a type may hold quantities.
+// amounts reports whether values of a type may hold quantities.
 func amounts(t reflect.Type) bool {
 	known, ok := withAmounts.Load(t)
 	if !ok {

@@ -1,6 +1,7 @@
 package share
 
 import (
+	"encoding/json"
 	"reflect"
 	"testing"
 
@@ -8,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/govplatform/govplatform/api/v1alpha1"
 )
 
 // TestSettle: what has settled is not changed by its encoding any more.
@@ -26,6 +29,16 @@ func TestSettle(t *testing.T) {
 	before := d.DeepCopy()
 	if _, err := d.Marshal(); err != nil || !reflect.DeepEqual(before, d) {
 		t.Errorf("its encoding changed it: %v", err)
+	}
+	// A standard's bound, which every portal's round shows.
+	policy := &v1alpha1.SecurityPolicy{}
+	if err := json.Unmarshal([]byte(`{"spec":{"resources":{"maxMemory":"8Gi","maxCPU":"1.5"}}}`), policy); err != nil {
+		t.Fatal(err)
+	}
+	Settle(policy)
+	read := policy.DeepCopy()
+	if r := policy.Spec.Resources; r == nil || r.MaxMemory.String() != "8Gi" || r.MaxCPU.String() != "1500m" || !reflect.DeepEqual(read, policy) {
+		t.Errorf("to show its bounds changed it: %+v", policy.Spec.Resources)
 	}
 	for o, want := range map[any]bool{&appsv1.Deployment{}: true, &corev1.ResourceQuota{}: true, &networkingv1.NetworkPolicy{}: false} {
 		if amounts(reflect.TypeOf(o)) != want {
