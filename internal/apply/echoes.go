@@ -76,7 +76,7 @@ func (e *Echoes) Take(owner types.NamespacedName, shown client.Object) bool {
 // wrote notes what the API server answered to a write of a child. Where that is not what
 // was written, since somebody's admission changed it, its event counts.
 func (r *round) wrote(ctx context.Context, p planned, answer object.Object) {
-	if r.Echoes == nil {
+	if r.Echoes == nil || r.owner.Kind != r.Echoes.kind {
 		return
 	}
 	if _, equal, err := merge(p.row, p.object, answer); err == nil && equal {

@@ -162,6 +162,9 @@ func (w *Writer) writeAll(ctx, writing context.Context, queue <-chan happening, 
 			return
 		}
 	}
+	for range len(queue) {
+		metrics.EventDropped()
+	}
 }
 
 // paced waits until an event is due that nobody needs to look at.
@@ -206,7 +209,8 @@ func (w *Writer) Record(regarding client.Object, e Event) {
 	if urgent {
 		queue = w.urgent
 	}
-	if !w.allowed(h.regarding, urgent) {
+	// What a child was changed by is found out later, and may have to be looked at.
+	if !w.allowed(h.regarding, urgent || e.Resolve != nil) {
 		metrics.EventDropped()
 		return
 	}

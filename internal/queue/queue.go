@@ -24,10 +24,11 @@ const (
 	// Last is the priority of rounds that look whether what was done is as it should be.
 	// Their retries are like others'.
 	Last = -150
-	// LookBack is how soon these are asked for.
-	LookBack = time.Millisecond
-	// lastWait is after how long they are like all others.
-	lastWait = 30 * time.Second
+	// LookBack is how soon these are asked for; nothing else is after just that.
+	LookBack = time.Millisecond + time.Nanosecond
+	// lastWait is after how long they are like all others, so many of them a second.
+	lastWait    = 30 * time.Second
+	mostAtATime = 50
 	// Flood is the priority of what an agency asks for beyond its share.
 	Flood = -200
 
@@ -243,14 +244,26 @@ func newQueue(st *state, inner priorityqueue.PriorityQueue[Request], ofAgencies 
 	return &Queue{PriorityQueue: inner, state: st, ofAgencies: ofAgencies, shares: lru.New(buckets), last: map[Request]time.Time{}}
 }
 
-func (q *Queue) waitLast(requests []Request) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, r := range requests {
-		if _, waits := q.last[r]; !waits {
-			q.last[r] = time.Now()
+// addLast adds rounds that look back: they are a part of what an agency asks for, and
+// beyond its share they are gathered with its flood.
+func (q *Queue) addLast(agency string, o priorityqueue.AddOpts, requests []Request) {
+	now := time.Now()
+	if agency != "" {
+		if beyond, wait := q.share(agency, false, now); beyond {
+			priority := Flood
+			o.Priority, o.After = &priority, wait
+			q.PriorityQueue.AddWithOpts(o, requests...)
+			return
 		}
 	}
+	q.mu.Lock()
+	for _, r := range requests {
+		if _, waits := q.last[r]; !waits {
+			q.last[r] = now
+		}
+	}
+	q.mu.Unlock()
+	q.PriorityQueue.AddWithOpts(o, requests...)
 }
 
 // raise has the rounds that look back wait like others that have waited for long. The
@@ -262,9 +275,13 @@ func (q *Queue) raise(now time.Time) {
 		q.raised = now
 		for r, since := range q.last {
 			if now.Sub(since) >= lastWait {
-				delete(q.last, r)
 				due = append(due, r)
 			}
+		}
+		slices.SortFunc(due, func(a, b Request) int { return q.last[a].Compare(q.last[b]) })
+		due = due[:min(len(due), mostAtATime)]
+		for _, r := range due {
+			delete(q.last, r)
 		}
 	}
 	q.mu.Unlock()
@@ -311,17 +328,20 @@ func (q *Queue) agencyOf(r Request) string {
 // own people. Beyond an agency's share they wait, and behind all others.
 func (q *Queue) AddCaused(agency string, o priorityqueue.AddOpts, requests ...Request) {
 	closing := o.Priority != nil && *o.Priority >= Closing
-	if o.Priority != nil && (o.After > 0 && *o.Priority <= Flood || o.After >= laterLook && *o.Priority >= Closing) {
+	if p := o.Priority; p != nil && o.After > 0 && *p <= Flood && o.After < minFloodDelay {
+		// It would bring forward what is gathered.
+		o.After = minFloodDelay
+	} else if p != nil && (o.After > 0 && *p <= Flood || o.After >= laterLook && *p >= Closing) {
 		// A flood's when it was looked at last, or what closed: a look later is neither.
 		o.Priority = nil
 	}
 	if o.Priority != nil && *o.Priority == Last {
-		if o.RateLimited || o.After != LookBack {
-			// It was looked back at, and there was something to do.
-			o.Priority = nil
-		} else {
-			q.waitLast(requests)
+		if !o.RateLimited && o.After == LookBack {
+			q.addLast(agency, o, requests)
+			return
 		}
+		// It was looked back at, and there was something to do.
+		o.Priority = nil
 	}
 	if agency == "" || o.RateLimited || o.After > 0 {
 		q.PriorityQueue.AddWithOpts(o, requests...)

@@ -102,7 +102,8 @@ func TestLookingBack(t *testing.T) {
 		o    priorityqueue.AddOpts
 		want string
 	}{
-		"to look back":  {priorityqueue.AddOpts{After: LookBack}, "-150 after 1ms"},
+		"to look back":  {priorityqueue.AddOpts{After: LookBack}, "-150 after 1.000001ms"},
+		"due at once":   {priorityqueue.AddOpts{After: time.Millisecond}, "0 after 1ms"},
 		"a failure":     {priorityqueue.AddOpts{RateLimited: true}, "0 after 0s"},
 		"a lost race":   {priorityqueue.AddOpts{After: 200 * time.Millisecond}, "0 after 200ms"},
 		"due some time": {priorityqueue.AddOpts{After: time.Minute}, "0 after 1m0s"},
@@ -113,6 +114,19 @@ func TestLookingBack(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
+	flood := Flood
+	q.AddWithOpts(priorityqueue.AddOpts{After: time.Millisecond, Priority: &flood}, r)
+	if got := inner.added[len(inner.added)-1]; got != "-200 after 1s" {
+		t.Errorf("a flood's round that goes on at once: %s", got)
+	}
+	for i := range 2 * burst {
+		q.AddWithOpts(priorityqueue.AddOpts{After: LookBack, Priority: &last}, requestIn("agency-loud", fmt.Sprint(i)))
+	}
+	if got := inner.added[len(inner.added)-1]; !strings.HasPrefix(got, "-200 after ") {
+		t.Errorf("beyond the agency's share: %s", got)
+	}
+	clear(q.last)
+	q.AddWithOpts(priorityqueue.AddOpts{After: LookBack, Priority: &last}, r)
 	n := len(inner.added)
 	start := time.Now()
 	q.raise(start.Add(lastWait / 2))
@@ -129,6 +143,12 @@ func TestLookingBack(t *testing.T) {
 	n = len(inner.added)
 	if q.raise(start.Add(9 * lastWait)); len(inner.added) != n {
 		t.Error("what has begun is raised")
+	}
+	for i := range 2 * mostAtATime {
+		q.last[requestIn("agency-b", fmt.Sprint(i))] = start
+	}
+	if q.raise(start.Add(11 * lastWait)); len(inner.added) != n+mostAtATime || len(q.last) != mostAtATime {
+		t.Errorf("%d are raised at a time, and %d wait", len(inner.added)-n, len(q.last))
 	}
 }
 
