@@ -37,14 +37,9 @@ func (r *Reconciler) relatedAgencies(ctx context.Context, o client.Object) []ctr
 		out = append(out, ctrl.Request{NamespacedName: client.ObjectKey{Name: name}})
 	}
 	for _, fields := range []client.MatchingFields{{names.IndexAgencyParent: a.Name}, {names.IndexAgencyCode: a.Spec.Code}} {
-		var list v1alpha1.AgencyList
-		if err := r.Client.List(ctx, &list, fields, unreadable.Skip, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
-			log.FromContext(ctx).Error(err, "Could not list related agencies", "agency", a.Name)
-			continue
-		}
-		for i := range list.Items {
-			if list.Items[i].Name != a.Name {
-				out = append(out, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		for _, req := range watches.List(ctx, r.Client, &v1alpha1.AgencyList{}, fields) {
+			if req.Name != a.Name {
+				out = append(out, req)
 			}
 		}
 	}

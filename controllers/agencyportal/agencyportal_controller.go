@@ -113,8 +113,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsOfAgency), builder.WithPredicates(watches.Changed(portal.FactsOfAgency))).
 		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsThatWait), builder.WithPredicates(watches.Changed(agency.PortalQuota))).
 		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsInZones), builder.WithPredicates(watches.Changed(zonesOf))).
-		Watches(&networkingv1.NetworkPolicy{}, watches.MapLow(r.portalsOfGuard), builder.WithPredicates(watches.Changed(factsOfGuard))).
-		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard), builder.WithPredicates(watches.Changed(factsOfGuard))).
+		Watches(&networkingv1.NetworkPolicy{}, watches.MapLow(r.portalsOfGuard), builder.WithPredicates(watches.Changed(portal.FactsOfGuard))).
+		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard), builder.WithPredicates(watches.Changed(portal.FactsOfGuard))).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.portalsOfPolicy), builder.WithPredicates(watches.StandardChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.rivals), builder.WithPredicates(watches.SpecChanged())).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.siblings), builder.WithPredicates(predicate.Or(watches.Deleted(), stopped(), oneStopChanged()))).

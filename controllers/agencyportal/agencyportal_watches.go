@@ -17,7 +17,6 @@ import (
 	portalkind "github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
-	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // portalsOfAgency maps an agency to the portals in its namespace.
@@ -60,9 +59,6 @@ func (r *Reconciler) portalsInZones(ctx context.Context, o client.Object) []ctrl
 	return out
 }
 
-// factsOfGuard are what portals read of a guard.
-func factsOfGuard(o client.Object) portalkind.GuardFacts { return portalkind.FactsOfGuard(o) }
-
 // portalsOfGuard maps an agency's namespace or default deny to the portals that
 // wait for it.
 func (r *Reconciler) portalsOfGuard(ctx context.Context, o client.Object) []ctrl.Request {
@@ -84,23 +80,11 @@ func portalOfForeignPod(_ context.Context, o client.Object) []ctrl.Request {
 }
 
 // portalsOfPolicy maps a policy to the portals that it selected or selects, and
-// to those that use a platform that one of these carries. There are few platforms, so they
-// are looked at once, and not for every portal.
+// to those that use a platform that one of these carries.
 func (r *Reconciler) portalsOfPolicy(ctx context.Context, o client.Object) []ctrl.Request {
 	out := watches.PortalsOfPolicy(ctx, r.Client, o)
-	selected := map[ctrl.Request]bool{}
-	for _, req := range out {
-		selected[req] = true
-	}
-	var platforms v1alpha1.SharedPlatformList
-	if err := r.Client.List(ctx, &platforms, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency, unreadable.Skip); err != nil {
-		log.FromContext(ctx).Error(err, "Could not list platforms of a policy's portals")
-	}
-	for i := range platforms.Items {
-		end := platforms.Items[i].Spec.Endpoint.Portal
-		if end != nil && selected[ctrl.Request{NamespacedName: client.ObjectKey{Namespace: names.Namespace(string(end.Agency)), Name: string(end.Name)}}] {
-			out = append(out, r.list(ctx, client.MatchingFields{names.IndexPortalPlatform: platforms.Items[i].Name})...)
-		}
+	for _, p := range watches.PlatformsOf(ctx, r.Client, out) {
+		out = append(out, r.list(ctx, client.MatchingFields{names.IndexPortalPlatform: p.Name})...)
 	}
 	return out
 }

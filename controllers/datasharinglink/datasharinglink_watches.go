@@ -134,7 +134,8 @@ func (r *Reconciler) linksOfAuthority(ctx context.Context, o client.Object) []ct
 // portals, and the few platforms of all once.
 func (r *Reconciler) linksOfPolicy(ctx context.Context, o client.Object) []ctrl.Request {
 	selected := map[string]map[string]bool{}
-	for _, p := range watches.PortalsOfPolicy(ctx, r.Client, o) {
+	all := watches.PortalsOfPolicy(ctx, r.Client, o)
+	for _, p := range all {
 		if selected[p.Namespace] == nil {
 			selected[p.Namespace] = map[string]bool{}
 		}
@@ -145,15 +146,8 @@ func (r *Reconciler) linksOfPolicy(ctx context.Context, o client.Object) []ctrl.
 		out = append(out, r.linksFrom(ctx, namespace, portals)...)
 		out = append(out, r.linksToServicesOf(ctx, namespace, portals)...)
 	}
-	var platforms v1alpha1.SharedPlatformList
-	if err := r.Client.List(ctx, &platforms, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency, unreadable.Skip); err != nil {
-		log.FromContext(ctx).Error(err, "Could not list platforms of a policy's portals")
-	}
-	for i := range platforms.Items {
-		end := platforms.Items[i].Spec.Endpoint.Portal
-		if end != nil && selected[names.Namespace(string(end.Agency))][string(end.Name)] {
-			out = append(out, r.linksOverPlatform(ctx, &platforms.Items[i])...)
-		}
+	for _, p := range watches.PlatformsOf(ctx, r.Client, all) {
+		out = append(out, r.linksOverPlatform(ctx, &p)...)
 	}
 	return out
 }

@@ -2,15 +2,18 @@ package watches
 
 import (
 	"context"
+	"slices"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
+	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
 // PortalsOfPolicy maps a policy to the portals that it selected before and those
@@ -54,6 +57,24 @@ func selected(sel v1alpha1.PolicySelector, list func(...client.ListOption) []ctr
 		out = list()
 	}
 	return out
+}
+
+// PlatformsOf returns the platforms that some portals carry, the cache's own. There are
+// few platforms, so they are looked at once, and not for every portal.
+func PlatformsOf(ctx context.Context, r client.Reader, portals []ctrl.Request) []v1alpha1.SharedPlatform {
+	var list v1alpha1.SharedPlatformList
+	if err := r.List(ctx, &list, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency, unreadable.Skip); err != nil {
+		log.FromContext(ctx).Error(err, "Could not list platforms of a policy's portals")
+		return nil
+	}
+	carries := map[ctrl.Request]bool{}
+	for _, p := range portals {
+		carries[p] = true
+	}
+	return slices.DeleteFunc(list.Items, func(p v1alpha1.SharedPlatform) bool {
+		end := p.Spec.Endpoint.Portal
+		return end == nil || !carries[ctrl.Request{NamespacedName: client.ObjectKey{Namespace: names.Namespace(string(end.Agency)), Name: string(end.Name)}}]
+	})
 }
 
 // StandardChanged passes changes of what a policy demands: of the spec in force,

@@ -183,8 +183,11 @@ func (r *round) did(ctx context.Context, what Deed, gvk schema.GroupVersionKind,
 }
 
 // changed notes that the round made a child as it should be.
-func (r *round) changed(ctx context.Context, gvk schema.GroupVersionKind, before, after object.Object) {
-	r.record(ctx, Change{Did: Changed, GVK: gvk, Namespace: after.GetNamespace(), Name: after.GetName(), before: before, after: after, live: r.Live, wanted: r.wantedOf(gvk, after)})
+func (r *round) changed(ctx context.Context, p planned, before, after object.Object) {
+	r.record(ctx, Change{
+		Did: Changed, GVK: p.row.GVK, Namespace: after.GetNamespace(), Name: after.GetName(),
+		before: before, after: after, live: r.Live, wanted: r.asked[key(p.object)],
+	})
 }
 
 func (r *round) record(ctx context.Context, c Change) {

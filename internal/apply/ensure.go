@@ -128,7 +128,7 @@ func (r *round) repair(ctx context.Context, p planned, live object.Object) (*v1a
 	err = r.Client.Update(ctx, merged, client.FieldOwner(names.FieldOwner))
 	if err == nil {
 		r.wrote(ctx, p, merged)
-		r.changed(ctx, p.row.GVK, live, merged)
+		r.changed(ctx, p, live, merged)
 		return entryOf(want, merged), nil
 	}
 	if apierrors.IsInvalid(err) {
@@ -167,7 +167,7 @@ func (r *round) replace(ctx context.Context, p planned, live object.Object, refu
 	created := p.object.DeepCopyObject().(object.Object)
 	switch err := r.Client.Create(ctx, created, client.FieldOwner(names.FieldOwner)); {
 	case err == nil:
-		r.changed(ctx, p.row.GVK, live, created)
+		r.changed(ctx, p, live, created)
 		return entryOf(p.object, created), nil
 	case apierrors.IsAlreadyExists(err):
 		removed()

@@ -4,8 +4,6 @@ import (
 	"hash/maphash"
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/lru"
 
 	"github.com/govplatform/govplatform/internal/object"
@@ -71,8 +69,4 @@ func (w *Wanted) hash(o object.Object) uint64 {
 		_, _ = h.Write(data)
 	}
 	return h.Sum64()
-}
-
-func (r *round) wantedOf(gvk schema.GroupVersionKind, o metav1.Object) wanted {
-	return r.asked[gvk.Kind+"/"+o.GetNamespace()+"/"+o.GetName()]
 }

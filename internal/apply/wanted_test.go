@@ -44,7 +44,7 @@ func TestWanted(t *testing.T) {
 	} {
 		r := a.begin(t.Context(), c.owner, nil, c.objects)
 		r.compareWanted()
-		if got := r.wantedOf(corev1.SchemeGroupVersion.WithKind("Service"), &metav1.ObjectMeta{Name: "web"}); got != c.want {
+		if got := r.asked[key(service(80)[0])]; got != c.want {
 			t.Errorf("%s: got %d, want %d", c.what, got, c.want)
 		}
 	}

@@ -244,26 +244,15 @@ func newQueue(st *state, inner priorityqueue.PriorityQueue[Request], ofAgencies 
 	return &Queue{PriorityQueue: inner, state: st, ofAgencies: ofAgencies, shares: lru.New(buckets), last: map[Request]time.Time{}}
 }
 
-// addLast adds rounds that look back: they are a part of what an agency asks for, and
-// beyond its share they are gathered with its flood.
-func (q *Queue) addLast(agency string, o priorityqueue.AddOpts, requests []Request) {
-	now := time.Now()
-	if agency != "" {
-		if beyond, wait := q.share(agency, false, now); beyond {
-			priority := Flood
-			o.Priority, o.After = &priority, wait
-			q.PriorityQueue.AddWithOpts(o, requests...)
-			return
-		}
-	}
+// waitLast notes since when rounds wait that look back.
+func (q *Queue) waitLast(requests []Request) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	for _, r := range requests {
 		if _, waits := q.last[r]; !waits {
-			q.last[r] = now
+			q.last[r] = time.Now()
 		}
 	}
-	q.mu.Unlock()
-	q.PriorityQueue.AddWithOpts(o, requests...)
 }
 
 // raise has the rounds that look back wait like others that have waited for long. The
@@ -325,39 +314,37 @@ func (q *Queue) agencyOf(r Request) string {
 }
 
 // AddCaused adds requests that an agency has caused; empty for the platform's
-// own people. Beyond an agency's share they wait, and behind all others.
+// own people. Beyond an agency's share they wait, and behind all others. Rounds that look
+// back are a part of what it asks for.
 func (q *Queue) AddCaused(agency string, o priorityqueue.AddOpts, requests ...Request) {
 	closing := o.Priority != nil && *o.Priority >= Closing
-	if p := o.Priority; p != nil && o.After > 0 && *p <= Flood && o.After < minFloodDelay {
-		// It would bring forward what is gathered.
-		o.After = minFloodDelay
-	} else if p != nil && (o.After > 0 && *p <= Flood || o.After >= laterLook && *p >= Closing) {
-		// A flood's when it was looked at last, or what closed: a look later is neither.
-		o.Priority = nil
-	}
-	if o.Priority != nil && *o.Priority == Last {
-		if !o.RateLimited && o.After == LookBack {
-			q.addLast(agency, o, requests)
-			return
+	back := o.Priority != nil && *o.Priority == Last && o.After == LookBack && !o.RateLimited
+	if p := o.Priority; p != nil {
+		switch {
+		case *p <= Flood && o.After > 0 && o.After < minFloodDelay:
+			// It would bring forward what is gathered.
+			o.After = minFloodDelay
+		case *p <= Flood && o.After > 0, *p >= Closing && o.After >= laterLook, *p == Last && !back:
+			// It was a flood's when it was looked at last, or closed, or looked back: a look
+			// later does none of that.
+			o.Priority = nil
 		}
-		// It was looked back at, and there was something to do.
-		o.Priority = nil
 	}
-	if agency == "" || o.RateLimited || o.After > 0 {
-		q.PriorityQueue.AddWithOpts(o, requests...)
-		return
+	var beyond bool
+	var wait time.Duration
+	if agency != "" && !o.RateLimited && (o.After <= 0 || back) {
+		beyond, wait = q.share(agency, closing, time.Now())
 	}
-	beyond, wait := q.share(agency, closing, time.Now())
-	if !beyond {
-		q.PriorityQueue.AddWithOpts(o, requests...)
-		return
+	switch {
+	case beyond && closing:
+		ordinary := 0
+		o.Priority, o.After = &ordinary, 0
+	case beyond:
+		flood := Flood
+		o.Priority, o.After = &flood, wait
+	case back:
+		q.waitLast(requests)
 	}
-	priority := Flood
-	o.After = wait
-	if closing {
-		priority, o.After = 0, 0
-	}
-	o.Priority = &priority
 	q.PriorityQueue.AddWithOpts(o, requests...)
 }
 

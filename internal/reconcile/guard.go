@@ -46,7 +46,7 @@ type Guard struct {
 type Inner interface {
 	reconcile.Reconciler
 	// TellChanges says what was done to an object's children.
-	TellChanges(ctx context.Context, obj client.Object, done *apply.Ledger)
+	TellChanges(ctx context.Context, obj client.Object, changes []apply.Change)
 	// Warn says of an object what somebody should look at.
 	Warn(obj client.Object, reason, note string)
 }
@@ -58,7 +58,7 @@ func (g Guard) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.
 		return g.Next.Reconcile(ctx, req)
 	}
 	ctx, done := apply.Recording(ctx)
-	defer func() { g.Next.TellChanges(ctx, e.Object, done) }()
+	defer func() { g.Next.TellChanges(ctx, e.Object, done.Changes()) }()
 	if g.Close != nil {
 		if err := g.Close(ctx, names.OwnerOf(g.Kind, e.Object)); err != nil {
 			return reconcile.Result{}, fmt.Errorf("close what cannot be read: %w", err)

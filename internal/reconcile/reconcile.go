@@ -77,7 +77,7 @@ func (l Loop[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 	ctx, done := apply.Recording(ctx)
 	var about client.Object
 	// Told before the status is written, in the order in which it happened, and however the round ends.
-	tell := sync.OnceFunc(func() { l.TellChanges(ctx, about, done) })
+	tell := sync.OnceFunc(func() { l.TellChanges(ctx, about, done.Changes()) })
 	defer tell()
 	// What a round wrote that failed, or that nothing records, is seen by its events.
 	recorded := false

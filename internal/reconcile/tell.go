@@ -20,8 +20,7 @@ import (
 
 // TellChanges says in the log, and on the object, what a round did to its children;
 // nothing when it did nothing.
-func (l Loop[T]) TellChanges(ctx context.Context, obj client.Object, done *apply.Ledger) {
-	changes := done.Changes()
+func (l Loop[T]) TellChanges(ctx context.Context, obj client.Object, changes []apply.Change) {
 	if len(changes) == 0 {
 		return
 	}

@@ -55,26 +55,26 @@ var withAmounts sync.Map
 func amounts(t reflect.Type) bool {
 	known, ok := withAmounts.Load(t)
 	if !ok {
-		known = contains(t, quantity, map[reflect.Type]bool{})
+		known = holdsAmounts(t, map[reflect.Type]bool{})
 		withAmounts.Store(t, known)
 	}
 	return known.(bool)
 }
 
-// contains reports whether a value of a type may hold one of another type.
-func contains(t, part reflect.Type, seen map[reflect.Type]bool) bool {
-	if t == part || seen[t] {
-		return t == part
+// holdsAmounts is amounts of a type that may refer to itself.
+func holdsAmounts(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if t == quantity || seen[t] {
+		return t == quantity
 	}
 	seen[t] = true
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
-		return contains(t.Elem(), part, seen)
+		return holdsAmounts(t.Elem(), seen)
 	case reflect.Map:
-		return contains(t.Key(), part, seen) || contains(t.Elem(), part, seen)
+		return holdsAmounts(t.Key(), seen) || holdsAmounts(t.Elem(), seen)
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if contains(t.Field(i).Type, part, seen) {
+			if holdsAmounts(t.Field(i).Type, seen) {
 				return true
 			}
 		}

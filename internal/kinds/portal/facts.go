@@ -10,6 +10,7 @@ import (
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/object"
 )
 
 // AgencyFacts are all that portals read of their agency, but for the figure of its quota,
@@ -56,7 +57,7 @@ type GuardFacts struct {
 }
 
 // FactsOfGuard returns what portals read of a guard of their agency.
-func FactsOfGuard(o metav1.Object) GuardFacts {
+func FactsOfGuard(o object.Object) GuardFacts {
 	f := GuardFacts{UID: o.GetUID(), Deleting: o.GetDeletionTimestamp() != nil, Agency: o.GetLabels()[names.LabelAgency]}
 	f.Owner, f.Marked = names.MarkedOwner(o)
 	if p, ok := o.(*networkingv1.NetworkPolicy); ok {
