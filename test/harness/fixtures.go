@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -93,6 +94,38 @@ func (e *Env) Merge(t *testing.T, o client.Object, patch string) {
 	t.Helper()
 	if err := e.As(o).Patch(t.Context(), o, MergePatch(patch)); err != nil {
 		t.Fatalf("patch %T %s: %v", o, o.GetName(), err)
+	}
+}
+
+// Edit changes an object as it is stored, as one who may write it, and again where
+// somebody else wrote it in between: the operator and Kubernetes write most objects.
+func (e *Env) Edit(t *testing.T, o client.Object, change func(), opts ...client.UpdateOption) {
+	t.Helper()
+	e.edit(t, o, func() error {
+		change()
+		return e.As(o).Update(t.Context(), o, opts...)
+	})
+}
+
+// EditStatus changes an object's status as it is stored.
+func (e *Env) EditStatus(t *testing.T, o client.Object, change func()) {
+	t.Helper()
+	e.edit(t, o, func() error {
+		change()
+		return e.Admin.Status().Update(t.Context(), o)
+	})
+}
+
+func (e *Env) edit(t *testing.T, o client.Object, write func() error) {
+	t.Helper()
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if err := e.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+			return err
+		}
+		return write()
+	})
+	if err != nil {
+		t.Fatalf("edit %T %s: %v", o, o.GetName(), err)
 	}
 }
 

@@ -42,14 +42,8 @@ func TestEventsTellTheStory(t *testing.T) {
 	}
 	key := client.ObjectKeyFromObject(&policies.Items[0])
 	for times := range 2 {
-		var opened networkingv1.NetworkPolicy
-		if err := env.Admin.Get(t.Context(), key, &opened); err != nil {
-			t.Fatal(err)
-		}
-		opened.Spec.Egress = append(opened.Spec.Egress, networkingv1.NetworkPolicyEgressRule{})
-		if err := env.Admin.Update(t.Context(), &opened, client.FieldOwner("kubectl-edit")); err != nil {
-			t.Fatal(err)
-		}
+		opened := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
+		env.Edit(t, opened, func() { opened.Spec.Egress = append(opened.Spec.Egress, networkingv1.NetworkPolicyEgressRule{}) }, client.FieldOwner("kubectl-edit"))
 		env.WaitTold(t, ns, harness.About("AgencyPortal", "tale"), "Warning Repaired", "NetworkPolicy agency-storytellers/"+key.Name, `"kubectl-edit" (spec.egress)`)
 		// Each time is told, although nothing else has changed about the portal.
 		harness.Eventually(t, func() error {

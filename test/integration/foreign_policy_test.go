@@ -118,10 +118,7 @@ func TestForeignPolicies(t *testing.T) {
 		env.Create(t, p)
 		op.WaitQuiet(t, 3*time.Second)
 		env.WaitReady(t, agency, portal)
-		p.Spec.Ingress = hole.Ingress
-		if err := env.Admin.Update(t.Context(), p); err != nil {
-			t.Fatal(err)
-		}
+		env.Edit(t, p, func() { p.Spec.Ingress = hole.Ingress })
 		env.WaitCondition(t, agency, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonForeignPolicies)
 		remove(t, p)
 		env.WaitReady(t, agency, portal)

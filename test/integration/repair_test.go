@@ -13,7 +13,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -74,13 +73,13 @@ func TestRepair(t *testing.T) {
 	for _, c := range children {
 		kind := c.GetObjectKind().GroupVersionKind().Kind
 		t.Run("edit "+kind+" "+c.GetName(), func(t *testing.T) {
-			edit(t, c, vandalise)
+			env.Edit(t, c, func() { vandalise(c) })
 			sameAs(t, "repair", want)
 		})
 		t.Run("strip "+kind+" "+c.GetName(), func(t *testing.T) {
-			edit(t, c, func(o client.Object) {
-				o.SetLabels(nil)
-				o.SetOwnerReferences(nil)
+			env.Edit(t, c, func() {
+				c.SetLabels(nil)
+				c.SetOwnerReferences(nil)
 			})
 			sameAs(t, "repair", want)
 		})
@@ -95,21 +94,6 @@ func TestRepair(t *testing.T) {
 		})
 	}
 	op.WaitQuiet(t, 2*time.Second)
-}
-
-// edit changes an object as it is now, again when somebody else was faster.
-func edit(t *testing.T, o client.Object, change func(client.Object)) {
-	t.Helper()
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
-			return err
-		}
-		change(o)
-		return env.Admin.Update(t.Context(), o)
-	})
-	if err != nil {
-		t.Fatalf("edit %s: %v", o.GetName(), err)
-	}
 }
 
 // vandalise changes what matters most in each kind.

@@ -401,10 +401,7 @@ func TestUnrecordedPairIsWithdrawn(t *testing.T) {
 	if err := op.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	link.Status.Inventory = nil
-	if err := env.Admin.Status().Update(t.Context(), link); err != nil {
-		t.Fatal(err)
-	}
+	env.EditStatus(t, link, func() { link.Status.Inventory = nil })
 	remove(t, approval)
 	env.Operator(t, harness.OperatorOptions{})
 	wantPolicies(t, link, 0)

@@ -104,13 +104,7 @@ func TestUnrecordedChildrenGo(t *testing.T) {
 		env.WaitReady(t, p)
 		_ = op.Stop()
 		// As if no status had ever been written: a standard forbids what runs.
-		if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(p), p); err != nil {
-			t.Fatal(err)
-		}
-		p.Status = v1alpha1.AgencyPortalStatus{}
-		if err := env.Admin.Status().Update(t.Context(), p); err != nil {
-			t.Fatal(err)
-		}
+		env.EditStatus(t, p, func() { p.Status = v1alpha1.AgencyPortalStatus{} })
 		env.Create(t, harness.Policy("unrecportal", "unrecportal", func(s *v1alpha1.SecurityPolicy) {
 			s.Spec.Images = &v1alpha1.ImageControl{AllowedRegistries: []v1alpha1.RegistryPrefix{"other.example.gov.vn"}}
 		}))

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -108,21 +109,14 @@ func TestStandbyPutsNothingBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	record := &corev1.ConfigMap{}
-	key := client.ObjectKey{Namespace: harness.OperatorNamespace, Name: settings.RecordName}
-	if err := env.Admin.Get(t.Context(), key, record); err != nil {
-		t.Fatal(err)
-	}
+	record := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: harness.OperatorNamespace, Name: settings.RecordName}}
 	// As a replica with the newer ones records it that had the lease in between.
-	record.Data = data
-	if err := env.Admin.Update(t.Context(), record); err != nil {
-		t.Fatal(err)
-	}
+	env.Edit(t, record, func() { record.Data = data })
 	if err := first.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	wantEnd(t, standby, "other settings than those that it started with")
-	if err := env.Admin.Get(t.Context(), key, record); err != nil || !maps.Equal(record.Data, data) {
+	if err := env.Admin.Get(t.Context(), client.ObjectKeyFromObject(record), record); err != nil || !maps.Equal(record.Data, data) {
 		t.Errorf("it put its own on record: %v, %v", record.Data, err)
 	}
 	cleared(t)

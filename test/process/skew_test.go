@@ -144,10 +144,7 @@ func TestAbsentDefinition(t *testing.T) {
 	t.Cleanup(func() { reinstall(t) })
 	op := env.Operator(t, harness.OperatorOptions{})
 	crd := served(t, name)
-	crd.SetAnnotations(map[string]string{"platform.gov.vn/allow-deletion": name})
-	if err := env.Admin.Update(t.Context(), crd); err != nil {
-		t.Fatal(err)
-	}
+	env.Edit(t, crd, func() { crd.SetAnnotations(map[string]string{"platform.gov.vn/allow-deletion": name}) })
 	if err := env.Admin.Delete(t.Context(), crd); err != nil {
 		t.Fatal(err)
 	}

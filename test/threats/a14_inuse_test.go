@@ -141,12 +141,10 @@ func TestDeletionOfWhatAnEarlierOperatorEnforced(t *testing.T) {
 	} {
 		p := harness.Policy(c.name, "nobody")
 		env.Create(t, p)
-		p = harness.Stored(t, env, p)
-		p.Status.Matched = 3
-		p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionEnforced, Status: c.status, Reason: c.reason, ObservedGeneration: p.Generation, LastTransitionTime: metav1.Now()}}
-		if err := env.Admin.Status().Update(t.Context(), p); err != nil {
-			t.Fatal(err)
-		}
+		env.EditStatus(t, p, func() {
+			p.Status.Matched = 3
+			p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionEnforced, Status: c.status, Reason: c.reason, ObservedGeneration: p.Generation, LastTransitionTime: metav1.Now()}}
+		})
 		err := root.Delete(t.Context(), p)
 		if c.goes && err != nil {
 			t.Errorf("delete %s: %v", c.name, err)

@@ -154,10 +154,7 @@ func TestThreat13_HeldAgency(t *testing.T) {
 	env.WaitCondition(t, agency, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonDeletionRefused)
 	deny := harness.Stored(t, env, &networkingv1.NetworkPolicy{ObjectMeta: in("v13", "default-deny")})
 	opened := deny.DeepCopy()
-	opened.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}}
-	if err := env.Admin.Update(t.Context(), opened); err != nil {
-		t.Fatal(err)
-	}
+	env.Edit(t, opened, func() { opened.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}} })
 	harness.Eventually(t, func() error {
 		if got := harness.Stored(t, env, deny); len(got.Spec.Ingress) > 0 || got.DeletionTimestamp != nil {
 			return errors.New("the default deny of an agency that is being deleted is not repaired")

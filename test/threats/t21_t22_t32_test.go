@@ -267,16 +267,15 @@ func TestThreat32_NoIgnoreLabel(t *testing.T) {
 
 	// Marks on a child, which only somebody with the keys could set, save it
 	// neither from repair nor from removal.
-	d := harness.Stored(t, env, &appsv1.Deployment{ObjectMeta: in("t32", "portal")})
-	for k, v := range labels {
-		if k != names.LabelManagedBy {
-			d.Labels[k] = v
+	d := &appsv1.Deployment{ObjectMeta: in("t32", "portal")}
+	env.Edit(t, d, func() {
+		for k, v := range labels {
+			if k != names.LabelManagedBy {
+				d.Labels[k] = v
+			}
 		}
-	}
-	d.Spec.Template.Spec.Containers[0].Image = evil
-	if err := env.Admin.Update(t.Context(), d); err != nil {
-		t.Fatal(err)
-	}
+		d.Spec.Template.Spec.Containers[0].Image = evil
+	})
 	harness.Eventually(t, func() error {
 		if got := harness.Stored(t, env, d).Spec.Template.Spec.Containers[0].Image; got != harness.Image {
 			return fmt.Errorf("the image is %s", got)
