@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/govplatform/govplatform/internal/apply"
-	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/apply/applytest"
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
@@ -42,9 +42,6 @@ func newPeersWorld(t *testing.T, existing ...client.Object) *peersWorld {
 	}
 	w := &peersWorld{}
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(existing...)
-	for _, row := range child.EmittedBy(child.Settings) {
-		b = b.WithIndex(row.New(), names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) })
-	}
 	write := func() error { w.writes++; return w.fails }
 	w.api = b.WithInterceptorFuncs(interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
@@ -55,7 +52,7 @@ func newPeersWorld(t *testing.T, existing ...client.Object) *peersWorld {
 		},
 	}).Build()
 	w.peersKeeper = &peersKeeper{
-		applier: &apply.Applier{Client: w.api, Live: w.api}, settings: settings.Default(), home: "home",
+		applier: &apply.Applier{Client: w.api, Live: w.api, Marked: applytest.Marked(w.api)}, settings: settings.Default(), home: "home",
 		record: client.ObjectKey{Namespace: "home", Name: "record"}, events: w, changed: make(chan struct{}, 1),
 	}
 	return w

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -58,15 +59,14 @@ func (r *Reconciler) Clear(ctx context.Context, p *v1alpha1.AgencyPortal) (time.
 func (r *Reconciler) releaseGuards(ctx context.Context, key client.ObjectKey, living types.UID) (held bool, err error) {
 	// A guard that the cache does not show yet is an event that is still to come, and
 	// whether one may go is asked of the API server.
-	var guards networkingv1.NetworkPolicyList
-	ofPortal := client.MatchingLabels{names.LabelPortal: key.Name}
-	if err := r.Client.List(ctx, &guards, client.InNamespace(key.Namespace), ofPortal, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+	row, _ := child.For(&networkingv1.NetworkPolicy{})
+	guards, err := r.Applier.Marked(row, names.Owner{Kind: v1alpha1.KindAgencyPortal, Namespace: key.Namespace, Name: key.Name}.Key())
+	if err != nil {
 		return false, fmt.Errorf("list guards: %w", err)
 	}
-	for i := range guards.Items {
-		g := &guards.Items[i]
-		owner := g.Labels[names.LabelOwnerUID]
-		if g.DeletionTimestamp == nil || !controllerutil.ContainsFinalizer(g, names.GuardFinalizer) || owner == string(living) {
+	for _, g := range guards {
+		owner := g.GetLabels()[names.LabelOwnerUID]
+		if g.GetNamespace() != key.Namespace || g.GetDeletionTimestamp() == nil || !controllerutil.ContainsFinalizer(g, names.GuardFinalizer) || owner == string(living) {
 			continue
 		}
 		// The cache is asked first, and often is enough to say no. Its silence

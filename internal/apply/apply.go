@@ -25,6 +25,9 @@ type Applier struct {
 	// Live reads from the API server itself. It is used only where the cache
 	// can't tell: a name that is taken by an object outside the cache.
 	Live client.Reader
+	// Marked returns what a cache has of a kind whose labels name an owner, by its key,
+	// wherever it is. It is the cache's own, as of now.
+	Marked func(row child.Row, owner string) ([]client.Object, error)
 	// Echoes takes what rounds wrote; nil for nobody who wants to know.
 	Echoes *Echoes
 	// Wanted remembers what owners should have; nil for not.

@@ -26,7 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/apply/applytest"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
 )
@@ -64,9 +64,6 @@ func newFaulty(t *testing.T, existing ...client.Object) *faulty {
 		return nil
 	}
 	b := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithRESTMapper(mapper()).WithObjects(existing...)
-	for _, row := range child.Rows() {
-		b = b.WithIndex(row.New(), names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) })
-	}
 	c := b.WithInterceptorFuncs(interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			if err := write("create", o); err != nil {
@@ -95,7 +92,7 @@ func newFaulty(t *testing.T, existing ...client.Object) *faulty {
 			return c.Delete(ctx, o)
 		},
 	}).Build()
-	f.Client, f.Live = c, c
+	f.Client, f.Live, f.Marked = c, c, applytest.Marked(c)
 	return f
 }
 

@@ -8,9 +8,7 @@ import (
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -27,7 +25,7 @@ import (
 // collector is sure to remove are left to it, and those of the living owner are
 // not orphans.
 func (a *Applier) RemoveOrphans(ctx context.Context, kind string, key client.ObjectKey, owner types.UID) error {
-	orphans, err := a.orphans(ctx, names.Owner{Kind: kind, Namespace: key.Namespace, Name: key.Name, UID: owner})
+	orphans, err := a.orphans(names.Owner{Kind: kind, Namespace: key.Namespace, Name: key.Name, UID: owner})
 	if err != nil || len(orphans) == 0 {
 		return err
 	}
@@ -61,10 +59,10 @@ func (a *Applier) RemoveOrphans(ctx context.Context, kind string, key client.Obj
 
 // orphans lists what earlier owners of a name left behind: what lets traffic
 // pass first, then in the order of removal.
-func (a *Applier) orphans(ctx context.Context, owner names.Owner) ([]client.Object, error) {
+func (a *Applier) orphans(owner names.Owner) ([]client.Object, error) {
 	var out []client.Object
 	for _, row := range child.EmittedBy(owner.Kind) {
-		objects, err := a.marked(ctx, row, owner)
+		objects, err := a.marked(row, owner)
 		if err != nil {
 			return nil, err
 		}
@@ -91,23 +89,8 @@ func closing(o client.Object) int {
 // owner or an earlier one of its name, wherever they are. It looks at the cache
 // as it is: what the cache does not show yet is an event that is still to come,
 // and waiting for it would hold up every round.
-func (a *Applier) marked(ctx context.Context, row child.Row, owner names.Owner) ([]client.Object, error) {
-	list, ok := row.NewList().(client.ObjectList)
-	if !ok {
-		return nil, fmt.Errorf("list %s: %T is no list", row.GVK.Kind, row.NewList())
-	}
-	if err := a.Client.List(ctx, list, client.MatchingFields{names.IndexOwner: owner.Key()}, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
-		return nil, fmt.Errorf("list %s of %s: %w", row.GVK.Kind, owner.Key(), err)
-	}
-	var out []client.Object
-	err := meta.EachListItem(list, func(o runtime.Object) error {
-		c, ok := o.(client.Object)
-		if !ok {
-			return fmt.Errorf("%T is no object of the API", o)
-		}
-		out = append(out, c)
-		return nil
-	})
+func (a *Applier) marked(row child.Row, owner names.Owner) ([]client.Object, error) {
+	out, err := a.Marked(row, owner.Key())
 	if err != nil {
 		return nil, fmt.Errorf("list %s of %s: %w", row.GVK.Kind, owner.Key(), err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -96,21 +97,35 @@ func Of(kind schema.GroupKind) (Row, error) {
 // For returns the row of an object, which need not say its kind; ok is false for
 // an object that the operator does not emit.
 func For(o Object) (row Row, ok bool) {
-	i := slices.IndexFunc(rows, func(r Row) bool { return reflect.TypeOf(r.New()) == reflect.TypeOf(o) })
-	if i < 0 {
-		return Row{}, false
-	}
-	return rows[i], true
+	row, ok = typed()[reflect.TypeOf(o)]
+	return row, ok
 }
+
+var typed = sync.OnceValue(func() map[reflect.Type]Row {
+	out := map[reflect.Type]Row{}
+	for _, r := range rows {
+		out[reflect.TypeOf(r.New())] = r
+	}
+	return out
+})
 
 // Rows returns all rows in the order of removal.
 func Rows() []Row { return slices.Clone(rows) }
 
 // EmittedBy returns the rows of what an owner's kind emits, in the order of
 // removal.
-func EmittedBy(owner string) []Row {
-	return slices.DeleteFunc(Rows(), func(r Row) bool { return !r.Emits(owner) })
-}
+// They are asked for in every round, so they are not made for each: leave them as they are.
+func EmittedBy(owner string) []Row { return emitted()[owner] }
+
+var emitted = sync.OnceValue(func() map[string][]Row {
+	out := map[string][]Row{}
+	for _, r := range rows {
+		for _, owner := range r.Owners {
+			out[owner] = append(out[owner], r)
+		}
+	}
+	return out
+})
 
 // Opens tells a network policy that lets traffic pass from everything else.
 func Opens(o Object) bool {

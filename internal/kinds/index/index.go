@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/kinds/approval"
 	"github.com/govplatform/govplatform/internal/kinds/link"
@@ -28,7 +28,7 @@ func Register(ctx context.Context, indexer client.FieldIndexer, s settings.Setti
 		registerKind(ctx, indexer, &v1alpha1.DataService{}, service.Indexes()),
 		registerKind(ctx, indexer, &v1alpha1.DataSharingLink{}, link.Indexes()),
 		registerKind(ctx, indexer, &v1alpha1.DataSharingApproval{}, approval.Indexes()),
-		registerOwners(ctx, indexer),
+		policyOwners(ctx, indexer),
 	)
 }
 
@@ -40,11 +40,8 @@ func registerKind[T client.Object](ctx context.Context, indexer client.FieldInde
 	return errors.Join(errs...)
 }
 
-// registerOwners indexes everything that the operator emits by its owner.
-func registerOwners(ctx context.Context, indexer client.FieldIndexer) error {
-	var errs []error
-	for _, row := range child.Rows() {
-		errs = append(errs, indexer.IndexField(ctx, row.New(), names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) }))
-	}
-	return errors.Join(errs...)
+// policyOwners indexes network policies by their owner, for those who read them past
+// what writes them.
+func policyOwners(ctx context.Context, indexer client.FieldIndexer) error {
+	return indexer.IndexField(ctx, &networkingv1.NetworkPolicy{}, names.IndexOwner, func(o client.Object) []string { return names.OwnerKeys(o) }) //nolint:wrapcheck // wrapped by Register's caller
 }

@@ -1,0 +1,62 @@
+package controllers
+
+import (
+	"testing"
+
+	"k8s.io/client-go/tools/cache"
+	cachetesting "k8s.io/client-go/tools/cache/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/names"
+)
+
+// TestMarked finds what caches have of an owner, of every kind that is emitted and in every
+// namespace, and fails where a cache is not filled or is none of the operator's own.
+// Fails when tracked indexes nothing, or takes any cache, and when marked does not ask
+// whether the cache is filled.
+func TestMarked(t *testing.T) {
+	web := names.Owner{Kind: "AgencyPortal", Namespace: "agency-a", Name: "web", UID: "1"}
+	earlier, other := web, web
+	earlier.UID, other.Name = "0", "other"
+	for _, row := range child.Rows() {
+		source := cachetesting.NewFakeControllerSource()
+		add := func(owner names.Owner, namespace, name string) {
+			o := row.New()
+			o.SetNamespace(namespace)
+			o.SetName(name)
+			o.SetLabels(owner.Labels())
+			source.Add(o)
+		}
+		add(web, "agency-a", "web")
+		add(web, "agency-b", "way")
+		add(earlier, "agency-a", "left")
+		add(other, "agency-a", "other")
+		known := newInformers()
+		known.tracked("foreign ")(source, row.New(), 0, cache.Indexers{})
+		if _, err := known.marked(row, web.Key()); err == nil {
+			t.Fatalf("%s: found in a cache of what is not the operator's", row.GVK.Kind)
+		}
+		i := known.tracked("")(source, row.New(), 0, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+		if _, err := known.marked(row, web.Key()); err == nil {
+			t.Fatalf("%s: found in a cache that is not filled", row.GVK.Kind)
+		}
+		stop := make(chan struct{})
+		go i.Run(stop)
+		if !cache.WaitForCacheSync(stop, i.HasSynced) {
+			t.Fatal("the cache is not filled")
+		}
+		found, err := known.marked(row, web.Key())
+		close(stop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[client.ObjectKey]bool{}
+		for _, o := range found {
+			got[client.ObjectKeyFromObject(o)] = true
+		}
+		if len(got) != 3 || !got[client.ObjectKey{Namespace: "agency-a", Name: "web"}] || !got[client.ObjectKey{Namespace: "agency-b", Name: "way"}] || !got[client.ObjectKey{Namespace: "agency-a", Name: "left"}] {
+			t.Errorf("%s: found %v, want what says that it is of the owner, or of an earlier one", row.GVK.Kind, got)
+		}
+	}
+}
