@@ -100,7 +100,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("agencyportal").
 		WithOptions(queue.Of(mgr).Options("agencyportal", concurrency)).
-		For(&v1alpha1.AgencyPortal{}, builder.WithPredicates(watches.NotOwn(own))).
+		For(&v1alpha1.AgencyPortal{}, builder.WithPredicates(watches.Unheard())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.SelfBut(own)).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&appsv1.Deployment{}, byOwner).
 		Watches(&corev1.ServiceAccount{}, byOwner).

@@ -3,6 +3,7 @@ package watches
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
@@ -76,24 +77,27 @@ func (m mapping) urgency(closes bool) int {
 // deleted, or of an unknown kind of event, is nobody's: nil.
 func (m mapping) add(ctx context.Context, q workQueue, priority int, written client.Object, objects ...client.Object) {
 	var requests []ctrl.Request
-	seen := map[ctrl.Request]bool{}
 	for _, o := range objects {
 		for _, req := range m.f(ctx, o) {
-			if seen[req] {
-				continue
-			}
-			seen[req] = true
-			if !m.own.Take(req.NamespacedName, written) {
+			if !slices.Contains(requests, req) {
 				requests = append(requests, req)
 			}
 		}
 	}
+	own := func(req ctrl.Request) bool { return m.own.Take(req.NamespacedName, written) }
 	o := priorityqueue.AddOpts{After: m.delay, Priority: &priority}
 	cause := causeOf(objects[0])
 	if m.children {
 		cause = ownerOf(objects[0])
 	}
 	for _, req := range requests {
+		if q, ok := q.(*queue.Queue); ok && m.own != nil && written != nil {
+			q.AddUnless(own, cause, o, req)
+			continue
+		}
+		if own(req) {
+			continue
+		}
 		switch q := q.(type) {
 		case *queue.Queue:
 			q.AddCaused(cause, o, req)

@@ -44,10 +44,19 @@ func MapLater(f MapFunc) handler.EventHandler {
 
 // Self enqueues an object at the priority that its change deserves; with For
 // alone, all changes are alike.
-func Self() handler.EventHandler {
-	return Map(func(_ context.Context, o client.Object) []ctrl.Request {
+func Self() handler.EventHandler { return SelfBut(nil) }
+
+// SelfBut is Self without the updates that the object's own rounds wrote. It stands for
+// what For hears, which has no handler of its own.
+func SelfBut(own *apply.Echoes) handler.EventHandler {
+	return mapping{own: own, f: func(_ context.Context, o client.Object) []ctrl.Request {
 		return []ctrl.Request{{NamespacedName: client.ObjectKeyFromObject(o)}}
-	})
+	}}
+}
+
+// Unheard passes nothing: what For would hear comes by SelfBut.
+func Unheard() predicate.Predicate {
+	return predicate.NewPredicateFuncs(func(client.Object) bool { return false })
 }
 
 // ByOwnerLabel enqueues the owner that an object's labels name. The labels of
@@ -84,13 +93,6 @@ func Closing() predicate.Predicate {
 		DeleteFunc:  func(e event.DeleteEvent) bool { return Closes(e.Object, nil) },
 		GenericFunc: func(event.GenericEvent) bool { return false },
 	}
-}
-
-// NotOwn drops updates of an object that its own round wrote.
-func NotOwn(own *apply.Echoes) predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		return !own.Take(client.ObjectKeyFromObject(e.ObjectNew), e.ObjectNew)
-	}}
 }
 
 // NotStatus drops updates of objects without a generation that changed neither

@@ -68,7 +68,7 @@ const (
 	// paceBurst events that nobody needs to look at are written as they come, and then
 	// paceRate a second, while there is other work: one for each of a thousand new portals
 	// would cost the API server a seventh of what it has for the portals themselves.
-	paceBurst, paceRate = 50, 5
+	paceBurst, paceRate = 20, 5
 	// paceMost is how long an event waits for its turn: after minutes the API server has
 	// forgotten who had changed a child.
 	paceMost = time.Minute

@@ -29,6 +29,9 @@ const (
 	// lastWait is after how long they are like all others, so many of them a second.
 	lastWait    = 30 * time.Second
 	mostAtATime = 50
+	// So many are ready a second, and at once: at the end of a fan-out they would be
+	// in the way of its last writes, for whose answers the workers wait.
+	lastRate, lastBurst = 100, 20
 	// Flood is the priority of what an agency asks for beyond its share.
 	Flood = -200
 
@@ -52,6 +55,8 @@ const (
 	rateWindow = 5 * time.Second
 	// laterLook is the least delay of a look that is no retry of what closes.
 	laterLook = time.Second
+	// mostHeld bounds how many events wait for the end of one round.
+	mostHeld = 100
 	// buckets bounds how many agencies are remembered by one controller.
 	buckets = 1 << 12
 )
@@ -88,7 +93,7 @@ func (s *Set) Options(name string, concurrency int) controller.Options {
 	if s == nil {
 		return o
 	}
-	st := &state{inFlight: map[Request]time.Time{}}
+	st := newState()
 	s.mu.Lock()
 	s.states[name] = st
 	s.mu.Unlock()
@@ -184,6 +189,12 @@ type state struct {
 	mu       sync.Mutex
 	running  bool
 	inFlight map[Request]time.Time
+	// held is what is to be judged when a request is done that is being worked on.
+	held map[Request][]func()
+}
+
+func newState() *state {
+	return &state{inFlight: map[Request]time.Time{}, held: map[Request][]func(){}}
 }
 
 func (s *state) isRunning() bool {
@@ -204,10 +215,26 @@ func (s *state) begin(r Request) {
 	s.inFlight[r] = time.Now()
 }
 
-func (s *state) end(r Request) {
+// end notes that a request is done, and returns what waited for that.
+func (s *state) end(r Request) []func() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	held := s.held[r]
 	delete(s.inFlight, r)
+	delete(s.held, r)
+	return held
+}
+
+// hold has something done when a request is done, and reports whether it will be: it is
+// being worked on, and not too much waits for it.
+func (s *state) hold(r Request, then func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, works := s.inFlight[r]; !works || len(s.held[r]) >= mostHeld {
+		return false
+	}
+	s.held[r] = append(s.held[r], then)
+	return true
 }
 
 func (s *state) works() bool {
@@ -238,21 +265,28 @@ type Queue struct {
 	// whether they wait for too long.
 	last   map[Request]time.Time
 	raised time.Time
+	// lastPace says when the next of them is ready.
+	lastPace *rate.Limiter
 }
 
 func newQueue(st *state, inner priorityqueue.PriorityQueue[Request], ofAgencies bool) *Queue {
-	return &Queue{PriorityQueue: inner, state: st, ofAgencies: ofAgencies, shares: lru.New(buckets), last: map[Request]time.Time{}}
+	return &Queue{PriorityQueue: inner, state: st, ofAgencies: ofAgencies, shares: lru.New(buckets), last: map[Request]time.Time{}, lastPace: rate.NewLimiter(lastRate, lastBurst)}
 }
 
-// waitLast notes since when rounds wait that look back.
-func (q *Queue) waitLast(requests []Request) {
+// waitLast notes since when a round waits that looks back, and returns when it is ready.
+func (q *Queue) waitLast(r Request, now time.Time) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, r := range requests {
-		if _, waits := q.last[r]; !waits {
-			q.last[r] = time.Now()
-		}
+	if _, waits := q.last[r]; !waits {
+		q.last[r] = now
 	}
+	turn := q.lastPace.ReserveN(now, 1)
+	wait := turn.DelayFrom(now)
+	if wait > lastWait {
+		// It is raised by then.
+		turn.CancelAt(now)
+	}
+	return min(max(wait, LookBack), lastWait)
 }
 
 // raise has the rounds that look back wait like others that have waited for long. The
@@ -343,9 +377,27 @@ func (q *Queue) AddCaused(agency string, o priorityqueue.AddOpts, requests ...Re
 		flood := Flood
 		o.Priority, o.After = &flood, wait
 	case back:
-		q.waitLast(requests)
+		for _, r := range requests {
+			o.After = q.waitLast(r, time.Now())
+			q.PriorityQueue.AddWithOpts(o, r)
+		}
+		return
 	}
 	q.PriorityQueue.AddWithOpts(o, requests...)
+}
+
+// AddUnless is AddCaused of an event that may tell a request nothing. Of one that is being
+// worked on that is known when it is done: the API server shows a write to the watches
+// before its answer is here. Nothing is lost by it, since no request is handed out twice.
+func (q *Queue) AddUnless(nothing func(Request) bool, agency string, o priorityqueue.AddOpts, r Request) {
+	add := func() {
+		if !nothing(r) {
+			q.AddCaused(agency, o, r)
+		}
+	}
+	if !q.state.hold(r, add) {
+		add()
+	}
 }
 
 type shareKey struct {
@@ -416,6 +468,13 @@ func (q *Queue) Get() (r Request, shutdown bool) {
 
 // Done implements workqueue.TypedInterface.
 func (q *Queue) Done(r Request) {
-	q.state.end(r)
+	q.done(r)
 	q.PriorityQueue.Done(r)
+}
+
+// done judges what came while a request was worked on.
+func (q *Queue) done(r Request) {
+	for _, judge := range q.state.end(r) {
+		judge()
+	}
 }

@@ -34,7 +34,7 @@ func requestIn(namespace, name string) Request {
 // TestShares fails when AddCaused does not look at the shares.
 func TestShares(t *testing.T) {
 	inner := &recorder{}
-	q := newQueue(&state{inFlight: map[Request]time.Time{}}, inner, false)
+	q := newQueue(newState(), inner, false)
 	last := func() string { return inner.added[len(inner.added)-1] }
 	want := func(what, want string) {
 		t.Helper()
@@ -96,7 +96,7 @@ func TestLaterIsOrdinary(t *testing.T) {
 // Fails when the priority stays for a retry or a later look, or nothing is raised.
 func TestLookingBack(t *testing.T) {
 	inner := &recorder{}
-	q := newQueue(&state{inFlight: map[Request]time.Time{}}, inner, false)
+	q := newQueue(newState(), inner, false)
 	r, last := requestIn("agency-a", "p"), Last
 	for name, c := range map[string]struct {
 		o    priorityqueue.AddOpts
@@ -167,7 +167,7 @@ func TestFlood(t *testing.T) {
 		"a great flood":              {10 * time.Millisecond, 0, 9 * time.Second, 11 * time.Second},
 		"the greatest":               {time.Millisecond, 0, maxFloodDelay, maxFloodDelay},
 	} {
-		q := newQueue(&state{inFlight: map[Request]time.Time{}}, &recorder{}, false)
+		q := newQueue(newState(), &recorder{}, false)
 		start, at := time.Now(), time.Duration(0)
 		var soon, longest, shortest = 0, time.Duration(0), time.Hour
 		for at < 40*time.Second {
@@ -191,7 +191,7 @@ func TestFlood(t *testing.T) {
 			t.Errorf("%s: another agency is delayed", name)
 		}
 	}
-	q := newQueue(&state{inFlight: map[Request]time.Time{}}, &recorder{}, false)
+	q := newQueue(newState(), &recorder{}, false)
 	now, longest := time.Now(), time.Duration(0)
 	for range 100 {
 		_, wait := q.share("makes", false, now)
@@ -269,5 +269,70 @@ func TestThreat42_ClosingOvertakesAFlood(t *testing.T) {
 	// A machine that is slow to fill the queue lets some more in: ten a second.
 	if most := 10 * burst; order[len(order)-1] != "agency-calm/edited" || len(order) > most {
 		t.Errorf("another agency's request came after %d of the flood, want at most %d", len(order), most)
+	}
+}
+
+// TestAddUnless: what may tell a request nothing is judged at once, and of one that is
+// being worked on when that is done, before it can be handed out again.
+// Fails when hold holds nothing, or what no round is worked on for, or without an end.
+func TestAddUnless(t *testing.T) {
+	inner := &recorder{}
+	q, r := newQueue(newState(), inner, false), requestIn("agency-a", "web")
+	wrote := false
+	nothing := func(Request) bool { return wrote }
+	add := func() { q.AddUnless(nothing, "a", priorityqueue.AddOpts{}, r) }
+	add()
+	if len(inner.added) != 1 {
+		t.Fatalf("with no round at work: %v, want it added at once", inner.added)
+	}
+	q.state.begin(r)
+	add()
+	if len(inner.added) != 1 {
+		t.Fatalf("while the round is at work: %v, want it held", inner.added)
+	}
+	wrote = true // The API server's answer comes after the event.
+	q.done(r)
+	if len(inner.added) != 1 {
+		t.Errorf("what the round wrote: %v, want nothing added", inner.added)
+	}
+	q.state.begin(r)
+	wrote = false
+	for range mostHeld + 1 {
+		add()
+	}
+	if len(inner.added) != 2 {
+		t.Errorf("%d added, want what is beyond %d", len(inner.added)-1, mostHeld)
+	}
+	q.done(r)
+	if len(inner.added) != 2+mostHeld {
+		t.Errorf("%d of %d of what somebody else wrote are added", len(inner.added)-2, mostHeld)
+	}
+	q.done(r)
+	add()
+	if len(inner.added) != 3+mostHeld {
+		t.Error("after the round it is not judged at once")
+	}
+}
+
+// TestLookingBackIsPaced: many rounds that look back are ready one after the other, and
+// none later than they are raised.
+// Fails when waitLast does not ask the pace, or bounds nothing.
+func TestLookingBackIsPaced(t *testing.T) {
+	q, now := newQueue(newState(), &recorder{}, false), time.Now()
+	var waits []time.Duration
+	for i := range 2 * lastRate * int(lastWait/time.Second) {
+		waits = append(waits, q.waitLast(requestIn("agency-a", fmt.Sprint(i)), now))
+	}
+	if got := waits[lastBurst-1]; got != LookBack {
+		t.Errorf("the last of the first waits %s, want %s", got, LookBack)
+	}
+	if got, want := waits[lastBurst+lastRate-1], time.Second; got < want*9/10 || got > want*11/10 {
+		t.Errorf("%d more wait for %s, want about %s", lastRate, got, want)
+	}
+	if got := waits[len(waits)-1]; got != lastWait {
+		t.Errorf("the last of many waits %s, want %s", got, lastWait)
+	}
+	if got := q.waitLast(requestIn("agency-a", "later"), now.Add(lastWait+time.Second)); got != LookBack {
+		t.Errorf("when all are ready one more waits %s, want %s", got, LookBack)
 	}
 }
