@@ -12,9 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -95,14 +93,6 @@ func narrow(t *testing.T, out string) []string {
 		}
 	}
 	return lines
-}
-
-func TestImpactNeedsToReadAll(t *testing.T) {
-	r := thirteen()
-	r.errs = map[string]error{"agencyportals": apierrors.NewForbidden(schema.GroupResource{Resource: "agencyportals"}, "", nil)}
-	if _, err := view.Impact(t.Context(), r, settings.Default(), time.Now(), policyFile(t, "{}")); err == nil || ExitCode(asFailure(err)) != exitFailed {
-		t.Errorf("an impact that rests on half of the country: %v", err)
-	}
 }
 
 // TestLeftOutIsNoted: what of a file is no object of the platform is named, also where

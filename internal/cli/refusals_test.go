@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/view"
 	"github.com/govplatform/govplatform/internal/view/backup"
 )
@@ -58,5 +61,37 @@ func TestRefusalsNameTheRight(t *testing.T) {
 	}
 	if err := export(forbidding{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestForbiddenListsAreNamed: the API server forbids one of the lists that an answer about
+// the platform rests on. The command says nothing about the platform, names the list and
+// who helps, and ends with 2, which is neither yes nor no.
+// Fails when NeedsAll or readPart finds nothing missing, and without asFailure around either.
+func TestForbiddenListsAreNamed(t *testing.T) {
+	var platform []string
+	for _, d := range kinds.All() {
+		platform = append(platform, d.Plural)
+	}
+	observed := []string{"namespaces", "pods", "networkpolicies"}
+	const everywhere, there = "you may not list RESOURCE in all namespaces: ask the platform team", "you may not read RESOURCE in agency-a, so the answer would be a guess: ask somebody who may"
+	for _, tt := range []struct {
+		args  []string
+		lists []string
+		says  string
+	}{
+		{[]string{"audit"}, slices.Concat(platform, observed, []string{"deployments", "replicasets"}), everywhere},
+		{[]string{"reach", "--matrix"}, slices.Concat(platform, observed), everywhere},
+		{[]string{"impact", "-f", strictFile(t)}, platform, everywhere},
+		// Between two portals only these decide whether it is open.
+		{[]string{"reach", "a/p", "a/p"}, []string{"agencyportals", "pods", "networkpolicies"}, there},
+	} {
+		for _, resource := range tt.lists {
+			out, errOut, err := runCommand("", append(tt.args, "--kubeconfig", hostileServer(t, resource))...)
+			want := strings.ReplaceAll(tt.says, "RESOURCE", resource)
+			if said := (exitError{}); !errors.As(err, &said) || said.code != exitFailed || !strings.Contains(said.message, want) || out != "" {
+				t.Errorf("%v without %s ends with %d: %v; printed %q%q, want %q and 2", tt.args, resource, ExitCode(err), err, out, errOut, want)
+			}
+		}
 	}
 }
