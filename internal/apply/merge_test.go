@@ -25,7 +25,7 @@ import (
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
-// emitted returns everything that the operator writes, one of each kind at least.
+// emitted returns what agencies, portals and standards become.
 func emitted() []object.Object {
 	most := int32(5)
 	a := &v1alpha1.Agency{ObjectMeta: metav1.ObjectMeta{Name: "finance", UID: "uid-agency"},

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -108,6 +110,13 @@ func TestRows(t *testing.T) {
 	for _, pair := range [][2]string{{"HorizontalPodAutoscaler", "Deployment"}, {"Deployment", "NetworkPolicy"}, {"ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"}, {"NetworkPolicy", "Namespace"}} {
 		if rank(pair[0]) > rank(pair[1]) {
 			t.Errorf("%s goes after %s", pair[0], pair[1])
+		}
+	}
+	stage := func(o Object) Stage { row, _ := For(o); return row.StageOf(o) }
+	opening := &networkingv1.NetworkPolicy{Spec: networkingv1.NetworkPolicySpec{Egress: []networkingv1.NetworkPolicyEgressRule{{}}}}
+	for _, pair := range [][2]Object{{&corev1.Namespace{}, &networkingv1.NetworkPolicy{}}, {&networkingv1.NetworkPolicy{}, opening}, {opening, &corev1.Service{}}, {&corev1.Service{}, &appsv1.Deployment{}}} {
+		if stage(pair[0]) >= stage(pair[1]) {
+			t.Errorf("a %T is not written before a %T", pair[0], pair[1])
 		}
 	}
 	if _, err := Of(schema.GroupKind{Kind: "Secret"}); err == nil || !strings.Contains(err.Error(), "Secret") {
