@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -118,29 +119,59 @@ func (c *tolerantClient) List(ctx context.Context, list client.ObjectList, opts 
 			return first(c.registry.of(strings.TrimSuffix(gvk.Kind, "List")), func(e *Entry) bool { return o.Namespace == "" || o.Namespace == e.Key.Namespace })
 		}
 	}
+	kind, ok := c.kindOfList(list)
+	if !ok {
+		return nil
+	}
 	field := ""
 	if o.FieldSelector != nil {
 		for _, r := range o.FieldSelector.Requirements() {
 			field = r.Value
 		}
 	}
-	switch l := list.(type) {
-	case *v1alpha1.SecurityPolicyList:
-		return first(c.registry.of(v1alpha1.KindSecurityPolicy), func(*Entry) bool { return true })
-	case *v1alpha1.AgencyList:
-		return first(c.registry.of(v1alpha1.KindAgency), func(e *Entry) bool { return field == "" || e.values[field] })
-	case *v1alpha1.AgencyPortalList:
-		// With a field it is about claims, and what cannot be read claims nothing.
-		return first(c.registry.of(v1alpha1.KindAgencyPortal), func(e *Entry) bool { return field == "" && o.Namespace == e.Key.Namespace })
-	case *v1alpha1.DataSharingApprovalList:
-		for _, e := range c.registry.of(v1alpha1.KindDataSharingApproval) {
+	if l, ok := list.(*v1alpha1.DataSharingApprovalList); ok {
+		for _, e := range c.registry.of(kind) {
 			if s, ok := suspension(e, field); ok {
 				l.Items = append(l.Items, s)
 			}
 		}
 	}
-	return nil
+	concerns := concerned[kind]
+	if concerns == nil {
+		concerns = everybody
+	}
+	return first(c.registry.of(kind), func(e *Entry) bool { return concerns(e, o.Namespace, field) })
 }
+
+func (c *tolerantClient) kindOfList(list client.ObjectList) (string, bool) {
+	switch list.(type) {
+	case *unstructured.UnstructuredList, *metav1.PartialObjectMetadataList:
+		return "", false
+	}
+	gvk, err := apiutil.GVKForObject(list, c.Scheme())
+	return strings.TrimSuffix(gvk.Kind, "List"), err == nil && ours(gvk)
+}
+
+// concerned says, for each kind, whether one that can't be read makes a list fail which
+// says nothing about such objects: by the namespace and the value of the field that are
+// listed, both empty for all. A kind without a row concerns everybody.
+var concerned = map[string]func(e *Entry, namespace, field string) bool{
+	v1alpha1.KindSecurityPolicy: everybody,
+	v1alpha1.KindAgency:         func(e *Entry, _, field string) bool { return field == "" || e.values[field] },
+	// With a field it is about claims, and what cannot be read claims nothing.
+	v1alpha1.KindAgencyPortal: func(e *Entry, namespace, field string) bool { return field == "" && namespace == e.Key.Namespace },
+	// What can't be read offers nothing, and asks for nothing. Whoever may not take it for
+	// nothing lists with Strict or Collect.
+	v1alpha1.KindSharedPlatform:  nobody,
+	v1alpha1.KindDataService:     nobody,
+	v1alpha1.KindDataSharingLink: nobody,
+	// It is listed, as a suspension.
+	v1alpha1.KindDataSharingApproval: nobody,
+}
+
+func everybody(*Entry, string, string) bool { return true }
+
+func nobody(*Entry, string, string) bool { return false }
 
 func errorsOf(entries []*Entry) []*Error {
 	out := make([]*Error, len(entries))

@@ -101,6 +101,18 @@ func remover(t *testing.T, name string) client.Client {
 	return c
 }
 
+// mend patches what Go may not be able to decode.
+func mend(t *testing.T, gvk schema.GroupVersionKind, o client.Object, patch string) {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(gvk)
+	u.SetNamespace(o.GetNamespace())
+	u.SetName(o.GetName())
+	if err := env.Admin.Patch(t.Context(), u, harness.MergePatch(patch)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // discard deletes what Go may not be able to decode, as a user of the platform.
 func discard(t *testing.T, c client.Client, gvk schema.GroupVersionKind, o client.Object) {
 	t.Helper()
@@ -249,13 +261,7 @@ func TestThreat33_UnreadablePolicyAndAgency(t *testing.T) {
 	if !slices.Contains(left, "runs") || slices.Contains(left, "later") {
 		t.Errorf("with an agency that cannot be read there are %v, want runs and not later", left)
 	}
-	mend := harness.MergePatch(`{"spec":{"quota":null}}`)
-	u := &unstructured.Unstructured{}
-	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("Agency"))
-	u.SetName("held")
-	if err := env.Admin.Patch(t.Context(), u, mend); err != nil {
-		t.Fatal(err)
-	}
+	mend(t, v1alpha1.GroupVersion.WithKind("Agency"), agency, `{"spec":{"quota":null}}`)
 	env.WaitReady(t, agency, later)
 }
 
@@ -297,11 +303,12 @@ func TestThreat33_ClosingBesideTheUnreadable(t *testing.T) {
 	wantNoOpenings(t, "aside-giver")
 }
 
-// TestThreat33_PlatformBesideTheUnreadable spoils a policy that may select every portal
-// and suspends the agency of a shared platform: what the portals that use it opened to
-// it is closed, and stays so.
-// Fails when the round of a portal that can't read everything looks at its own agency
-// alone.
+// TestThreat33_PlatformBesideTheUnreadable spoils a shared platform: what a portal that uses
+// it opened closes until it can be read. Then it spoils a policy that may select every portal
+// and suspends the platform's agency: what the portals that use it opened to it is closed,
+// and stays so.
+// Fails when a portal's round ends at a platform that can't be read, and when one that
+// can't read everything looks at its own agency alone.
 func TestThreat33_PlatformBesideTheUnreadable(t *testing.T) {
 	env.Operator(t, harness.OperatorOptions{})
 	hub, user := harness.Agency("knows", "G71"), harness.Agency("asks-who", "G72")
@@ -330,6 +337,11 @@ func TestThreat33_PlatformBesideTheUnreadable(t *testing.T) {
 			return nil
 		})
 	}
+	flows(true)
+	spoil(t, "sharedplatforms", platform, "SharedPlatform", "capability", `5`)
+	unreadable(t, "SharedPlatform", platform)
+	flows(false)
+	mend(t, v1alpha1.GroupVersion.WithKind("SharedPlatform"), platform, `{"spec":{"capability":"knows-login"}}`)
 	flows(true)
 	bad := harness.Policy("all", "")
 	bad.Spec.Selector.Agencies = nil
