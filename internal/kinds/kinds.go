@@ -48,6 +48,9 @@ type Descriptor struct {
 	Ready []string
 	// Beside has the types of its other conditions, in the order of reading.
 	Beside []string
+	// Tells has the reasons of the Events on its objects besides those of children and of
+	// conditions that every kind has.
+	Tells []string
 	// Header has the columns of "kubectl gov status"; nil for a kind that is shown
 	// with another one.
 	Header []string

@@ -54,6 +54,13 @@ var places = []place{
 	{name: "depguard in .golangci.yml", remedy: "add a block for **/internal/kinds/ROOM/** that denies the rooms that rest on it", called: Descriptor.Room, has: found(".golangci.yml", `"\*\*/internal/kinds/(\w+)/\*\*"`)},
 	{name: "docs/spec/v1alpha1", remedy: "write its page", called: Descriptor.File, has: matches("docs/spec/v1alpha1/*.md", ".md", "README")},
 	{name: "docs/spec/v1alpha1/README.md", remedy: "add a line to the table", called: Descriptor.File, has: listedPages},
+	{name: "The kinds of README.md", remedy: "add a line to the table, with a link to its page", called: Descriptor.File, has: found("README.md", `(?m)^\| \[\w+\]\(docs/spec/v1alpha1/(\w+)\.md\)`)},
+	{name: "docs/README.md", remedy: "link its page for those who write or read it", called: Descriptor.File, has: found("docs/README.md", `\]\(spec/v1alpha1/([a-z]+)\.md\)`)},
+	{name: "docs/glossary.md", remedy: "add the Vietnamese term, with \"the kind …\" in its English, and say it on the page of the kind", called: kind, has: found("docs/glossary.md", `(?m)^\| .* the kind (\w+)`)},
+	{name: "where Events stand, in docs/observability.md", remedy: "name it among those whose Events stand in the namespace default", called: kind, of: ofCluster, has: foundAll("docs/observability.md", `Those about (.*) stand in the namespace`, `\b[A-Z]\w+`)},
+	{name: "test/process/unreadable_test.go", remedy: "spoil one that others rest on, and say what closes, what stays and what waits until it can be read again", called: plural, has: found("test/process/unreadable_test.go", `spoil\(t, "(\w+)"`)},
+	{name: "samples in test/schema/samples_test.go", remedy: "add one that is called full and has every field of spec and status", called: kind, has: found("test/schema/samples_test.go", `(?m)^kind: (\w+)\nmetadata: \{name: full\}`)},
+	{name: "concerned in internal/unreadable/client.go", remedy: "say which lists one that can't be read makes fail; until then all do", called: kind, has: found("internal/unreadable/client.go", `(?m)^\tv1alpha1\.Kind(\w+): `)},
 	{name: "config/samples/national", remedy: "add an object, or for decisions a line to decisions.yaml", called: kind, has: sampled},
 	{name: "config/samples/errors", remedy: "add a mistake, with its answer", called: kind, has: mistaken},
 	{name: "what config/rbac/role.yaml reads", remedy: "add a marker to its controller and run make manifests", called: plural, has: ruled("list", "role")},
@@ -151,6 +158,18 @@ func found(name, expression string) func(fs.FS) ([]string, error) {
 		var out []string
 		for _, m := range regexp.MustCompile(expression).FindAllSubmatch(data, -1) {
 			out = append(out, string(m[1]))
+		}
+		return out, err
+	}
+}
+
+// foundAll returns all that an expression finds in what another one finds in a file.
+func foundAll(name, in, expression string) func(fs.FS) ([]string, error) {
+	return func(repo fs.FS) ([]string, error) {
+		parts, err := found(name, in)(repo)
+		var out []string
+		for _, part := range parts {
+			out = append(out, regexp.MustCompile(expression).FindAllString(part, -1)...)
 		}
 		return out, err
 	}

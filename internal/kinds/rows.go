@@ -12,6 +12,7 @@ var Agency = Descriptor{
 	Beside: []string{
 		v1alpha1.ConditionZonesDelegated, v1alpha1.ConditionRightsChanged, v1alpha1.ConditionAuthority, v1alpha1.ConditionOffboarding,
 	},
+	Tells:  []string{v1alpha1.ReasonRightsChanged, "RightsAskedFor"},
 	Header: []string{"AGENCY", "CODE", "LEVEL", "PORTALS", "RIGHTS CHANGED (+07:00)", "READY", "REASON", "MESSAGE"},
 }
 
@@ -60,6 +61,9 @@ var DataSharingLink = Descriptor{
 		v1alpha1.ConditionReferencesResolved, v1alpha1.ConditionWithinValidity, v1alpha1.ConditionProviderApproved,
 		v1alpha1.ConditionAuthorityApproved, v1alpha1.ConditionPolicyPaired,
 	},
+	Tells: []string{
+		"Requested", "Approved", "Rejected", "Suspended", "Revoked", v1alpha1.ReasonSameApprover, "Opened", "Closed", v1alpha1.ReasonExpired,
+	},
 	Header: []string{"CONSUMER", "LINK", "PROVIDER", "SERVICE", "PHASE", "VALID UNTIL (+07:00)", "READY", "REASON", "MESSAGE"},
 }
 
@@ -69,4 +73,5 @@ var DataSharingApproval = Descriptor{
 	Kind: v1alpha1.KindDataSharingApproval, Plural: "datasharingapprovals", Namespaced: true, Short: "approval",
 	New: func() Object { return &v1alpha1.DataSharingApproval{} }, NewList: func() List { return &v1alpha1.DataSharingApprovalList{} },
 	Ready: []string{v1alpha1.ConditionBound},
+	Tells: []string{"Approved", "Rejected", "Suspended", "Revoked"},
 }
