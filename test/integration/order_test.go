@@ -104,7 +104,7 @@ func settled(t *testing.T, objects int) error {
 			conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 			for _, c := range conditions {
 				if m, ok := c.(map[string]any); ok && m["type"] == v1alpha1.ConditionReconciling && !slices.Contains(waitsForPeople, m["reason"].(string)) {
-					return fmt.Errorf("%s %s still works: %v", d.Kind, o.GetName(), m["message"])
+					return fmt.Errorf("%s %s still works; where only people can go on, add its reason to waitsForPeople in test/integration/order_test.go: %v: %v", d.Kind, o.GetName(), m["reason"], m["message"])
 				}
 			}
 			if observed != o.GetGeneration() {

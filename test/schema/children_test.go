@@ -74,10 +74,10 @@ func TestWhatIsAdmittedBecomesChildren(t *testing.T) {
 	makeNamespace(t)
 	for kind := range emptyObjects() {
 		if (becomes[kind] == nil) == (childless[kind] == "") {
-			t.Errorf("%s must be either in becomes or, with the reason, in childless", kind)
+			t.Errorf("test/schema/children_test.go: %s must be either in becomes, with what is built of it, or in childless, with why nothing is", kind)
 		}
 		if becomes[kind] == nil && len(child.EmittedBy(kind)) > 0 {
-			t.Errorf("%s has children that are not tried: add it to becomes", kind)
+			t.Errorf("test/schema/children_test.go: %s has children that are not tried: add it to becomes", kind)
 		}
 	}
 	for kind := range becomes {
@@ -90,7 +90,7 @@ func TestWhatIsAdmittedBecomesChildren(t *testing.T) {
 		}
 		for _, row := range child.EmittedBy(kind) {
 			if !became[row.GVK.Kind] {
-				t.Errorf("no sample of %s becomes a %s, so it is not tried", kind, row.GVK.Kind)
+				t.Errorf("test/schema/children_test.go: no sample of %s becomes a %s, so it is not tried: build it in what becomes has for %s, or give a sample in samples_test.go the field of which it comes", kind, row.GVK.Kind, kind)
 			}
 		}
 	}
@@ -120,7 +120,7 @@ func tryChildren(t *testing.T, sample *unstructured.Unstructured, became map[str
 		for _, position := range positions(f.path) {
 			roomy := withRoom(t, sample, f.path, position)
 			if tryOne(t, f.path+" with room for the "+position, mustJSON(t, roomy.Object), tried) == nil {
-				t.Errorf("the list of %s cannot be made longer: teach numbered how its items differ", f.path)
+				t.Errorf("test/schema/grow_test.go: the list of %s cannot be made longer: teach numbered how its items differ", f.path)
 				continue
 			}
 			for _, raw := range hostile[f.class] {

@@ -45,7 +45,7 @@ func TestColumns(t *testing.T) {
 			}
 			for name, ok := range shown {
 				if !ok {
-					t.Errorf("column %s is empty although every field is filled", name)
+					t.Errorf("column %s of %s is empty for all of its samples: fill what it shows in test/schema/samples_test.go, or mend the JSONPath of its marker", name, kind)
 				}
 			}
 			for _, c := range definition(t, kind).Spec.Versions[0].AdditionalPrinterColumns {

@@ -109,7 +109,7 @@ func tryField(t *testing.T, sample *unstructured.Unstructured, f field) {
 		remove(t, o)
 	}
 	if stored == 0 {
-		t.Errorf("no spelling of %s was stored: the corpus of class %s has no good one, or the sample is refused", f.path, f.class)
+		t.Errorf("test/schema/parsed_test.go: no spelling of %s of %s was stored: add a good one to spellings for the class %s, or mend the sample in samples_test.go if it is refused", f.path, sample.GetKind(), f.class)
 	}
 }
 
@@ -171,7 +171,7 @@ func sampleOf(t *testing.T, kind, name string) *unstructured.Unstructured {
 	all := readSamples(t)
 	i := slices.IndexFunc(all, func(u *unstructured.Unstructured) bool { return u.GetKind() == kind && u.GetName() == name })
 	if i < 0 {
-		t.Fatalf("no sample %s %s", kind, name)
+		t.Fatalf("test/schema/samples_test.go: samples has no %s called %s: add one with every field of spec and status", kind, name)
 	}
 	return all[i]
 }

@@ -62,7 +62,13 @@ func TestThreat33_StatusOfWhatIsAdmitted(t *testing.T) {
 	makeNamespace(t)
 	tried := 0
 	for _, sample := range readSamples(t) {
-		if len(followed(t, sample)) == 0 {
+		follows := followed(t, sample)
+		for _, name := range specCopies(t, sample.GetKind()) {
+			if _, ok := follows[name]; !ok {
+				t.Errorf("test/schema/status_test.go: status.%s of %s copies the spec, and followed does not say so: add it there", name, sample.GetKind())
+			}
+		}
+		if len(follows) == 0 {
 			continue
 		}
 		for _, f := range fieldsOf(t, emptyObjects()[sample.GetKind()]) {
