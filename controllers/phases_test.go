@@ -83,7 +83,7 @@ func TestPhasesAreFound(t *testing.T) {
 		types := map[string]string{}
 		for i, p := range phases["Kind"].parameters {
 			if len(asserted["Kind"]) != 3 {
-				t.Fatalf("%s: assert reconcile.Kind with its three types", folder)
+				t.Fatalf("controllers/%s: assert that its Reconciler is a reconcile.Kind: var _ reconcile.Kind[*v1alpha1.KIND, ROOM.Input, ROOM.Output] = (*Reconciler)(nil)", folder)
 			}
 			types[p] = asserted["Kind"][i]
 		}

@@ -238,7 +238,7 @@ func (m mistake) assertCondition(ctx context.Context, t *testing.T) {
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("Ready is %+v\nexpected reason %s with %q", last, m.condition, m.answer)
+			t.Fatalf("Ready is %+v\nexpected reason %s with %q; an object of config/samples/national that the answer rests on is applied in applyNational", last, m.condition, m.answer)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -57,7 +57,7 @@ func TestStatusTakesWhatSpecsHold(t *testing.T) {
 				}
 			}
 			if used[own] = true; own == "" {
-				t.Errorf("%s %s has a rule on its value (%s): if it follows from what people write, add it to copies in hack/statuscopies/main.go and run make manifests, else to ownRules in test/schema/copies_test.go", kind, path, rule)
+				t.Errorf("%s %s has a rule on its value: if it follows from what people write, add it to copies in hack/statuscopies/main.go and run make manifests, else to ownRules in test/schema/copies_test.go: %s", kind, path, rule)
 			}
 		})
 	}

@@ -80,7 +80,7 @@ func TestCounted(t *testing.T) {
 func TestEveryKindOfAgenciesIsBounded(t *testing.T) {
 	for _, d := range kinds.Namespaced() {
 		if QuotaField(countedResource(d)) == "" {
-			t.Errorf("%s are not bounded: add a field to AgencyQuota and a row to bounds", d.Plural)
+			t.Errorf("%s are not bounded: add a field to AgencyQuota in api/v1alpha1/agency_types.go and a row to bounds in internal/kinds/agency/resourcequota.go", d.Plural)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func TestIndexesOfRooms(t *testing.T) {
 	for _, d := range kinds.All() {
 		_, err := os.Stat("../" + d.Room() + "/index.go")
 		if err == nil && r[d.Kind] == 0 {
-			t.Errorf("internal/kinds/index/index.go: the indexes of internal/kinds/%[1]s are not registered: add register(ctx, indexer, &v1alpha1.%[2]s{}, %[1]s.Indexes()) to Register", d.Room(), d.Kind)
+			t.Errorf("internal/kinds/index/index.go: the indexes of internal/kinds/%[1]s are not registered: add registerKind(ctx, indexer, &v1alpha1.%[2]s{}, %[1]s.Indexes()) to Register, or take its index.go out if it has none", d.Room(), d.Kind)
 		}
 	}
 }
