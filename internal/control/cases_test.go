@@ -154,7 +154,7 @@ func TestEveryRowHoldsWhereItSays(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			tt, ok := cases[c.Name]
 			if !ok {
-				t.Fatalf("%s has no case: say in cases what violates it and what is exempt", c.Name)
+				t.Fatalf("%s has no case: say in cases of internal/control/cases_test.go what violates it and what is exempt", c.Name)
 			}
 			if !slices.Equal(c.Held(), tt.held) {
 				t.Errorf("the row is held at %v, want %v", c.Held(), tt.held)

@@ -85,7 +85,7 @@ func eachControl(t *testing.T, spec *v1alpha1.SecurityPolicySpec, enter func(pat
 				walk(v.Field(i), strings.TrimPrefix(path+"."+name, "."))
 			}
 		default:
-			t.Errorf("no policy here has %s: add its values, and what it forbids to forbidden, or say in noControls why it demands nothing", path)
+			t.Errorf("no policy of internal/kinds/loosens_test.go has %s: add its values, and what it forbids to forbidden, or say in noControls why it demands nothing", path)
 		}
 	}
 	walk(reflect.ValueOf(spec).Elem(), "")
