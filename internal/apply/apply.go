@@ -57,7 +57,7 @@ func withdrawOnly(ctx context.Context) bool {
 func (a *Applier) Apply(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, objects []object.Object) (child.Result, error) {
 	r := a.begin(ctx, owner, inventory, objects)
 	r.compareWanted()
-	r.find(ctx)
+	r.find()
 	r.closeOpenings(ctx)
 	r.ensureAll(ctx)
 	r.prune(ctx)
@@ -75,7 +75,7 @@ func (a *Applier) Ensure(ctx context.Context, owner names.Owner, inventory []v1a
 // is being deleted: openings, workloads, and nothing that holds them.
 func (a *Applier) Teardown(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, guards []object.Object) ([]v1alpha1.InventoryEntry, error) {
 	r := a.begin(ctx, owner, inventory, guards)
-	r.find(ctx)
+	r.find()
 	r.closeOpenings(ctx)
 	r.prune(ctx)
 	res, err := r.finish()
@@ -93,7 +93,7 @@ func (a *Applier) Close(ctx context.Context, owner names.Owner, inventory []v1al
 func (a *Applier) Withdraw(ctx context.Context, owner names.Owner, inventory []v1alpha1.InventoryEntry, about []string, wanted []object.Object) (child.Result, error) {
 	r := a.begin(ctx, owner, inventory, wanted)
 	r.closes, r.about = true, about
-	r.find(ctx)
+	r.find()
 	r.closeOpenings(ctx)
 	return r.finish()
 }

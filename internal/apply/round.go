@@ -92,7 +92,7 @@ func (r *round) finish() (child.Result, error) {
 // find adds to the inventory what the owner has and no status names: the
 // operator may have died, or the API server been away, between the write of a
 // child and that of the status, or the status may be too large to be stored.
-func (r *round) find(ctx context.Context) {
+func (r *round) find() {
 	for _, row := range child.EmittedBy(r.owner.Kind) {
 		objects, err := r.marked(row, r.owner)
 		if err != nil {
