@@ -2,99 +2,93 @@ package controllers
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/kinds"
+	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
+	"github.com/govplatform/govplatform/internal/metrics"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/tally"
 )
 
 // newInformer is what a cache calls to make an informer.
 type newInformer = func(toolscache.ListerWatcher, runtime.Object, time.Duration, toolscache.Indexers) toolscache.SharedIndexInformer
 
 // informers knows the informers of all caches, so that those that do not sync
-// can be named, and what they hold of an owner can be found.
+// can be named, and what they hold can be counted.
 type informers struct {
 	mu     sync.Mutex
 	synced map[string]func() bool
-	// emitted are those of the kinds that the operator emits.
-	emitted map[schema.GroupVersionKind]toolscache.SharedIndexInformer
+	// stores are those of the operator's own cache, by kind.
+	stores map[string]toolscache.SharedIndexInformer
 }
 
 func newInformers() *informers {
-	return &informers{synced: map[string]func() bool{}, emitted: map[schema.GroupVersionKind]toolscache.SharedIndexInformer{}}
+	return &informers{synced: map[string]func() bool{}, stores: map[string]toolscache.SharedIndexInformer{}}
 }
 
 // tracked returns a constructor that remembers what it makes.
 func (t *informers) tracked(prefix string) newInformer {
 	return func(lw toolscache.ListerWatcher, o runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
-		row, emitted := ownRow(o)
-		if emitted = emitted && prefix == ""; emitted {
-			indexers = maps.Clone(indexers)
-			indexers[names.IndexOwner] = ownersOf
+		fields := countedBy(o)
+		own := prefix == "" && len(fields) > 0
+		if own {
+			indexers = tally.Indexers(indexers, fields...)
 		}
 		i := toolscache.NewSharedIndexInformer(lw, o, resync, indexers)
 		t.add(prefix+kindOf(o), i.HasSynced)
-		if emitted {
+		if own {
 			t.mu.Lock()
 			defer t.mu.Unlock()
-			t.emitted[row.GVK] = i
+			t.stores[kindOf(o)] = i
 		}
 		return i
 	}
 }
 
-func ownRow(o runtime.Object) (child.Row, bool) {
-	c, ok := o.(client.Object)
+// countedBy is by what the objects of a kind are counted: what the operator emits by its
+// owner, and its own kinds by what they say. It is beside the field indexes, which hold
+// every key twice, with and without a namespace, and answer with a list that is made for
+// the question: both counted, for each kind of each portal.
+func countedBy(o runtime.Object) []tally.Field {
+	object, ok := o.(client.Object)
 	if !ok {
-		return child.Row{}, false
+		return nil
 	}
-	return child.For(c)
+	if _, emitted := child.For(object); emitted {
+		return []tally.Field{{Name: names.IndexOwner, Values: func(o client.Object) []string { return names.OwnerKeys(o) }}}
+	}
+	d, ok := kinds.For(o)
+	if !ok {
+		return nil
+	}
+	return append(metrics.Fields(d.Kind), securitypolicy.Fields(d.Kind)...)
 }
 
-// ownersOf is the index of what the operator writes by its owner. One beside the field
-// indexes, which hold every key twice, with and without a namespace, and answer with a
-// list that is made for it: both counted, for each kind of each portal.
-func ownersOf(o any) ([]string, error) {
-	m, err := meta.Accessor(o)
-	if err != nil {
-		return nil, fmt.Errorf("index by owner: %w", err)
+// store returns the store of a kind once it is filled.
+func (t *informers) store(kind string) (toolscache.Indexer, error) {
+	t.mu.Lock()
+	i := t.stores[kind]
+	t.mu.Unlock()
+	if i == nil || !i.HasSynced() {
+		return nil, fmt.Errorf("%s: %w", kind, tally.ErrNotFilled)
 	}
-	return names.OwnerKeys(m), nil
+	return i.GetIndexer(), nil
 }
 
 // marked returns the objects of a kind that say that they were written for an owner, as
 // the cache has them, which are not to be changed.
 func (t *informers) marked(row child.Row, owner string) ([]client.Object, error) {
-	t.mu.Lock()
-	i := t.emitted[row.GVK]
-	t.mu.Unlock()
-	if i == nil || !i.HasSynced() {
-		return nil, fmt.Errorf("the cache of %s is not filled yet", row.GVK.Kind)
-	}
-	found, err := i.GetIndexer().ByIndex(names.IndexOwner, owner)
-	if err != nil {
-		return nil, fmt.Errorf("find %s by its owner: %w", row.GVK.Kind, err)
-	}
-	out := make([]client.Object, 0, len(found))
-	for _, o := range found {
-		c, ok := o.(client.Object)
-		if !ok {
-			return nil, fmt.Errorf("%T is no object of the API", o)
-		}
-		out = append(out, c)
-	}
-	return out, nil
+	return tally.Stores(t.store).Having(row.GVK.Kind, names.IndexOwner, owner) //nolint:wrapcheck // wrapped there
 }
 
 // add remembers an informer.

@@ -21,6 +21,8 @@ import (
 	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/lease"
 	"github.com/govplatform/govplatform/internal/queue"
+	"github.com/govplatform/govplatform/internal/read"
+	"github.com/govplatform/govplatform/internal/tally"
 	"github.com/govplatform/govplatform/internal/unreadable"
 )
 
@@ -148,6 +150,9 @@ func (o *Operator) Queues() *queue.Set { return o.queues }
 
 // RunningControllers reports of every controller whether it works.
 func (o *Operator) RunningControllers() map[string]bool { return o.queues.Running() }
+
+// Counts is what the caches hold by what it says.
+func (o *Operator) Counts() read.Tally { return tally.Stores(o.informers.store) }
 
 // Unreadable counts the objects of each kind that the caches leave out.
 func (o *Operator) Unreadable() map[string]int { return o.unreadable.Counts() }

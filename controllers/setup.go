@@ -178,7 +178,7 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	err = setUp(mgr, map[string]controller{
 		v1alpha1.KindAgency: &agency.Reconciler{Client: c, Live: live, Foreign: foreign, Canaries: canaries,
 			Applier: applier, Settings: s, Namespace: mgr.namespace, Now: now, Events: recorder},
-		v1alpha1.KindSecurityPolicy:      &securitypolicy.Reconciler{Client: c, Events: recorder, Applier: applier, Settings: s, Now: now},
+		v1alpha1.KindSecurityPolicy:      &securitypolicy.Reconciler{Client: c, Counts: mgr.Counts(), Events: recorder, Applier: applier, Settings: s, Now: now},
 		v1alpha1.KindSharedPlatform:      &sharedplatform.Reconciler{Client: c, Events: recorder, Settings: s},
 		v1alpha1.KindAgencyPortal:        &agencyportal.Reconciler{Client: c, Events: recorder, Applier: applier, Settings: s, Now: now},
 		v1alpha1.KindDataService:         &dataservice.Reconciler{Client: c, Events: recorder, Settings: s, Now: now},

@@ -73,7 +73,7 @@ func run(ctx context.Context) error {
 	if err := controllers.SetupAll(ctx, mgr, s, time.Now); err != nil {
 		return err
 	}
-	collector := metrics.Collector{Reader: mgr.GetClient(), Running: mgr.RunningControllers, Unreadable: mgr.Unreadable, SchemaSkew: mgr.SchemaSkew, SettingsHeld: mgr.SettingsHeld}
+	collector := metrics.Collector{Counts: mgr.Counts(), Running: mgr.RunningControllers, Unreadable: mgr.Unreadable, SchemaSkew: mgr.SchemaSkew, SettingsHeld: mgr.SettingsHeld}
 	for _, c := range append(metrics.Counters(), collector) {
 		if err := ctrlmetrics.Registry.Register(c); err != nil {
 			return fmt.Errorf("register metrics: %w", err)

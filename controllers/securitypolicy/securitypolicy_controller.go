@@ -22,14 +22,17 @@ import (
 	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/queue"
+	"github.com/govplatform/govplatform/internal/read"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 )
 
 // Reconciler reconciles security policies.
 type Reconciler struct {
-	Client   client.Client
-	Applier  *apply.Applier
+	Client  client.Client
+	Applier *apply.Applier
+	// Counts has what the caches hold by what it says.
+	Counts   read.Tally
 	Settings settings.Settings
 	// Now is the clock.
 	Now func() time.Time
@@ -80,7 +83,7 @@ var (
 
 // Gather reads what decides about a policy.
 func (r *Reconciler) Gather(ctx context.Context, p *v1alpha1.SecurityPolicy) (securitypolicy.Input, error) {
-	return securitypolicy.Gather(ctx, r.Client, r.Settings, r.Now(), p) //nolint:wrapcheck // wrapped there
+	return securitypolicy.Gather(ctx, r.Client, r.Counts, r.Settings, r.Now(), p) //nolint:wrapcheck // wrapped there
 }
 
 // Decide decides about a policy. Held by a foreign finalizer a policy stands, and is

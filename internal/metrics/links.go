@@ -1,12 +1,14 @@
 package metrics
 
 import (
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/names"
 )
 
 var (
@@ -21,38 +23,64 @@ var (
 	}, []string{"side"})
 	scrapeErrors = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "govplatform_scrape_errors_total",
-		Help: "Lists of a kind that a scrape could not read from the caches; what it counts is left out then.",
+		Help: "Scrapes that could not count a kind in the caches; what it counts is left out then.",
 	}, []string{"kind"})
 )
 
 // soon are the times within which the end of a term is told.
 var soon = map[string]time.Duration{"7d": 7 * 24 * time.Hour, "30d": 30 * 24 * time.Hour}
 
-func collectLinks(ch chan<- prometheus.Metric, all []v1alpha1.DataSharingLink, now time.Time) {
-	states, ending := map[[2]string]int{}, map[string]int{}
-	for i := range all {
-		l := &all[i]
-		state := stateOf(l)
-		states[[2]string{state, readiness(v1alpha1.KindDataSharingLink, &l.Status.StatusBase)[2]}]++
-		for within, d := range soon {
-			if state == "open" && l.Spec.ValidUntil.Sub(now) < d {
-				ending[within]++
+func (c Collector) collectLinks(ch chan<- prometheus.Metric, now time.Time) error {
+	const kind = v1alpha1.KindDataSharingLink
+	states, err := c.Counts.Count(kind, names.TallyState)
+	if err != nil {
+		return err //nolint:wrapcheck // counted
+	}
+	for value, n := range states {
+		state, reason, _ := strings.Cut(value, between)
+		ch <- prometheus.MustNewConstMetric(links, prometheus.GaugeValue, float64(n), state, reason)
+	}
+	days, err := c.Counts.Count(kind, names.TallyTerm)
+	if err != nil {
+		return err //nolint:wrapcheck // counted
+	}
+	for within, d := range soon {
+		ending := 0
+		for day, n := range days {
+			begins, err := time.Parse(time.DateOnly, day)
+			switch end := now.Add(d); {
+			case err != nil || !begins.Before(end):
+			case !begins.AddDate(0, 0, 1).After(end):
+				ending += n
+			default:
+				// Some of that day's end later.
+				if n, err = c.endingOn(day, end); err != nil {
+					return err
+				}
+				ending += n
 			}
 		}
+		ch <- prometheus.MustNewConstMetric(terms, prometheus.GaugeValue, float64(ending), within)
 	}
-	for k, n := range states {
-		ch <- prometheus.MustNewConstMetric(links, prometheus.GaugeValue, float64(n), k[0], k[1])
+	return nil
+}
+
+// endingOn returns how many open links end on a day before a moment.
+func (c Collector) endingOn(day string, before time.Time) (n int, err error) {
+	all, err := c.Counts.Having(v1alpha1.KindDataSharingLink, names.TallyTerm, day)
+	for _, o := range all {
+		if l, ok := o.(*v1alpha1.DataSharingLink); ok && l.Spec.ValidUntil.Time.Before(before) {
+			n++
+		}
 	}
-	for within := range soon {
-		ch <- prometheus.MustNewConstMetric(terms, prometheus.GaugeValue, float64(ending[within]), within)
-	}
+	return n, err //nolint:wrapcheck // counted
 }
 
 // stateOf is what counts about a link: whether traffic passes, and if not, whether
 // somebody has yet to do something or has decided.
 func stateOf(l *v1alpha1.DataSharingLink) string {
 	if meta.IsStatusConditionTrue(l.Status.Conditions, v1alpha1.ConditionPolicyPaired) {
-		return "open"
+		return open
 	}
 	switch l.Status.Phase {
 	case "", v1alpha1.PhaseWaiting, v1alpha1.PhaseRequested, v1alpha1.PhaseOpening:

@@ -4,23 +4,20 @@
 package metrics
 
 import (
-	"context"
+	"errors"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/kinds"
-	"github.com/govplatform/govplatform/internal/policy"
-	"github.com/govplatform/govplatform/internal/unreadable"
+	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/read"
+	"github.com/govplatform/govplatform/internal/tally"
 )
-
-// scrapeTimeout bounds the reads of one scrape; they come from the cache.
-const scrapeTimeout = 5 * time.Second
 
 // rightsPeriod is how long a change of rights is counted.
 const rightsPeriod = 24 * time.Hour
@@ -38,9 +35,9 @@ var (
 	service = prometheus.NewDesc("govplatform_public_services", "Public services by state: declared in specs, verified on Ready portals.", []string{"state"}, nil)
 )
 
-// Collector reads the cache at every scrape.
+// Collector asks at every scrape what the caches have counted.
 type Collector struct {
-	Reader client.Reader
+	Counts read.Tally
 	// Running reports of every controller whether its workers have started; may be nil.
 	Running func() map[string]bool
 	// Unreadable counts the objects that the caches leave out; may be nil.
@@ -67,33 +64,12 @@ func (c Collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- terms
 }
 
-// Collect implements prometheus.Collector. What can't be read is left out and counted.
+// Collect implements prometheus.Collector. What can't be counted is left out, and that is
+// counted, but before the caches are filled, which the readiness tells.
 func (c Collector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
-	defer cancel()
-	ready := map[[3]string]int{}
 	for _, d := range kinds.All() {
-		list := d.NewList()
-		if c.Reader.List(ctx, list, client.UnsafeDisableDeepCopy, unreadable.Skip) != nil {
+		if err := c.collectKind(ch, d.Kind, time.Now()); err != nil && !errors.Is(err, tally.ErrNotFilled) {
 			scrapeErrors.WithLabelValues(d.Kind).Inc()
-			continue
-		}
-		// The callback never fails.
-		_ = meta.EachListItem(list, func(o runtime.Object) error {
-			if object, ok := o.(kinds.Object); ok {
-				ready[readiness(d.Kind, object.GetStatusBase())]++
-			}
-			return nil
-		})
-		switch l := list.(type) {
-		case *v1alpha1.AgencyList:
-			collectRights(ch, l.Items)
-		case *v1alpha1.SecurityPolicyList:
-			ch <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, float64(len(policy.Held(l.Items))))
-		case *v1alpha1.AgencyPortalList:
-			collectPortals(ch, l.Items)
-		case *v1alpha1.DataSharingLinkList:
-			collectLinks(ch, l.Items, time.Now())
 		}
 	}
 	if c.Running != nil {
@@ -110,34 +86,51 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(settled, prometheus.GaugeValue, one(c.SettingsHeld()))
 	}
 	c.collectSkew(ch)
-	for k, n := range ready {
-		ch <- prometheus.MustNewConstMetric(objects, prometheus.GaugeValue, float64(n), k[0], k[1], k[2])
-	}
 }
 
-// readiness returns the labels by which an object is counted. One that the operator
-// has not looked at yet is pending.
-func readiness(kind string, base *v1alpha1.StatusBase) [3]string {
-	r := meta.FindStatusCondition(base.Conditions, v1alpha1.ConditionReady)
-	if r == nil {
-		return [3]string{kind, string(metav1.ConditionUnknown), v1alpha1.ReasonPending}
+func (c Collector) collectKind(ch chan<- prometheus.Metric, kind string, now time.Time) error {
+	ready, err := c.Counts.Count(kind, names.TallyReady)
+	if err != nil {
+		return err //nolint:wrapcheck // counted
 	}
-	return [3]string{kind, string(r.Status), r.Reason}
-}
-
-func collectRights(ch chan<- prometheus.Metric, agencies []v1alpha1.Agency) {
-	changed, asked := 0, 0
-	for i := range agencies {
-		a := &agencies[i]
-		if rightsChanged(a, time.Now()) {
-			changed++
+	for value, n := range ready {
+		status, reason, _ := strings.Cut(value, between)
+		ch <- prometheus.MustNewConstMetric(objects, prometheus.GaugeValue, float64(n), kind, status, reason)
+	}
+	switch kind {
+	case v1alpha1.KindAgency:
+		return c.collectRights(ch, now)
+	case v1alpha1.KindSecurityPolicy:
+		n, err := c.Counts.Number(kind, names.TallyHeld, names.Yes)
+		if err == nil {
+			ch <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, float64(n))
 		}
-		if meta.IsStatusConditionFalse(a.Status.Conditions, v1alpha1.ConditionRightsConfirmed) {
-			asked++
+		return err //nolint:wrapcheck // counted
+	case v1alpha1.KindAgencyPortal:
+		return c.collectPortals(ch)
+	case v1alpha1.KindDataSharingLink:
+		return c.collectLinks(ch, now)
+	}
+	return nil
+}
+
+func (c Collector) collectRights(ch chan<- prometheus.Metric, now time.Time) error {
+	all, err := c.Counts.Having(v1alpha1.KindAgency, names.TallyRights, rightsThatChanged)
+	if err != nil {
+		return err //nolint:wrapcheck // counted
+	}
+	changed := 0
+	for _, o := range all {
+		if a, ok := o.(*v1alpha1.Agency); ok && rightsChanged(a, now) {
+			changed++
 		}
 	}
 	ch <- prometheus.MustNewConstMetric(rights, prometheus.GaugeValue, float64(changed))
-	ch <- prometheus.MustNewConstMetric(waiting, prometheus.GaugeValue, float64(asked))
+	asked, err := c.Counts.Number(v1alpha1.KindAgency, names.TallyRights, rightsThatWait)
+	if err == nil {
+		ch <- prometheus.MustNewConstMetric(waiting, prometheus.GaugeValue, float64(asked))
+	}
+	return err //nolint:wrapcheck // counted
 }
 
 // rightsChanged reports whether somebody got or lost rights in an agency's
@@ -165,23 +158,28 @@ func one(is bool) float64 {
 	return 0
 }
 
-func collectPortals(ch chan<- prometheus.Metric, all []v1alpha1.AgencyPortal) {
-	byLevel := map[[2]string]int{}
-	var declared, verified int
-	for i := range all {
-		p := &all[i]
-		exposure := p.Spec.Exposure
-		if last := p.Status.LastCompliant; last != nil {
-			// What runs counts while an edit is kept.
-			exposure = last.Exposure
-		}
-		byLevel[[2]string{string(rune('0' + p.Status.SecurityLevel)), string(exposure)}]++
-		declared += int(p.Status.PublicServices.Declared)
-		verified += int(p.Status.PublicServices.Verified)
+func (c Collector) collectPortals(ch chan<- prometheus.Metric) error {
+	running, err := c.Counts.Count(v1alpha1.KindAgencyPortal, names.TallyRuns)
+	if err != nil {
+		return err //nolint:wrapcheck // counted
 	}
-	for k, n := range byLevel {
-		ch <- prometheus.MustNewConstMetric(portals, prometheus.GaugeValue, float64(n), k[0], k[1])
+	for value, n := range running {
+		level, exposure, _ := strings.Cut(value, between)
+		ch <- prometheus.MustNewConstMetric(portals, prometheus.GaugeValue, float64(n), level, exposure)
 	}
-	ch <- prometheus.MustNewConstMetric(service, prometheus.GaugeValue, float64(declared), "declared")
-	ch <- prometheus.MustNewConstMetric(service, prometheus.GaugeValue, float64(verified), "verified")
+	// Portals by how many services they declare, or have verified.
+	counted, err := c.Counts.Count(v1alpha1.KindAgencyPortal, names.TallyServices)
+	if err != nil {
+		return err //nolint:wrapcheck // counted
+	}
+	sums := map[string]int{"declared": 0, "verified": 0}
+	for value, of := range counted {
+		state, each, _ := strings.Cut(value, between)
+		n, _ := strconv.Atoi(each)
+		sums[state] += n * of
+	}
+	for state, n := range sums {
+		ch <- prometheus.MustNewConstMetric(service, prometheus.GaugeValue, float64(n), state)
+	}
+	return nil
 }

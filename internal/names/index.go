@@ -43,6 +43,28 @@ const (
 	IndexPlatformFingerprint = "fingerprint"
 )
 
+// Fields by which objects are counted, see internal/tally.
+const (
+	// TallyReady has the status and the reason of every object's Ready.
+	TallyReady = "ready"
+	// TallyRights has whether rights in an agency changed, or wait for a confirmation.
+	TallyRights = "rights"
+	// TallyHeld has Yes for a policy whose newest spec is held.
+	TallyHeld = "held"
+	// TallyPolicy has the policies that a portal is held to, and TallyViolates those
+	// of them that it violates.
+	TallyPolicy   = "policies"
+	TallyViolates = "violates"
+	// TallyRuns has the security level of a portal and its exposure, and TallyServices how
+	// many public services it declares, and how many of them are verified.
+	TallyRuns     = "runs"
+	TallyServices = "services"
+	// TallyState has the state of a link and the reason of Ready, and TallyTerm the day on
+	// which an open one ends.
+	TallyState = "state"
+	TallyTerm  = "term"
+)
+
 // Yes is the one key of an index that is true or false of an object.
 const Yes = "yes"
 

@@ -18,6 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
+	"github.com/govplatform/govplatform/internal/kinds"
+	"github.com/govplatform/govplatform/internal/tally"
 )
 
 // Counting reads from a cache like the operator's own, with the same indexes and
@@ -27,6 +29,15 @@ type Counting struct {
 	reader client.Reader
 	// Lists were asked for; Objects is the number of objects that lists and gets returned.
 	Lists, Objects int
+	tally.Stores
+}
+
+// Having implements read.Tally.
+func (c *Counting) Having(kind, field, value string) ([]client.Object, error) {
+	c.Lists++
+	found, err := c.Stores.Having(kind, field, value)
+	c.Objects += len(found)
+	return found, err //nolint:wrapcheck // the store's own
 }
 
 // Get implements client.Reader.
@@ -101,4 +112,21 @@ func Cache(tb testing.TB, register func(context.Context, client.FieldIndexer) er
 		tb.Fatal("the cache is not filled")
 	}
 	return &Counting{reader: filled}
+}
+
+// Tally counts some objects by fields, as the operator's own caches do.
+func Tally(tb testing.TB, fields func(kind string) []tally.Field, objects ...client.Object) tally.Stores {
+	tb.Helper()
+	stores := map[string]toolscache.Indexer{}
+	for _, d := range kinds.All() {
+		stores[d.Kind] = toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, tally.Indexers(nil, fields(d.Kind)...))
+	}
+	for _, o := range objects {
+		if d, ok := kinds.For(o); ok {
+			if err := stores[d.Kind].Add(o); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+	return func(kind string) (toolscache.Indexer, error) { return stores[kind], nil }
 }

@@ -17,8 +17,10 @@ import (
 // Input is everything that decides about a SecurityPolicy.
 type Input struct {
 	Policy *v1alpha1.SecurityPolicy
-	// Portals that have the policy among their status.policies, or would.
-	Portals []v1alpha1.AgencyPortal
+	// Portals is how many have the policy among their status.policies, or would.
+	Portals int
+	// Violators are those that have a finding of it.
+	Violators []*v1alpha1.AgencyPortal
 	// AbsentAgencies are those that the newest spec names and that do not exist.
 	AbsentAgencies []policy.NamedAgencies
 	// Running is what runs; nil unless the newest spec is not in force yet.
@@ -51,16 +53,16 @@ type Output struct {
 // status shows them. An audited policy has no admission policy.
 func Decide(in Input) Output {
 	var out Output
-	for i := range in.Portals {
-		p := &in.Portals[i]
-		out.Matched++
+	out.Matched = int32(in.Portals) //nolint:gosec // far below the bound
+	for _, p := range in.Violators {
 		if f := violation(p, in.Policy.Name); f != nil {
 			out.Violating++
 			out.Violators = append(out.Violators, impacted(v1alpha1.KindAgencyPortal, p.Namespace, p.Name, f.Control))
-		} else {
-			out.Compliant++
 		}
 	}
+	// A portal that goes may be counted in one of the two reads alone.
+	out.Violating = min(out.Violating, out.Matched)
+	out.Compliant = out.Matched - out.Violating
 	slices.SortFunc(out.Violators, compareImpacted)
 	out.accept(in)
 	if out.InForce == nil {

@@ -16,13 +16,21 @@ import (
 
 // Gather reads what decides about a policy. What runs in the country is
 // looked at only while the newest spec is not in force.
-func Gather(ctx context.Context, r client.Reader, s settings.Settings, now time.Time, p *v1alpha1.SecurityPolicy) (Input, error) {
+func Gather(ctx context.Context, r client.Reader, counts read.Tally, s settings.Settings, now time.Time, p *v1alpha1.SecurityPolicy) (Input, error) {
 	in := Input{Policy: p, Now: now, Bound: Bound(s)}
-	var portals v1alpha1.AgencyPortalList
-	if err := r.List(ctx, &portals, client.MatchingFields{names.IndexPortalPolicy: p.Name}, client.UnsafeDisableDeepCopy); err != nil {
-		return in, fmt.Errorf("list portals of policy: %w", err)
+	var err error
+	if in.Portals, err = counts.Number(v1alpha1.KindAgencyPortal, names.TallyPolicy, p.Name); err != nil {
+		return in, fmt.Errorf("count portals of policy: %w", err)
 	}
-	in.Portals = portals.Items
+	violators, err := counts.Having(v1alpha1.KindAgencyPortal, names.TallyViolates, p.Name)
+	if err != nil {
+		return in, fmt.Errorf("find violators of policy: %w", err)
+	}
+	for _, v := range violators {
+		if portal, ok := v.(*v1alpha1.AgencyPortal); ok {
+			in.Violators = append(in.Violators, portal)
+		}
+	}
 	absent, err := read.AbsentAgencies(ctx, r, policy.AgenciesOfPolicy(&p.Spec))
 	if err != nil {
 		return in, err

@@ -44,11 +44,11 @@ func TestSecurityPolicy(t *testing.T) {
 
 // TestSecurityPolicyCounts counts what the portals' status shows.
 func TestSecurityPolicyCounts(t *testing.T) {
-	finding := func(policy string) v1alpha1.AgencyPortal {
-		return v1alpha1.AgencyPortal{Status: v1alpha1.AgencyPortalStatus{Findings: []v1alpha1.PolicyFinding{{Policy: policy}}}}
+	finding := func(policy string) *v1alpha1.AgencyPortal {
+		return &v1alpha1.AgencyPortal{Status: v1alpha1.AgencyPortalStatus{Findings: []v1alpha1.PolicyFinding{{Policy: policy}}}}
 	}
 	p := &v1alpha1.SecurityPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p"}}
-	in := Input{Policy: p, Portals: []v1alpha1.AgencyPortal{finding("p"), finding("other"), {}}}
+	in := Input{Policy: p, Portals: 3, Violators: []*v1alpha1.AgencyPortal{finding("p"), finding("other")}}
 	SetStatus(in, Decide(in), child.Result{}, nil)
 	got := []int32{p.Status.Matched, p.Status.Compliant, p.Status.Violating}
 	if diff := cmp.Diff([]int32{3, 2, 1}, got); diff != "" {
@@ -78,7 +78,7 @@ func TestPolicyOfNobody(t *testing.T) {
 	for _, mode := range []v1alpha1.PolicyMode{v1alpha1.ModeAudit, v1alpha1.ModeEnforce} {
 		for portals, want := range map[int]bool{0: true, 1: false} {
 			p := &v1alpha1.SecurityPolicy{Spec: v1alpha1.SecurityPolicySpec{Mode: mode}}
-			in := Input{Policy: p, Portals: make([]v1alpha1.AgencyPortal, portals)}
+			in := Input{Policy: p, Portals: portals}
 			SetStatus(in, Decide(in), child.Result{}, nil)
 			ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady)
 			if got := strings.Contains(ready.Message, "typo in spec.selector"); got != want {
@@ -114,7 +114,7 @@ func TestPolicyWithoutEffect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &v1alpha1.SecurityPolicy{Spec: tt.spec}
-			in := Input{Policy: p, Portals: make([]v1alpha1.AgencyPortal, 1)}
+			in := Input{Policy: p, Portals: 1}
 			SetStatus(in, Decide(in), child.Result{}, nil)
 			ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady)
 			if ready.Status != metav1.ConditionTrue || ready.Reason != tt.reason || !strings.HasPrefix(ready.Message, tt.says) {
