@@ -80,11 +80,16 @@ func TestMarkersAreManifests(t *testing.T) {
 
 // TestClosingGoesFirst: each controller has a watch of its own kind that hears of what
 // closes; without it a change that takes something away waits behind all others.
-// Fails without that line of any controller.
+// What closes comes by it alone.
+// Fails without that line of any controller, and where SelfBut hears of what closes too.
 func TestClosingGoesFirst(t *testing.T) {
 	for _, d := range kinds.All() {
 		if line := "Watches(&v1alpha1." + d.Kind + "{}, watches.Self(), builder.WithPredicates(watches.Closing()))"; !strings.Contains(codeOf(t, d.File()), line) {
 			t.Errorf("controllers/%s: add .%s to SetupWithManager, after For", d.File(), line)
+		}
+		beside := "watches.SelfBut(own), builder.WithPredicates(predicate.Not(watches.Closing()))"
+		if code := codeOf(t, d.File()); strings.Count(code, "SelfBut(") != strings.Count(code, beside) {
+			t.Errorf("controllers/%s: what closes comes by both watches and takes twice of the agency's share: write %s", d.File(), beside)
 		}
 	}
 }

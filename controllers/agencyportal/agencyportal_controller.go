@@ -101,7 +101,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("agencyportal").
 		WithOptions(queue.Of(mgr).Options("agencyportal", concurrency)).
 		For(&v1alpha1.AgencyPortal{}, builder.WithPredicates(watches.Unheard())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.SelfBut(own)).
+		Watches(&v1alpha1.AgencyPortal{}, watches.SelfBut(own), builder.WithPredicates(predicate.Not(watches.Closing()))).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Self(), builder.WithPredicates(watches.Closing())).
 		Watches(&appsv1.Deployment{}, byOwner).
 		Watches(&corev1.ServiceAccount{}, byOwner).

@@ -16,6 +16,7 @@ import (
 
 	"github.com/govplatform/govplatform/internal/apply"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/queue"
 )
 
 // TestOwnWrites: of a child's events the owner that wrote it hears all but that write,
@@ -63,6 +64,38 @@ func TestOwnWrites(t *testing.T) {
 	wrote.Add(t.Context(), kind, key("web"), child("web", "6"))
 	h.Delete(ctx, event.DeleteEvent{Object: child("web", "6")}, q)
 	hears("its deletion, in the version that was written", "web")
+}
+
+// TestOwnWriteBeforeItsAnswer: the API server may show a write to the watches before its
+// answer is here. An event of an owner that is worked on is judged when that is done, and
+// somebody else's write is not lost by it.
+// Fails when add judges at once, or holds and never judges.
+func TestOwnWriteBeforeItsAnswer(t *testing.T) {
+	const kind = "AgencyPortal"
+	child := func(version string) *appsv1.Deployment {
+		return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-a", Name: "d", UID: "d", ResourceVersion: version, Labels: map[string]string{
+			names.LabelOwnerKind: kind, names.LabelOwnerNamespace: "agency-a", names.LabelOwnerName: "web",
+		}}}
+	}
+	wrote := apply.NewEchoes(kind)
+	h := ByOwnerLabel(kind, wrote)
+	web := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "agency-a", Name: "web"}}
+	for name, somebody := range map[string]bool{"its own": false, "somebody's": true} {
+		o := queue.NewSet().Options("agencyportal", 1)
+		q := o.NewQueue(name, o.RateLimiter)
+		q.Add(web)
+		r, _ := q.Get()
+		h.Update(t.Context(), event.UpdateEvent{ObjectOld: child("1"), ObjectNew: child("2")}, q)
+		if somebody {
+			h.Update(t.Context(), event.UpdateEvent{ObjectOld: child("2"), ObjectNew: child("3")}, q)
+		}
+		wrote.Add(t.Context(), kind, web.NamespacedName, child("2"))
+		q.Done(r)
+		if want := map[bool]int{true: 1}[somebody]; q.Len() != want {
+			t.Errorf("%s: %d wait, want %d", name, q.Len(), want)
+		}
+		q.ShutDown()
+	}
 }
 
 // TestInitialList: what is there at the start fans out to nobody, and everything after it

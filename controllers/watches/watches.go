@@ -47,7 +47,8 @@ func MapLater(f MapFunc) handler.EventHandler {
 func Self() handler.EventHandler { return SelfBut(nil) }
 
 // SelfBut is Self without the updates that the object's own rounds wrote. It stands for
-// what For hears, which has no handler of its own.
+// what For hears, which has no handler of its own. What closes is left to Self: asked for
+// twice, it would take twice of the agency's share.
 func SelfBut(own *apply.Echoes) handler.EventHandler {
 	return mapping{own: own, f: func(_ context.Context, o client.Object) []ctrl.Request {
 		return []ctrl.Request{{NamespacedName: client.ObjectKeyFromObject(o)}}

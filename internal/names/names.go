@@ -165,8 +165,8 @@ func (o Owner) Labels() map[string]string {
 	return l
 }
 
-// IndexOwner is the field index of everything that the operator writes by what
-// its labels say about its owner.
+// IndexOwner is by what everything that the operator writes is counted in the caches, by
+// what its labels say about its owner, and a field index of network policies.
 const IndexOwner = "owner"
 
 // Key identifies everything that has had the owner's kind, namespace and name.
