@@ -79,7 +79,10 @@ func (t *informers) store(kind string) (toolscache.Indexer, error) {
 	t.mu.Lock()
 	i := t.stores[kind]
 	t.mu.Unlock()
-	if i == nil || !i.HasSynced() {
+	if i == nil {
+		return nil, fmt.Errorf("there is no cache of %s", kind)
+	}
+	if !i.HasSynced() {
 		return nil, fmt.Errorf("%s: %w", kind, tally.ErrNotFilled)
 	}
 	return i.GetIndexer(), nil

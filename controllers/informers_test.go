@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"testing"
 
 	"k8s.io/client-go/tools/cache"
@@ -8,7 +9,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/internal/child"
+	"github.com/govplatform/govplatform/internal/kinds"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/tally"
 )
 
 // TestMarked finds what caches have of an owner, of every kind that is emitted and in every
@@ -58,5 +61,45 @@ func TestMarked(t *testing.T) {
 		if len(got) != 3 || !got[client.ObjectKey{Namespace: "agency-a", Name: "web"}] || !got[client.ObjectKey{Namespace: "agency-b", Name: "way"}] || !got[client.ObjectKey{Namespace: "agency-a", Name: "left"}] {
 			t.Errorf("%s: found %v, want what says that it is of the owner, or of an earlier one", row.GVK.Kind, got)
 		}
+	}
+}
+
+// TestEveryKindIsTallied: the caches of the platform's kinds are counted by, and no two
+// kinds are one to them.
+// Fails when countedBy leaves out the platform's kinds.
+func TestEveryKindIsTallied(t *testing.T) {
+	seen := map[string]bool{}
+	for _, row := range child.Rows() {
+		seen[row.GVK.Kind] = true
+	}
+	for _, d := range kinds.All() {
+		if seen[d.Kind] {
+			t.Errorf("two kinds are called %s", d.Kind)
+		}
+		seen[d.Kind] = true
+		source, known := cachetesting.NewFakeControllerSource(), newInformers()
+		o := d.New()
+		o.SetName("one")
+		source.Add(o)
+		if _, err := known.store(d.Kind); err == nil || errors.Is(err, tally.ErrNotFilled) {
+			t.Errorf("%s: without a cache it is %v", d.Kind, err)
+		}
+		i := known.tracked("")(source, d.New(), 0, cache.Indexers{})
+		if _, err := known.store(d.Kind); !errors.Is(err, tally.ErrNotFilled) {
+			t.Errorf("%s: before its cache is filled it is %v", d.Kind, err)
+		}
+		stop := make(chan struct{})
+		go i.Run(stop)
+		if !cache.WaitForCacheSync(stop, i.HasSynced) {
+			t.Fatal("the cache is not filled")
+		}
+		counted, err := tally.Stores(known.store).Count(d.Kind, names.TallyReady)
+		close(stop)
+		if err != nil || len(counted) != 1 {
+			t.Errorf("%s: %v, %v", d.Kind, counted, err)
+		}
+	}
+	if want := len(child.Rows()) + len(kinds.All()); len(seen) != want {
+		t.Errorf("%d names for %d kinds", len(seen), want)
 	}
 }

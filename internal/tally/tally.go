@@ -43,19 +43,25 @@ var ErrNotFilled = errors.New("its cache is not filled yet")
 // Stores returns the store of a kind, or why there is none that could be asked now.
 type Stores func(kind string) (cache.Indexer, error)
 
-// Count returns by value how many objects of a kind have it.
+// Count returns by value how many objects of a kind have it. The values are asked for one
+// after the other, so what changes meanwhile may be counted twice, or not.
 func (s Stores) Count(kind, field string) (map[string]int, error) {
 	store, err := s(kind)
 	if err != nil {
 		return nil, err
 	}
-	if _, known := store.GetIndexers()[field]; !known {
-		return nil, fmt.Errorf("%s is not counted by %s", kind, field)
+	// A field that is none is an error here, and no values there.
+	if _, err := number(store, field, ""); err != nil {
+		return nil, err
 	}
 	out := map[string]int{}
 	for _, value := range store.ListIndexFuncValues(field) {
-		if out[value], err = number(store, field, value); err != nil {
+		n, err := number(store, field, value)
+		if err != nil {
 			return nil, err
+		}
+		if n > 0 {
+			out[value] = n
 		}
 	}
 	return out, nil
@@ -71,11 +77,12 @@ func (s Stores) Number(kind, field, value string) (int, error) {
 }
 
 func number(store cache.Indexer, field, value string) (int, error) {
-	keys, err := store.IndexKeys(field, value)
+	// It copies a pointer for each. IndexKeys would sort them too, under the store's lock.
+	found, err := store.ByIndex(field, value)
 	if err != nil {
 		return 0, fmt.Errorf("count by %s: %w", field, err)
 	}
-	return len(keys), nil
+	return len(found), nil
 }
 
 // Having returns the objects of a kind that have a value. They are the cache's own.

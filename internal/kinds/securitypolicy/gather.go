@@ -2,13 +2,11 @@ package securitypolicy
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
 	"github.com/govplatform/govplatform/internal/read"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -18,30 +16,19 @@ import (
 // looked at only while the newest spec is not in force.
 func Gather(ctx context.Context, r client.Reader, counts read.Tally, s settings.Settings, now time.Time, p *v1alpha1.SecurityPolicy) (Input, error) {
 	in := Input{Policy: p, Now: now, Bound: Bound(s)}
-	var err error
-	if in.Portals, err = counts.Number(v1alpha1.KindAgencyPortal, names.TallyPolicy, p.Name); err != nil {
-		return in, fmt.Errorf("count portals of policy: %w", err)
-	}
-	violators, err := counts.Having(v1alpha1.KindAgencyPortal, names.TallyViolates, p.Name)
-	if err != nil {
-		return in, fmt.Errorf("find violators of policy: %w", err)
-	}
-	for _, v := range violators {
-		if portal, ok := v.(*v1alpha1.AgencyPortal); ok {
-			in.Violators = append(in.Violators, portal)
-		}
-	}
 	absent, err := read.AbsentAgencies(ctx, r, policy.AgenciesOfPolicy(&p.Spec))
 	if err != nil {
 		return in, err
 	}
 	in.AbsentAgencies = absent
-	if !policy.Pending(p) {
-		return in, nil
+	if policy.Pending(p) {
+		running, err := GatherImpact(ctx, r, s, now, p)
+		in.Running = &running
+		if err != nil {
+			return in, err
+		}
 	}
-	running, err := GatherImpact(ctx, r, s, now, p)
-	in.Running = &running
-	return in, err
+	return in, in.count(counts)
 }
 
 // Bound is how much changes of standards may stop, as the settings say.

@@ -1,12 +1,14 @@
 package securitypolicy
 
 import (
+	"fmt"
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/internal/names"
+	"github.com/govplatform/govplatform/internal/read"
 	"github.com/govplatform/govplatform/internal/tally"
 )
 
@@ -28,4 +30,22 @@ func Fields(kind string) []tally.Field {
 			return out
 		}},
 	}
+}
+
+// count counts the portals of a policy, and finds those that violate it. It comes last, so
+// that it is no older than what else was read.
+func (in *Input) count(counts read.Tally) error {
+	violators, err := counts.Having(v1alpha1.KindAgencyPortal, names.TallyViolates, in.Policy.Name)
+	if err != nil {
+		return fmt.Errorf("find violators of policy: %w", err)
+	}
+	for _, v := range violators {
+		if portal, ok := v.(*v1alpha1.AgencyPortal); ok {
+			in.Violators = append(in.Violators, portal)
+		}
+	}
+	if in.Portals, err = counts.Number(v1alpha1.KindAgencyPortal, names.TallyPolicy, in.Policy.Name); err != nil {
+		return fmt.Errorf("count portals of policy: %w", err)
+	}
+	return nil
 }
