@@ -1,15 +1,19 @@
 package controllers
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/tools/cache"
 	cachetesting "k8s.io/client-go/tools/cache/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/kinds"
+	"github.com/govplatform/govplatform/internal/lease"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/tally"
 )
@@ -101,5 +105,34 @@ func TestEveryKindIsTallied(t *testing.T) {
 	}
 	if want := len(child.Rows()) + len(kinds.All()); len(seen) != want {
 		t.Errorf("%d names for %d kinds", len(seen), want)
+	}
+}
+
+// stoppable runs until it is told to end.
+type stoppable struct{ ctrl.Manager }
+
+func (stoppable) Start(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// TestStopAtTheEndOfAStart: an operator whose caches are filled ends as it should when it
+// is told to in the moment before it looks at them again, and one whose caches are not is left.
+// Fails when Start does not look again.
+func TestStopAtTheEndOfAStart(t *testing.T) {
+	for name, filled := range map[string]bool{"filled meanwhile": true, "not filled": false} {
+		ctx, stop := context.WithCancel(t.Context())
+		o := &Operator{Manager: stoppable{}, StartTimeout: time.Minute, began: time.Now(), informers: newInformers(), gate: &lease.Gate{Free: true}, definitions: &definitions{}}
+		looked := 0
+		o.informers.add("Deployment", func() bool {
+			looked++
+			if looked == 1 {
+				stop()
+			}
+			return filled && looked > 1
+		})
+		if err := o.Start(ctx); (err == nil) != filled {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

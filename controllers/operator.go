@@ -195,9 +195,14 @@ func (o *Operator) Start(ctx context.Context) error {
 		case err := <-o.definitions.failed:
 			return o.endFor(err, cancel, done)
 		case <-ctx.Done():
-			return o.abandon("it was stopped before its caches were filled")
+			// They may be filled since it was looked.
+			if len(o.informers.missing()) > 0 {
+				return o.abandon("it was stopped before its caches were filled")
+			}
 		case <-deadline.C:
-			return o.abandon(fmt.Sprintf("its caches were not filled within %s", o.StartTimeout))
+			if len(o.informers.missing()) > 0 {
+				return o.abandon(fmt.Sprintf("its caches were not filled within %s", o.StartTimeout))
+			}
 		case <-poll.C:
 		}
 	}
