@@ -88,12 +88,6 @@ func (t *informers) store(kind string) (toolscache.Indexer, error) {
 	return i.GetIndexer(), nil
 }
 
-// marked returns the objects of a kind that say that they were written for an owner, as
-// the cache has them, which are not to be changed.
-func (t *informers) marked(row child.Row, owner string) ([]client.Object, error) {
-	return tally.Stores(t.store).Having(row.GVK.Kind, names.IndexOwner, owner) //nolint:wrapcheck // wrapped there
-}
-
 // add remembers an informer.
 func (t *informers) add(name string, synced func() bool) {
 	t.mu.Lock()

@@ -18,9 +18,18 @@ import (
 	"github.com/govplatform/govplatform/internal/tally"
 )
 
+// fill runs an informer until the test ends, and waits until it is filled.
+func fill(t *testing.T, i cache.SharedIndexInformer) {
+	t.Helper()
+	go i.RunWithContext(t.Context())
+	if !cache.WaitForCacheSync(t.Context().Done(), i.HasSynced) {
+		t.Fatal("the cache is not filled")
+	}
+}
+
 // TestMarked finds what caches have of an owner, of every kind that is emitted and in every
 // namespace, and fails where a cache is not filled or is none of the operator's own.
-// Fails when tracked indexes nothing, or takes any cache, and when marked does not ask
+// Fails when tracked indexes nothing, or takes any cache, and when store does not ask
 // whether the cache is filled.
 func TestMarked(t *testing.T) {
 	web := names.Owner{Kind: "AgencyPortal", Namespace: "agency-a", Name: "web", UID: "1"}
@@ -39,22 +48,20 @@ func TestMarked(t *testing.T) {
 		add(web, "agency-b", "way")
 		add(earlier, "agency-a", "left")
 		add(other, "agency-a", "other")
+		marked := func(known *informers) ([]client.Object, error) {
+			return tally.Stores(known.store).Having(row.GVK.Kind, names.IndexOwner, web.Key())
+		}
 		known := newInformers()
 		known.tracked("foreign ")(source, row.New(), 0, cache.Indexers{})
-		if _, err := known.marked(row, web.Key()); err == nil {
+		if _, err := marked(known); err == nil {
 			t.Fatalf("%s: found in a cache of what is not the operator's", row.GVK.Kind)
 		}
 		i := known.tracked("")(source, row.New(), 0, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
-		if _, err := known.marked(row, web.Key()); err == nil {
+		if _, err := marked(known); err == nil {
 			t.Fatalf("%s: found in a cache that is not filled", row.GVK.Kind)
 		}
-		stop := make(chan struct{})
-		go i.Run(stop)
-		if !cache.WaitForCacheSync(stop, i.HasSynced) {
-			t.Fatal("the cache is not filled")
-		}
-		found, err := known.marked(row, web.Key())
-		close(stop)
+		fill(t, i)
+		found, err := marked(known)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,13 +99,8 @@ func TestEveryKindIsTallied(t *testing.T) {
 		if _, err := known.store(d.Kind); !errors.Is(err, tally.ErrNotFilled) {
 			t.Errorf("%s: before its cache is filled it is %v", d.Kind, err)
 		}
-		stop := make(chan struct{})
-		go i.Run(stop)
-		if !cache.WaitForCacheSync(stop, i.HasSynced) {
-			t.Fatal("the cache is not filled")
-		}
+		fill(t, i)
 		counted, err := tally.Stores(known.store).Count(d.Kind, names.TallyReady)
-		close(stop)
 		if err != nil || len(counted) != 1 {
 			t.Errorf("%s: %v, %v", d.Kind, counted, err)
 		}

@@ -52,7 +52,7 @@ func newPeersWorld(t *testing.T, existing ...client.Object) *peersWorld {
 		},
 	}).Build()
 	w.peersKeeper = &peersKeeper{
-		applier: &apply.Applier{Client: w.api, Live: w.api, Marked: applytest.Marked(w.api)}, settings: settings.Default(), home: "home",
+		applier: &apply.Applier{Client: w.api, Live: w.api, Counts: applytest.Counts(w.api)}, settings: settings.Default(), home: "home",
 		record: client.ObjectKey{Namespace: "home", Name: "record"}, events: w, changed: make(chan struct{}, 1),
 	}
 	return w

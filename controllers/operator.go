@@ -189,21 +189,21 @@ func (o *Operator) Start(ctx context.Context) error {
 	poll := time.NewTicker(startPoll)
 	defer poll.Stop()
 	for len(o.informers.missing()) > 0 {
+		why := ""
 		select {
 		case err := <-done:
 			return err
 		case err := <-o.definitions.failed:
 			return o.endFor(err, cancel, done)
 		case <-ctx.Done():
-			// They may be filled since it was looked.
-			if len(o.informers.missing()) > 0 {
-				return o.abandon("it was stopped before its caches were filled")
-			}
+			why = "it was stopped before its caches were filled"
 		case <-deadline.C:
-			if len(o.informers.missing()) > 0 {
-				return o.abandon(fmt.Sprintf("its caches were not filled within %s", o.StartTimeout))
-			}
+			why = fmt.Sprintf("its caches were not filled within %s", o.StartTimeout)
 		case <-poll.C:
+		}
+		// They may be filled since it was looked.
+		if why != "" && len(o.informers.missing()) > 0 {
+			return o.abandon(why)
 		}
 	}
 	select {

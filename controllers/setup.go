@@ -170,7 +170,7 @@ func SetupAll(ctx context.Context, mgr *Operator, s settings.Settings, now func(
 	if err := mgr.Add(clock); err != nil {
 		return fmt.Errorf("add the clock watcher: %w", err)
 	}
-	applier := &apply.Applier{Client: mgr.GetClient(), Live: live, Marked: mgr.informers.marked, Echoes: apply.NewEchoes(v1alpha1.KindAgencyPortal), Wanted: apply.NewWanted()}
+	applier := &apply.Applier{Client: mgr.GetClient(), Live: live, Counts: mgr.Counts(), Echoes: apply.NewEchoes(v1alpha1.KindAgencyPortal), Wanted: apply.NewWanted()}
 	if err := mgr.keepPeers(ctx, s, applier, recorder); err != nil {
 		return err
 	}

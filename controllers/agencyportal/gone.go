@@ -7,7 +7,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
-	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/names"
 )
 
@@ -59,8 +57,7 @@ func (r *Reconciler) Clear(ctx context.Context, p *v1alpha1.AgencyPortal) (time.
 func (r *Reconciler) releaseGuards(ctx context.Context, key client.ObjectKey, living types.UID) (held bool, err error) {
 	// A guard that the cache does not show yet is an event that is still to come, and
 	// whether one may go is asked of the API server.
-	row, _ := child.For(&networkingv1.NetworkPolicy{})
-	guards, err := r.Applier.Marked(row, names.Owner{Kind: v1alpha1.KindAgencyPortal, Namespace: key.Namespace, Name: key.Name}.Key())
+	guards, err := r.Applier.Marked("NetworkPolicy", names.Owner{Kind: v1alpha1.KindAgencyPortal, Namespace: key.Namespace, Name: key.Name})
 	if err != nil {
 		return false, fmt.Errorf("list guards: %w", err)
 	}

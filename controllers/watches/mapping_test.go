@@ -19,16 +19,19 @@ import (
 	"github.com/govplatform/govplatform/internal/queue"
 )
 
+const kind = "AgencyPortal"
+
+// childOf is a child of a portal of an agency, in a version.
+func childOf(owner, version string) *appsv1.Deployment {
+	return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-a", Name: "d", UID: "d", ResourceVersion: version, Labels: map[string]string{
+		names.LabelOwnerKind: kind, names.LabelOwnerNamespace: "agency-a", names.LabelOwnerName: owner,
+	}}}
+}
+
 // TestOwnWrites: of a child's events the owner that wrote it hears all but that write,
 // and an owner that it was taken from hears that too.
 // Fails when add takes echoes of deletions, or of any owner.
 func TestOwnWrites(t *testing.T) {
-	const kind = "AgencyPortal"
-	child := func(owner, version string) *appsv1.Deployment {
-		return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-a", Name: "d", UID: "d", ResourceVersion: version, Labels: map[string]string{
-			names.LabelOwnerKind: kind, names.LabelOwnerNamespace: "agency-a", names.LabelOwnerName: owner,
-		}}}
-	}
 	key := func(owner string) types.NamespacedName {
 		return types.NamespacedName{Namespace: "agency-a", Name: owner}
 	}
@@ -50,19 +53,19 @@ func TestOwnWrites(t *testing.T) {
 		}
 	}
 	ctx := t.Context()
-	wrote.Add(t.Context(), kind, key("web"), child("web", "1"))
-	h.Create(ctx, event.CreateEvent{Object: child("web", "1")}, q)
+	wrote.Add(t.Context(), kind, key("web"), childOf("web", "1"))
+	h.Create(ctx, event.CreateEvent{Object: childOf("web", "1")}, q)
 	hears("its own creation")
-	h.Update(ctx, event.UpdateEvent{ObjectOld: child("web", "1"), ObjectNew: child("web", "2")}, q)
+	h.Update(ctx, event.UpdateEvent{ObjectOld: childOf("web", "1"), ObjectNew: childOf("web", "2")}, q)
 	hears("somebody's update", "web")
-	wrote.Add(t.Context(), kind, key("web"), child("web", "3"))
-	h.Update(ctx, event.UpdateEvent{ObjectOld: child("web", "2"), ObjectNew: child("web", "3")}, q)
+	wrote.Add(t.Context(), kind, key("web"), childOf("web", "3"))
+	h.Update(ctx, event.UpdateEvent{ObjectOld: childOf("web", "2"), ObjectNew: childOf("web", "3")}, q)
 	hears("its own update")
-	wrote.Add(t.Context(), kind, key("web"), child("web", "5"))
-	h.Update(ctx, event.UpdateEvent{ObjectOld: child("thief", "4"), ObjectNew: child("web", "5")}, q)
+	wrote.Add(t.Context(), kind, key("web"), childOf("web", "5"))
+	h.Update(ctx, event.UpdateEvent{ObjectOld: childOf("thief", "4"), ObjectNew: childOf("web", "5")}, q)
 	hears("taken back from another one", "thief")
-	wrote.Add(t.Context(), kind, key("web"), child("web", "6"))
-	h.Delete(ctx, event.DeleteEvent{Object: child("web", "6")}, q)
+	wrote.Add(t.Context(), kind, key("web"), childOf("web", "6"))
+	h.Delete(ctx, event.DeleteEvent{Object: childOf("web", "6")}, q)
 	hears("its deletion, in the version that was written", "web")
 }
 
@@ -71,12 +74,6 @@ func TestOwnWrites(t *testing.T) {
 // somebody else's write is not lost by it.
 // Fails when add judges at once, or holds and never judges.
 func TestOwnWriteBeforeItsAnswer(t *testing.T) {
-	const kind = "AgencyPortal"
-	child := func(version string) *appsv1.Deployment {
-		return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-a", Name: "d", UID: "d", ResourceVersion: version, Labels: map[string]string{
-			names.LabelOwnerKind: kind, names.LabelOwnerNamespace: "agency-a", names.LabelOwnerName: "web",
-		}}}
-	}
 	wrote := apply.NewEchoes(kind)
 	h := ByOwnerLabel(kind, wrote)
 	web := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "agency-a", Name: "web"}}
@@ -85,11 +82,11 @@ func TestOwnWriteBeforeItsAnswer(t *testing.T) {
 		q := o.NewQueue(name, o.RateLimiter)
 		q.Add(web)
 		r, _ := q.Get()
-		h.Update(t.Context(), event.UpdateEvent{ObjectOld: child("1"), ObjectNew: child("2")}, q)
+		h.Update(t.Context(), event.UpdateEvent{ObjectOld: childOf("web", "1"), ObjectNew: childOf("web", "2")}, q)
 		if somebody {
-			h.Update(t.Context(), event.UpdateEvent{ObjectOld: child("2"), ObjectNew: child("3")}, q)
+			h.Update(t.Context(), event.UpdateEvent{ObjectOld: childOf("web", "2"), ObjectNew: childOf("web", "3")}, q)
 		}
-		wrote.Add(t.Context(), kind, web.NamespacedName, child("2"))
+		wrote.Add(t.Context(), kind, web.NamespacedName, childOf("web", "2"))
 		q.Done(r)
 		if want := map[bool]int{true: 1}[somebody]; q.Len() != want {
 			t.Errorf("%s: %d wait, want %d", name, q.Len(), want)

@@ -15,6 +15,7 @@ import (
 	"github.com/govplatform/govplatform/internal/child"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
+	"github.com/govplatform/govplatform/internal/read"
 )
 
 // Applier writes children.
@@ -25,9 +26,8 @@ type Applier struct {
 	// Live reads from the API server itself. It is used only where the cache
 	// can't tell: a name that is taken by an object outside the cache.
 	Live client.Reader
-	// Marked returns what a cache has of a kind whose labels name an owner, by its key,
-	// wherever it is. It is the cache's own, as of now.
-	Marked func(row child.Row, owner string) ([]client.Object, error)
+	// Counts has what the caches hold by its owner.
+	Counts read.Tally
 	// Echoes takes what rounds wrote; nil for nobody who wants to know.
 	Echoes *Echoes
 	// Wanted remembers what owners should have; nil for not.

@@ -93,7 +93,7 @@ func newFaulty(t *testing.T, existing ...client.Object) *faulty {
 			return c.Delete(ctx, o)
 		},
 	}).Build()
-	f.Client, f.Live, f.Marked = c, c, applytest.Marked(c)
+	f.Client, f.Live, f.Counts = c, c, applytest.Counts(c)
 	return f
 }
 

@@ -62,7 +62,7 @@ func (a *Applier) RemoveOrphans(ctx context.Context, kind string, key client.Obj
 func (a *Applier) orphans(owner names.Owner) ([]client.Object, error) {
 	var out []client.Object
 	for _, row := range child.EmittedBy(owner.Kind) {
-		objects, err := a.marked(row, owner)
+		objects, err := a.Marked(row.GVK.Kind, owner)
 		if err != nil {
 			return nil, err
 		}
@@ -85,14 +85,14 @@ func closing(o client.Object) int {
 	return 1
 }
 
-// marked lists the objects of one kind that say that they were written for the
+// Marked lists the objects of one kind that say that they were written for the
 // owner or an earlier one of its name, wherever they are. It looks at the cache
 // as it is: what the cache does not show yet is an event that is still to come,
-// and waiting for it would hold up every round.
-func (a *Applier) marked(row child.Row, owner names.Owner) ([]client.Object, error) {
-	out, err := a.Marked(row, owner.Key())
+// and waiting for it would hold up every round. They are the cache's own.
+func (a *Applier) Marked(kind string, owner names.Owner) ([]client.Object, error) {
+	out, err := a.Counts.Having(kind, names.IndexOwner, owner.Key())
 	if err != nil {
-		return nil, fmt.Errorf("list %s of %s: %w", row.GVK.Kind, owner.Key(), err)
+		return nil, fmt.Errorf("list %s of %s: %w", kind, owner.Key(), err)
 	}
 	return out, nil
 }

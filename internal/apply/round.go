@@ -94,7 +94,7 @@ func (r *round) finish() (child.Result, error) {
 // child and that of the status, or the status may be too large to be stored.
 func (r *round) find() {
 	for _, row := range child.EmittedBy(r.owner.Kind) {
-		objects, err := r.marked(row, r.owner)
+		objects, err := r.Marked(row.GVK.Kind, r.owner)
 		if err != nil {
 			r.broken(err)
 			continue

@@ -73,9 +73,6 @@ type Row struct {
 	Revoke bool
 }
 
-// Emits reports whether an owner's kind emits the row's.
-func (r Row) Emits(owner string) bool { return slices.Contains(r.Owners, owner) }
-
 // StageOf returns when an object of the row's kind is written.
 func (r Row) StageOf(o Object) Stage {
 	if Opens(o) {

@@ -41,7 +41,7 @@ func Fields(kind string) []tally.Field {
 	case v1alpha1.KindAgency:
 		out = append(out, tally.Field{Name: names.TallyRights, Values: func(o client.Object) []string { return rightsOf(o.(*v1alpha1.Agency)) }})
 	case v1alpha1.KindSecurityPolicy:
-		out = append(out, tally.Field{Name: names.TallyHeld, Values: func(o client.Object) []string { return yes(policy.IsHeld(o.(*v1alpha1.SecurityPolicy))) }})
+		out = append(out, tally.Field{Name: names.TallyHeld, Values: func(o client.Object) []string { return names.YesIf(policy.IsHeld(o.(*v1alpha1.SecurityPolicy))) }})
 	case v1alpha1.KindAgencyPortal:
 		out = append(out,
 			tally.Field{Name: names.TallyRuns, Values: func(o client.Object) []string { return []string{runs(o.(*v1alpha1.AgencyPortal))} }},
@@ -52,13 +52,6 @@ func Fields(kind string) []tally.Field {
 			tally.Field{Name: names.TallyTerm, Values: func(o client.Object) []string { return lastDay(o.(*v1alpha1.DataSharingLink)) }})
 	}
 	return out
-}
-
-func yes(is bool) []string {
-	if is {
-		return []string{names.Yes}
-	}
-	return nil
 }
 
 // readiness is the status and the reason of Ready. An object that the operator has not

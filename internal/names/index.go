@@ -68,5 +68,13 @@ const (
 // Yes is the one key of an index that is true or false of an object.
 const Yes = "yes"
 
+// YesIf is the keys of what is true. What is not is in no index: it costs nothing.
+func YesIf(is bool) []string {
+	if is {
+		return []string{Yes}
+	}
+	return nil
+}
+
 // LevelKey is a security level as a key of IndexPortalLevel.
 func LevelKey(l v1alpha1.SecurityLevel) string { return strconv.Itoa(int(l)) }

@@ -46,17 +46,17 @@ type Stores func(kind string) (cache.Indexer, error)
 // Count returns by value how many objects of a kind have it. The values are asked for one
 // after the other, so what changes meanwhile may be counted twice, or not.
 func (s Stores) Count(kind, field string) (map[string]int, error) {
+	// A field that is none is an error here, and has no values there.
+	if _, err := s.Number(kind, field, ""); err != nil {
+		return nil, err
+	}
 	store, err := s(kind)
 	if err != nil {
 		return nil, err
 	}
-	// A field that is none is an error here, and no values there.
-	if _, err := number(store, field, ""); err != nil {
-		return nil, err
-	}
 	out := map[string]int{}
 	for _, value := range store.ListIndexFuncValues(field) {
-		n, err := number(store, field, value)
+		n, err := s.Number(kind, field, value)
 		if err != nil {
 			return nil, err
 		}
@@ -69,31 +69,15 @@ func (s Stores) Count(kind, field string) (map[string]int, error) {
 
 // Number returns how many objects of a kind have a value.
 func (s Stores) Number(kind, field, value string) (int, error) {
-	store, err := s(kind)
-	if err != nil {
-		return 0, err
-	}
-	return number(store, field, value)
-}
-
-func number(store cache.Indexer, field, value string) (int, error) {
-	// It copies a pointer for each. IndexKeys would sort them too, under the store's lock.
-	found, err := store.ByIndex(field, value)
-	if err != nil {
-		return 0, fmt.Errorf("count by %s: %w", field, err)
-	}
-	return len(found), nil
+	found, err := s.find(kind, field, value)
+	return len(found), err
 }
 
 // Having returns the objects of a kind that have a value. They are the cache's own.
 func (s Stores) Having(kind, field, value string) ([]client.Object, error) {
-	store, err := s(kind)
+	found, err := s.find(kind, field, value)
 	if err != nil {
 		return nil, err
-	}
-	found, err := store.ByIndex(field, value)
-	if err != nil {
-		return nil, fmt.Errorf("find by %s: %w", field, err)
 	}
 	out := make([]client.Object, 0, len(found))
 	for _, o := range found {
@@ -104,4 +88,18 @@ func (s Stores) Having(kind, field, value string) ([]client.Object, error) {
 		out = append(out, object)
 	}
 	return out, nil
+}
+
+// find copies a pointer for each object. IndexKeys would sort their keys too, under the
+// store's lock.
+func (s Stores) find(kind, field, value string) ([]any, error) {
+	store, err := s(kind)
+	if err != nil {
+		return nil, err
+	}
+	found, err := store.ByIndex(field, value)
+	if err != nil {
+		return nil, fmt.Errorf("find by %s: %w", field, err)
+	}
+	return found, nil
 }

@@ -22,8 +22,10 @@ func Indexes(s settings.Settings) []object.Index[*v1alpha1.AgencyPortal] {
 		{Field: names.IndexPortalLevel, Keys: eachSpec(level)},
 		{Field: names.IndexPortalPlatform, Keys: PlatformNames},
 		{Field: names.IndexPortalExposure, Keys: eachSpec(func(spec *v1alpha1.AgencyPortalSpec) string { return string(spec.Exposure) })},
-		{Field: names.IndexPortalOneStop, Keys: func(p *v1alpha1.AgencyPortal) []string { return yes(slices.ContainsFunc(SelectedBy(p), OneStop)) }},
-		{Field: names.IndexPortalWaits, Keys: func(p *v1alpha1.AgencyPortal) []string { return yes(waitsForRoom(p)) }},
+		{Field: names.IndexPortalOneStop, Keys: func(p *v1alpha1.AgencyPortal) []string {
+			return names.YesIf(slices.ContainsFunc(SelectedBy(p), OneStop))
+		}},
+		{Field: names.IndexPortalWaits, Keys: func(p *v1alpha1.AgencyPortal) []string { return names.YesIf(waitsForRoom(p)) }},
 	}
 }
 
@@ -31,14 +33,6 @@ func Indexes(s settings.Settings) []object.Index[*v1alpha1.AgencyPortal] {
 // operator has not written that it started, so a round looks for room before it starts
 // it; or it runs and its status says that it is beyond the quota.
 func waitsForRoom(p *v1alpha1.AgencyPortal) bool { return !WritesDeployment(p) || saysBeyondQuota(p) }
-
-// yes is the key of what is true. What is not is in no index: it costs nothing.
-func yes(is bool) []string {
-	if is {
-		return []string{names.Yes}
-	}
-	return nil
-}
 
 // eachSpec indexes a portal by every spec that standards select it by: what runs of it
 // may be another spec than the newest one, and is held to its own standards.
