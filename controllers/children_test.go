@@ -84,10 +84,10 @@ func TestMarkersAreManifests(t *testing.T) {
 // Fails without that line of any controller, and where SelfBut hears of what closes too.
 func TestClosingGoesFirst(t *testing.T) {
 	for _, d := range kinds.All() {
-		if line := "Watches(&v1alpha1." + d.Kind + "{}, watches.Self(), builder.WithPredicates(watches.Closing()))"; !strings.Contains(codeOf(t, d.File()), line) {
+		if line := "Watches(&v1alpha1." + d.Kind + "{}, watches.Self(), watches.Closing())"; !strings.Contains(codeOf(t, d.File()), line) {
 			t.Errorf("controllers/%s: add .%s to SetupWithManager, after For", d.File(), line)
 		}
-		beside := "watches.SelfBut(own), builder.WithPredicates(predicate.Not(watches.Closing()))"
+		beside := "watches.SelfBut(own), predicate.Not(watches.Closing())"
 		if code := codeOf(t, d.File()); strings.Count(code, "SelfBut(") != strings.Count(code, beside) {
 			t.Errorf("controllers/%s: what closes comes by both watches and takes twice of the agency's share: write %s", d.File(), beside)
 		}

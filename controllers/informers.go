@@ -44,7 +44,7 @@ func (t *informers) tracked(prefix string) newInformer {
 		if own {
 			indexers = tally.Indexers(indexers, fields...)
 		}
-		i := toolscache.NewSharedIndexInformer(lw, o, resync, indexers)
+		i := promptly{toolscache.NewSharedIndexInformer(lw, o, resync, indexers)}
 		t.add(prefix+kindOf(o), i.HasSynced)
 		if own {
 			t.mu.Lock()

@@ -11,7 +11,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -26,7 +25,6 @@ import (
 	"github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
-	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -80,13 +78,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindAgency, Next: loop,
 		Meanwhile: "What exists of it stays as it is, its links are closed, and nothing is started for it; its suspension counts.",
 	}
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("agency").
-		WithOptions(queue.Of(mgr).Options("agency", 4)).
+	return watches.Controller(mgr, "agency", 4).
 		For(&v1alpha1.Agency{}).
-		Watches(&v1alpha1.Agency{}, watches.Self(), builder.WithPredicates(watches.Closing())).
+		Watches(&v1alpha1.Agency{}, watches.Self(), watches.Closing()).
 		Watches(&corev1.Namespace{}, byOwner).
-		Watches(&corev1.ResourceQuota{}, byOwner, builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.Changed(agency.Counted), watches.Changed(agency.Exceeded)))).
+		Watches(&corev1.ResourceQuota{}, byOwner, predicate.Or(watches.NotStatus(), watches.Changed(agency.Counted), watches.Changed(agency.Exceeded))).
 		Watches(&corev1.LimitRange{}, byOwner).
 		Watches(&rbacv1.RoleBinding{}, byOwner).
 		Watches(&networkingv1.NetworkPolicy{}, byOwner).
@@ -94,13 +90,13 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&networkingv1.NetworkPolicy{}, watches.MapLater(agencyOfNamespace)).
 		WatchesRawSource(source.Kind(r.Foreign, client.Object(&networkingv1.NetworkPolicy{}), watches.MapLater(agencyOfNamespace))).
 		WatchesRawSource(source.Kind(r.Canaries, client.Object(&corev1.ResourceQuota{}), watches.MapLow(r.allAgencies), watches.Changed(agency.Counted))).
-		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(r.agenciesOfData), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(agency.PersonalPortal)))).
-		Watches(&v1alpha1.DataService{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionPublished))).
-		Watches(&v1alpha1.DataService{}, watches.MapLater(r.agenciesOfData), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(agency.PersonalService)))).
-		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(r.agenciesOfLink), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(agency.PersonalEnds)))).
-		Watches(&v1alpha1.SharedPlatform{}, watches.MapLater(carrierOf), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.DataSharingApproval{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(predicate.Or(watches.CreatedOrDeleted(), watches.Changed(object.RecordedVeto)))).
+		Watches(&v1alpha1.Agency{}, watches.Map(r.relatedAgencies), watches.SpecChanged()).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(r.agenciesOfData), predicate.Or(watches.CreatedOrDeleted(), watches.Changed(agency.PersonalPortal))).
+		Watches(&v1alpha1.DataService{}, watches.MapLater(agencyOfNamespace), watches.GateChanged(v1alpha1.ConditionPublished)).
+		Watches(&v1alpha1.DataService{}, watches.MapLater(r.agenciesOfData), predicate.Or(watches.CreatedOrDeleted(), watches.Changed(agency.PersonalService))).
+		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(r.agenciesOfLink), predicate.Or(watches.CreatedOrDeleted(), watches.Changed(agency.PersonalEnds))).
+		Watches(&v1alpha1.SharedPlatform{}, watches.MapLater(carrierOf), watches.SpecChanged()).
+		Watches(&v1alpha1.DataSharingApproval{}, watches.MapLater(agencyOfNamespace), predicate.Or(watches.CreatedOrDeleted(), watches.Changed(object.RecordedVeto))).
 		Complete(guard)
 }
 

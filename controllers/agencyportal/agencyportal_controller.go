@@ -15,7 +15,6 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -30,7 +29,6 @@ import (
 	"github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
-	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/read"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -91,36 +89,34 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	own := r.Applier.Echoes
 	byOwner := watches.ByOwnerLabel(v1alpha1.KindAgencyPortal, own)
-	reported := builder.WithPredicates(predicate.Or(watches.NotStatus(), watches.ReportChanged()))
+	reported := predicate.Or(watches.NotStatus(), watches.ReportChanged())
 	guard := reconcile.Guard{
 		Client: r.Client, Kind: v1alpha1.KindAgencyPortal, Next: loop,
 		Close: r.closeUnreadable, Again: unreadableRetry, Gone: r.goneUnreadable, Finalizer: names.FlowFinalizer,
 		Meanwhile: "What runs stays as it is; its links are closed, and so is all that it opens once its agency is suspended.",
 	}
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("agencyportal").
-		WithOptions(queue.Of(mgr).Options("agencyportal", concurrency)).
-		For(&v1alpha1.AgencyPortal{}, builder.WithPredicates(watches.Unheard())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.SelfBut(own), builder.WithPredicates(predicate.Not(watches.Closing()))).
-		Watches(&v1alpha1.AgencyPortal{}, watches.Self(), builder.WithPredicates(watches.Closing())).
+	return watches.Controller(mgr, "agencyportal", concurrency).
+		For(&v1alpha1.AgencyPortal{}, watches.Unheard()).
+		Watches(&v1alpha1.AgencyPortal{}, watches.Self(), watches.Closing()).
+		Watches(&v1alpha1.AgencyPortal{}, watches.SelfBut(own), predicate.Not(watches.Closing())).
 		Watches(&appsv1.Deployment{}, byOwner).
 		Watches(&corev1.ServiceAccount{}, byOwner).
 		Watches(&corev1.Service{}, byOwner).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, byOwner, reported).
 		Watches(&policyv1.PodDisruptionBudget{}, byOwner, reported).
 		Watches(&networkingv1.NetworkPolicy{}, byOwner).
-		WatchesMetadata(&corev1.Pod{}, byOwner, builder.WithPredicates(watches.Deleted())).
+		WatchesMetadata(&corev1.Pod{}, byOwner, watches.Deleted()).
 		WatchesMetadata(&corev1.Pod{}, watches.Map(portalOfForeignPod)).
-		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsOfAgency), builder.WithPredicates(watches.Changed(portal.FactsOfAgency))).
-		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsThatWait), builder.WithPredicates(watches.Changed(agency.PortalQuota))).
-		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsInZones), builder.WithPredicates(watches.Changed(zonesOf))).
-		Watches(&networkingv1.NetworkPolicy{}, watches.MapLow(r.portalsOfGuard), builder.WithPredicates(watches.Changed(portal.FactsOfGuard))).
-		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard), builder.WithPredicates(watches.Changed(portal.FactsOfGuard))).
-		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.portalsOfPolicy), builder.WithPredicates(watches.StandardChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.rivals), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.siblings), builder.WithPredicates(predicate.Or(watches.Deleted(), stopped(), oneStopChanged()))).
-		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.portalsOfPlatform), builder.WithPredicates(watches.PlatformGate())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.consumersOfPortal), builder.WithPredicates(watches.PortalGate())).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsOfAgency), watches.Changed(portal.FactsOfAgency)).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsThatWait), watches.Changed(agency.PortalQuota)).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsInZones), watches.Changed(zonesOf)).
+		Watches(&networkingv1.NetworkPolicy{}, watches.MapLow(r.portalsOfGuard), watches.Changed(portal.FactsOfGuard)).
+		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard), watches.Changed(portal.FactsOfGuard)).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.portalsOfPolicy), watches.StandardChanged()).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.rivals), watches.SpecChanged()).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.siblings), predicate.Or(watches.Deleted(), stopped(), oneStopChanged())).
+		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.portalsOfPlatform), watches.PlatformGate()).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLow(r.consumersOfPortal), watches.PortalGate()).
 		Complete(guard)
 }
 

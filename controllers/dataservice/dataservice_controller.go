@@ -6,7 +6,6 @@ import (
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/govplatform/govplatform/internal/kinds/service"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/policy"
-	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -46,17 +44,15 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindDataService, Next: loop,
 		Meanwhile: "Links to it are closed.",
 	}
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("dataservice").
-		WithOptions(queue.Of(mgr).Options("dataservice", 1)).
+	return watches.Controller(mgr, "dataservice", 1).
 		For(&v1alpha1.DataService{}).
-		Watches(&v1alpha1.DataService{}, watches.Self(), builder.WithPredicates(watches.Closing())).
-		Watches(&v1alpha1.DataService{}, watches.Map(r.rivals), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionDatasetOwned))).
-		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.claimsOfPortal), builder.WithPredicates(watches.PortalGate())).
-		Watches(&v1alpha1.Agency{}, watches.Map(r.claimsOfAgency), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.servicesOfPlatform), builder.WithPredicates(watches.PlatformGate())).
-		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.servicesOfPolicy), builder.WithPredicates(watches.StandardChanged())).
-		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(serviceOfLink), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionPolicyPaired))).
+		Watches(&v1alpha1.DataService{}, watches.Self(), watches.Closing()).
+		Watches(&v1alpha1.DataService{}, watches.Map(r.rivals), watches.GateChanged(v1alpha1.ConditionDatasetOwned)).
+		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.claimsOfPortal), watches.PortalGate()).
+		Watches(&v1alpha1.Agency{}, watches.Map(r.claimsOfAgency), watches.SpecChanged()).
+		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.servicesOfPlatform), watches.PlatformGate()).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.servicesOfPolicy), watches.StandardChanged()).
+		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(serviceOfLink), watches.GateChanged(v1alpha1.ConditionPolicyPaired)).
 		Complete(guard)
 }
 

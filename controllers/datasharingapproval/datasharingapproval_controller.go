@@ -6,7 +6,6 @@ import (
 	"context"
 
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -17,7 +16,6 @@ import (
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/kinds/approval"
 	"github.com/govplatform/govplatform/internal/names"
-	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -44,12 +42,10 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindDataSharingApproval, Next: loop,
 		Meanwhile: "It counts as a suspension of its link, or of every link that its side decides about if it does not say which.",
 	}
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("datasharingapproval").
-		WithOptions(queue.Of(mgr).Options("datasharingapproval", 1)).
+	return watches.Controller(mgr, "datasharingapproval", 1).
 		For(&v1alpha1.DataSharingApproval{}).
-		Watches(&v1alpha1.DataSharingApproval{}, watches.Self(), builder.WithPredicates(watches.Closing())).
-		Watches(&v1alpha1.DataSharingLink{}, watches.Map(r.approvalsOfLink), builder.WithPredicates(scopeChanged())).
+		Watches(&v1alpha1.DataSharingApproval{}, watches.Self(), watches.Closing()).
+		Watches(&v1alpha1.DataSharingLink{}, watches.Map(r.approvalsOfLink), scopeChanged()).
 		Complete(guard)
 }
 

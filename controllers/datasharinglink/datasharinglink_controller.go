@@ -10,7 +10,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -26,7 +25,6 @@ import (
 	"github.com/govplatform/govplatform/internal/kinds/link"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
-	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/read"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -89,27 +87,25 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if concurrency == 0 {
 		concurrency = 8
 	}
-	gate := builder.WithPredicates(watches.PortalGate())
-	decision := builder.WithPredicates(predicate.Or(watches.SpecChanged(), watches.Changed(object.RecordedVeto)))
+	gate := watches.PortalGate()
+	decision := predicate.Or(watches.SpecChanged(), watches.Changed(object.RecordedVeto))
 	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindDataSharingLink, Next: loop,
 		Close: r.closeUnreadable, Gone: r.closeUnreadable, Finalizer: names.FlowFinalizer,
 		Meanwhile: "The link is closed.",
 	}
-	b := ctrl.NewControllerManagedBy(mgr).
-		Named("datasharinglink").
-		WithOptions(queue.Of(mgr).Options("datasharinglink", concurrency)).
+	b := watches.Controller(mgr, "datasharinglink", concurrency).
 		For(&v1alpha1.DataSharingLink{}).
-		Watches(&v1alpha1.DataSharingLink{}, watches.Self(), builder.WithPredicates(watches.Closing())).
+		Watches(&v1alpha1.DataSharingLink{}, watches.Self(), watches.Closing()).
 		Watches(&networkingv1.NetworkPolicy{}, watches.ByOwnerLabel(v1alpha1.KindDataSharingLink, nil)).
 		Watches(&rbacv1.RoleBinding{}, watches.ByOwnerLabel(v1alpha1.KindDataSharingLink, nil)).
 		Watches(&rbacv1.Role{}, watches.ByOwnerLabel(v1alpha1.KindDataSharingLink, nil)).
 		Watches(&v1alpha1.DataSharingApproval{}, watches.Map(linkOfApproval), decision).
-		Watches(&v1alpha1.DataService{}, watches.Map(r.linksOfService), builder.WithPredicates(watches.GateChanged(v1alpha1.ConditionDatasetOwned))).
+		Watches(&v1alpha1.DataService{}, watches.Map(r.linksOfService), watches.GateChanged(v1alpha1.ConditionDatasetOwned)).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.linksOfPortal), gate).
-		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), builder.WithPredicates(predicate.Or(watches.GateChanged(v1alpha1.ConditionOffboarding), watches.Changed(agency.SayRightsInForce)))).
-		Watches(&v1alpha1.Agency{}, watches.MapLow(r.linksOfAuthority), builder.WithPredicates(watches.Changed(agency.SayRightsInForce))).
-		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.linksOfPolicy), builder.WithPredicates(watches.StandardChanged())).
-		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.linksOverPlatform), builder.WithPredicates(watches.PlatformGate()))
+		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), predicate.Or(watches.GateChanged(v1alpha1.ConditionOffboarding), watches.Changed(agency.SayRightsInForce))).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.linksOfAuthority), watches.Changed(agency.SayRightsInForce)).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.linksOfPolicy), watches.StandardChanged()).
+		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.linksOverPlatform), watches.PlatformGate())
 	if r.ClockJumps != nil {
 		b = b.WatchesRawSource(source.Channel(r.ClockJumps, watches.Map(r.allLinks)))
 	}

@@ -10,7 +10,6 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -21,7 +20,6 @@ import (
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/kinds/securitypolicy"
 	"github.com/govplatform/govplatform/internal/names"
-	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/read"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
@@ -59,17 +57,15 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindSecurityPolicy, Next: loop,
 		Meanwhile: "Portals that it selects stay as they are, and nothing new is started or opened for them; what is withdrawn or suspended is closed.",
 	}
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("securitypolicy").
-		WithOptions(queue.Of(mgr).Options("securitypolicy", 1)).
+	return watches.Controller(mgr, "securitypolicy", 1).
 		For(&v1alpha1.SecurityPolicy{}).
-		Watches(&v1alpha1.SecurityPolicy{}, watches.Self(), builder.WithPredicates(watches.Closing())).
-		Watches(&admissionv1.ValidatingAdmissionPolicy{}, byOwner, builder.WithPredicates(watches.NotStatus())).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.Self(), watches.Closing()).
+		Watches(&admissionv1.ValidatingAdmissionPolicy{}, byOwner, watches.NotStatus()).
 		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, byOwner).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(r.policiesOfPortal), builder.WithPredicates(countsChanged())).
-		Watches(&v1alpha1.Agency{}, watches.MapLater(r.policiesNaming), builder.WithPredicates(watches.CreatedOrDeleted())).
-		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(r.heldPolicies), builder.WithPredicates(openChanged())).
-		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLater(r.heldPolicies), builder.WithPredicates(shareChanged())).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(r.policiesOfPortal), countsChanged()).
+		Watches(&v1alpha1.Agency{}, watches.MapLater(r.policiesNaming), watches.CreatedOrDeleted()).
+		Watches(&v1alpha1.DataSharingLink{}, watches.MapLater(r.heldPolicies), openChanged()).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLater(r.heldPolicies), shareChanged()).
 		Complete(guard)
 }
 

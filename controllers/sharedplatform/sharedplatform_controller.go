@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
@@ -18,7 +17,6 @@ import (
 	"github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
-	"github.com/govplatform/govplatform/internal/queue"
 	"github.com/govplatform/govplatform/internal/reconcile"
 	"github.com/govplatform/govplatform/internal/settings"
 )
@@ -45,15 +43,13 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	guard := reconcile.Guard{Client: r.Client, Kind: v1alpha1.KindSharedPlatform, Next: loop,
 		Meanwhile: "Portals that reference it stay as they are; links over it take another platform, or close.",
 	}
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("sharedplatform").
-		WithOptions(queue.Of(mgr).Options("sharedplatform", 1)).
+	return watches.Controller(mgr, "sharedplatform", 1).
 		For(&v1alpha1.SharedPlatform{}).
-		Watches(&v1alpha1.SharedPlatform{}, watches.Self(), builder.WithPredicates(watches.Closing())).
-		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.rivals), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsNaming), builder.WithPredicates(watches.SpecChanged())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), builder.WithPredicates(watches.PortalGate())).
-		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced), builder.WithPredicates(watches.Changed(references))).
+		Watches(&v1alpha1.SharedPlatform{}, watches.Self(), watches.Closing()).
+		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.rivals), watches.SpecChanged()).
+		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsNaming), watches.SpecChanged()).
+		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), watches.PortalGate()).
+		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced), watches.Changed(references)).
 		Complete(guard)
 }
 
