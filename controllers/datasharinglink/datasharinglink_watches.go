@@ -115,10 +115,15 @@ func (r *Reconciler) linksOfPortal(ctx context.Context, o client.Object) []ctrl.
 	return out
 }
 
-// linksOfAgency maps an agency to the links of which it is an end.
+// linksOfAgency maps an agency to the links of which it is an end, and to those over the
+// platforms that it carries.
 func (r *Reconciler) linksOfAgency(ctx context.Context, o client.Object) []ctrl.Request {
-	return append(r.list(ctx, client.InNamespace(names.Namespace(o.GetName()))),
+	out := append(r.list(ctx, client.InNamespace(names.Namespace(o.GetName()))),
 		r.list(ctx, client.MatchingFields{names.IndexLinkProviderAgency: o.GetName()})...)
+	for _, p := range watches.CarriedBy(ctx, r.Client, o.GetName()) {
+		out = append(out, r.linksOverPlatform(ctx, &p)...)
+	}
+	return out
 }
 
 // linksOfAuthority maps the authority's agency to all links: its people read each.

@@ -52,17 +52,23 @@ func same(a, b *metav1.Condition) bool {
 	return a.Status == b.Status && a.Reason == b.Reason
 }
 
-// PortalGate passes changes of a portal that links, services and platforms rest
-// on, the ports of its pods and the platforms that it agreed to be among them. That it is
-// Ready no more is all that tells the links over a platform that the agency which carries
-// it is suspended.
+// PortalGate passes changes of a portal that links, platforms and the portals that use them
+// rest on: what it should be and what runs of it, whether both meet the standards, the ports
+// of its pods and the platforms that it agreed to be. Whether it is Ready is none: it is not
+// and is again with every roll, and all of its links and users would look. That its agency
+// is suspended is told by the Agency.
 func PortalGate() predicate.Predicate {
-	return predicate.Or(GateChanged(v1alpha1.ConditionPolicyCompliant, v1alpha1.ConditionReady), predicate.Funcs{
+	return predicate.Or(GateChanged(v1alpha1.ConditionPolicyCompliant), predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok1 := e.ObjectOld.(*v1alpha1.AgencyPortal)
 			after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
-			return ok1 && ok2 && (!slices.Equal(before.Status.Ports, after.Status.Ports) ||
-				!slices.Equal(before.Status.PlatformConsents, after.Status.PlatformConsents) || !equality.Semantic.DeepEqual(before.Status.Replacing, after.Status.Replacing))
+			if !ok1 || !ok2 {
+				return false
+			}
+			b, a := &before.Status, &after.Status
+			return !slices.Equal(b.Ports, a.Ports) || !slices.Equal(b.PlatformConsents, a.PlatformConsents) ||
+				!equality.Semantic.DeepEqual(b.Replacing, a.Replacing) || !equality.Semantic.DeepEqual(b.Findings, a.Findings) ||
+				!equality.Semantic.DeepEqual(b.LastCompliant, a.LastCompliant)
 		},
 	})
 }

@@ -77,6 +77,19 @@ func PlatformsOf(ctx context.Context, r client.Reader, portals []ctrl.Request) [
 	})
 }
 
+// CarriedBy returns the platforms that portals of an agency carry, the cache's own.
+func CarriedBy(ctx context.Context, r client.Reader, agency string) []v1alpha1.SharedPlatform {
+	var list v1alpha1.SharedPlatformList
+	err := r.List(ctx, &list, client.MatchingFields{names.IndexPlatformAgency: agency}, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency, unreadable.Skip)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Could not list platforms that an agency carries", "agency", agency)
+		return nil
+	}
+	return slices.DeleteFunc(list.Items, func(p v1alpha1.SharedPlatform) bool {
+		return p.Spec.Endpoint.Portal == nil || string(p.Spec.Endpoint.Portal.Agency) != agency
+	})
+}
+
 // StandardChanged passes changes of what a policy demands: of the spec in force,
 // of whether another one is held, and of that one. The newest spec by itself
 // does not pass: what runs is not looked at before it is accepted or held.

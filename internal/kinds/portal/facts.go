@@ -44,6 +44,19 @@ func FactsOfAgency(a *v1alpha1.Agency) AgencyFacts {
 	}
 }
 
+// CarrierFacts are all that the ends of flows and the users of a platform read of the agency
+// of another end, or of the one that carries the platform.
+type CarrierFacts struct {
+	UID       types.UID
+	Offboards bool
+	Suspended bool
+}
+
+// FactsOfCarrier returns what others read of an agency whose portal they reach.
+func FactsOfCarrier(a *v1alpha1.Agency) CarrierFacts {
+	return CarrierFacts{UID: a.UID, Offboards: agency.Offboards(a), Suspended: a.Spec.Suspended}
+}
+
 // GuardFacts are all that portals read of their namespace and of its default deny.
 type GuardFacts struct {
 	UID      types.UID
