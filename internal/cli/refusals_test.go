@@ -74,23 +74,27 @@ func TestForbiddenListsAreNamed(t *testing.T) {
 		platform = append(platform, d.Plural)
 	}
 	observed := []string{"namespaces", "pods", "networkpolicies"}
+	const whole = "objects in internal/view/state.go"
 	const everywhere, there = "you may not list RESOURCE in all namespaces: ask the platform team", "you may not read RESOURCE in agency-a, so the answer would be a guess: ask somebody who may"
 	for _, tt := range []struct {
 		args  []string
 		lists []string
 		says  string
+		// from is what reads them, for who adds a kind.
+		from string
 	}{
-		{[]string{"audit"}, slices.Concat(platform, observed, []string{"deployments", "replicasets"}), everywhere},
-		{[]string{"reach", "--matrix"}, slices.Concat(platform, observed), everywhere},
-		{[]string{"impact", "-f", strictFile(t)}, platform, everywhere},
+		{[]string{"audit"}, slices.Concat(platform, observed, []string{"deployments", "replicasets"}), everywhere, whole},
+		{[]string{"reach", "--matrix"}, slices.Concat(platform, observed), everywhere, whole},
+		{[]string{"impact", "-f", strictFile(t)}, platform, everywhere, whole},
 		// Between two portals only these decide whether it is open.
-		{[]string{"reach", "a/p", "a/p"}, []string{"agencyportals", "pods", "networkpolicies"}, there},
+		{[]string{"reach", "a/p", "a/p"}, []string{"agencyportals", "pods", "networkpolicies"}, there, "readPart in internal/view/reach_parts.go"},
 	} {
 		for _, resource := range tt.lists {
 			out, errOut, err := runCommand("", append(tt.args, "--kubeconfig", hostileServer(t, resource))...)
 			want := strings.ReplaceAll(tt.says, "RESOURCE", resource)
 			if said := (exitError{}); !errors.As(err, &said) || said.code != exitFailed || !strings.Contains(said.message, want) || out != "" {
-				t.Errorf("%v without %s ends with %d: %v; printed %q%q, want %q and 2", tt.args, resource, ExitCode(err), err, out, errOut, want)
+				t.Errorf("kubectl gov %s does not read %s, or not as what it rests on: add them to %s; without the right to list them it ends with %d and %v, want 2 and %q (it printed %q, %q)",
+					strings.Join(tt.args, " "), resource, tt.from, ExitCode(err), err, want, out, errOut)
 			}
 		}
 	}

@@ -93,7 +93,7 @@ func TestAgencyFacts(t *testing.T) {
 	}{"AgencySpec": {spec, v1alpha1.AgencySpec{}}, "AgencyQuota": {quota, v1alpha1.AgencyQuota{}}} {
 		for i := range reflect.TypeOf(table.of).NumField() {
 			if f := reflect.TypeOf(table.of).Field(i).Name; table.changes[f].do == nil {
-				t.Errorf("%s.%s: say here whether portals read it, and make it a fact if they do", what, f)
+				t.Errorf("%s.%s: say in the table of internal/kinds/portal/facts_test.go whether portals read it, and make it a fact in facts.go if they do", what, f)
 			}
 		}
 	}
