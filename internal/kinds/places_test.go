@@ -61,7 +61,7 @@ var places = []place{
 	{name: "test/process/unreadable_test.go", remedy: "spoil one that others rest on, and say what closes, what stays and what waits until it can be read again", called: plural, has: found("test/process/unreadable_test.go", `spoil\(t, "(\w+)"`)},
 	{name: "samples in test/schema/samples_test.go", remedy: "add one that is called full and has every field of spec and status", called: kind, has: found("test/schema/samples_test.go", `(?m)^kind: (\w+)\nmetadata: \{name: full\}`)},
 	{name: "concerned in internal/unreadable/client.go", remedy: "say which lists one that can't be read makes fail; until then all do", called: kind, has: found("internal/unreadable/client.go", `(?m)^\tv1alpha1\.Kind(\w+): `)},
-	{name: "config/samples/national", remedy: "add an object, or for decisions a line to decisions.yaml", called: kind, has: sampled},
+	{name: "config/samples/national", remedy: "add an object, in a file that its kustomization.yaml names, or for decisions a line to decisions.yaml", called: kind, has: sampled},
 	{name: "config/samples/errors", remedy: "add a mistake, with its answer", called: kind, has: mistaken},
 	{name: "what config/rbac/role.yaml reads", remedy: "add a marker to its controller and run make manifests", called: plural, has: ruled("list", "role")},
 	{name: "what config/rbac/role.yaml writes the status of", remedy: "add a marker to its controller and run make manifests", called: plural, has: statuses},
@@ -282,20 +282,31 @@ func objects(repo fs.FS, pattern string) ([]unstructured.Unstructured, error) {
 	return out, nil
 }
 
-// sampled: decisions are no objects of the sample, since they hold hashes of what
-// the API server gives out; decisions.yaml says how they are made.
+// sampled is what the sample's kustomization.yaml names: what other files of the folder have
+// is neither applied nor expected. Decisions are no objects of the sample, since they hold
+// hashes of what the API server gives out.
 func sampled(repo fs.FS) ([]string, error) {
-	all, err := objects(repo, "config/samples/national/*.yaml")
+	const dir = "config/samples/national/"
+	var k struct{ Resources []string }
+	if err := parse(repo, dir+"kustomization.yaml", &k); err != nil {
+		return nil, err
+	}
 	var out []string
-	for _, o := range all {
-		switch {
-		case o.GroupVersionKind().Group == v1alpha1.GroupVersion.Group:
-			out = append(out, o.GetKind())
-		case o.GetKind() == "Decisions":
-			out = append(out, v1alpha1.KindDataSharingApproval)
+	for _, file := range append(k.Resources, "decisions.yaml") {
+		all, err := objects(repo, dir+file)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range all {
+			switch {
+			case o.GroupVersionKind().Group == v1alpha1.GroupVersion.Group:
+				out = append(out, o.GetKind())
+			case o.GetKind() == "Decisions":
+				out = append(out, v1alpha1.KindDataSharingApproval)
+			}
 		}
 	}
-	return out, err
+	return out, nil
 }
 
 func mistaken(repo fs.FS) ([]string, error) {

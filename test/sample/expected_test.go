@@ -34,7 +34,7 @@ func TestEveryObjectOfTheSampleIsExpected(t *testing.T) {
 	slices.Sort(have)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, have); diff != "" {
-		t.Errorf("expected.yaml and the sample differ (-expected +sample):\n%s", diff)
+		t.Errorf("config/samples/national/expected.yaml and the sample differ; say there what becomes of each object, and of no other (-expected +sample):\n%s", diff)
 	}
 }
 
