@@ -44,6 +44,7 @@ func TestThreat35_FreeText(t *testing.T) {
 				continue
 			}
 			t.Run(sample.GetKind()+"/"+sample.GetName()+"/"+f.path, func(t *testing.T) {
+				var taken []string
 				try := func(what string, put func([]rune) string) {
 					o := sample.DeepCopy()
 					o.SetName("text")
@@ -51,7 +52,7 @@ func TestThreat35_FreeText(t *testing.T) {
 					status, body := request(t, http.MethodPost, urlOf(t, o.GetKind(), "")+"?dryRun=All", mustJSON(t, o.Object))
 					last := strings.TrimSuffix(f.path[strings.LastIndex(f.path, ".")+1:], "[]")
 					if status != http.StatusUnprocessableEntity || !strings.Contains(body, last) {
-						t.Errorf("%s: %d %s", what, status, body)
+						taken = append(taken, fmt.Sprintf("%s (%d %.300s)", what, status, body))
 					}
 				}
 				for name, c := range unseen {
@@ -62,6 +63,10 @@ func TestThreat35_FreeText(t *testing.T) {
 					if c != "\u0301" {
 						try(fmt.Sprintf("%q after", c), func(s []rune) string { return string(s) + c })
 					}
+				}
+				if len(taken) > 0 {
+					t.Errorf("api/v1alpha1: %s of %s takes what nobody sees, or its refusal does not name it, %d times: use the type Text, or a pattern; "+
+						"what goes to a program and not to people belongs to inPrograms in test/schema/text_test.go. One of them: %s", f.path, sample.GetKind(), len(taken), taken[0])
 				}
 			})
 		}
@@ -80,7 +85,7 @@ func TestFreeTextIsBounded(t *testing.T) {
 			n++
 			s := schemaAt(t, kind, f.path)
 			if len(s.Enum) == 0 && (s.MaxLength == nil || s.Pattern == "" && !boundedByRule(s)) {
-				t.Errorf("%s %s takes any character or any length: use the type Text, a pattern or a rule, and MaxLength", kind, f.path)
+				t.Errorf("api/v1alpha1: %s %s takes any character or any length: use the type Text, a pattern or a rule, and MaxLength", kind, f.path)
 			}
 		}
 	}
