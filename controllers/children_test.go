@@ -93,3 +93,15 @@ func TestClosingGoesFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestAgenciesHearOfWhatTheyHave: an agency counts what its namespace has, and waits for
+// that when it goes, so its controller hears of each kind that is there.
+// Fails without the watch of any of them.
+func TestAgenciesHearOfWhatTheyHave(t *testing.T) {
+	code := codeOf(t, kinds.Agency.File())
+	for _, d := range kinds.Namespaced() {
+		if !strings.Contains(code, "Watches(&v1alpha1."+d.Kind+"{}") {
+			t.Errorf("controllers/agency/agency_controller.go: add .Watches(&v1alpha1.%s{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())) to SetupWithManager, so that an agency counts %s anew", d.Kind, d.Plural)
+		}
+	}
+}
