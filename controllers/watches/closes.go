@@ -49,8 +49,7 @@ func takesAway(before, after client.Object, created, changed bool) bool {
 		return a.Spec.Suspended && (!ok || !b.Spec.Suspended) || ok && loses(&b.Spec, &a.Spec)
 	case *v1alpha1.SecurityPolicy:
 		b, ok := before.(*v1alpha1.SecurityPolicy)
-		inForce := !ok || !sameInForce(policy.SpecInForce(b), policy.SpecInForce(a))
-		return (changed || inForce) && a.Spec.Mode == v1alpha1.ModeEnforce && (!ok || !onlyLogging(b, a))
+		return demandsMore(b, a, ok, changed)
 	case *v1alpha1.DataSharingApproval:
 		// A changed approval no longer says what it said.
 		b, ok := before.(*v1alpha1.DataSharingApproval)
@@ -66,6 +65,13 @@ func takesAway(before, after client.Object, created, changed bool) bool {
 		return ok && (b.Status.Replacing == nil && a.Status.Replacing != nil || stricter(b, a)) || becameFalse(before, after, v1alpha1.ConditionPolicyCompliant)
 	}
 	return false
+}
+
+// demandsMore reports whether a policy that is enforced may demand what it did not
+// before; known is false for one that was not there.
+func demandsMore(before, after *v1alpha1.SecurityPolicy, known, changed bool) bool {
+	inForce := !known || !sameInForce(policy.SpecInForce(before), policy.SpecInForce(after))
+	return (changed || inForce) && after.Spec.Mode == v1alpha1.ModeEnforce && (!known || !onlyLogging(before, after))
 }
 
 // onlyLogging reports whether two versions of a policy demand the same but for how long
