@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -148,7 +149,8 @@ var cases = map[string]struct {
 //
 // Fails for a row without a case; for a place more or less; for limits of ephemeral
 // containers that are asked for; for an Admit or an Evaluate of requireDigest that
-// takes every image; for a Write of the node pool without the node selector.
+// takes every image; for a Write of the node pool without the node selector; and for a
+// Write of the retention that writes nothing, or always.
 func TestEveryRowHoldsWhereItSays(t *testing.T) {
 	for _, c := range All() {
 		t.Run(c.Name, func(t *testing.T) {
@@ -162,6 +164,7 @@ func TestEveryRowHoldsWhereItSays(t *testing.T) {
 			if !c.Demands(&tt.spec) {
 				t.Fatal("the spec does not demand the control")
 			}
+			writes(t, c, &tt.spec)
 			if c.Evaluate == nil {
 				if tt.violates != nil || tt.exempt != nil {
 					t.Error("no workload shows the control, and the case has workloads")
@@ -189,6 +192,26 @@ func TestEveryRowHoldsWhereItSays(t *testing.T) {
 		if !slices.ContainsFunc(All(), func(c Control) bool { return c.Name == name }) {
 			t.Errorf("%s has a case and no row", name)
 		}
+	}
+}
+
+// writes: a row that writes puts something into pods where a policy demands it, and
+// nothing where none does.
+func writes(t *testing.T, c Control, spec *Spec) {
+	t.Helper()
+	if c.Write == nil {
+		return
+	}
+	var none, f Floor
+	var plain, written corev1.PodTemplateSpec
+	c.Write(&plain, none)
+	c.Join(&f, spec)
+	c.Write(&written, f)
+	if !equality.Semantic.DeepEqual(plain, corev1.PodTemplateSpec{}) {
+		t.Error("Write changes pods of which no policy demands anything")
+	}
+	if equality.Semantic.DeepEqual(written, plain) {
+		t.Error("Join and Write of the row put nothing of the case's spec into pods")
 	}
 }
 
