@@ -170,12 +170,12 @@ func (r *repair) wantEveryKind(t *testing.T) {
 		kind := c.GetObjectKind().GroupVersionKind().Kind
 		have[kind] = true
 		if o, ok := c.DeepCopyObject().(client.Object); !ok || !change(o) {
-			t.Errorf("nothing changes a %s", kind)
+			t.Errorf("test/fault/repair_test.go: change changes nothing of a %s: add a case that changes what matters most in it", kind)
 		}
 	}
 	for _, row := range child.Rows() {
 		if !have[row.GVK.Kind] {
-			t.Errorf("the world has no %s: the test does not reach what it is for", row.GVK.Kind)
+			t.Errorf("test/fault/repair_test.go: the world of everyKind has no %s, so it is not tried: make there what emits one", row.GVK.Kind)
 		}
 	}
 }

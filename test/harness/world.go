@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -100,14 +101,19 @@ func (e *Env) Snapshot(ctx context.Context, take func(client.Object) bool) (stri
 	return strings.Join(docs, "---\n"), nil
 }
 
-// ChildText returns what Snapshot has of one child.
+// ChildText returns what Snapshot has of one child: all that is written of it, so that
+// no field of a kind that comes later is left out.
 func ChildText(o client.Object) (string, error) {
 	u, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 	if err != nil {
 		return "", err
 	}
-	return masked(u, "spec", "subjects", "roleRef", "rules", "automountServiceAccountToken"), nil
+	written := slices.DeleteFunc(slices.Collect(maps.Keys(u)), func(field string) bool { return slices.Contains(unwritten, field) })
+	return masked(u, written...), nil
 }
+
+// unwritten are the fields that no emitted kind is written in, or not all of.
+var unwritten = []string{"apiVersion", "kind", "metadata", "status"}
 
 // labelled gives an object of the platform the label that its children have.
 func labelled(o client.Object) client.Object {
