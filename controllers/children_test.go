@@ -83,11 +83,16 @@ func TestMarkersAreManifests(t *testing.T) {
 // TestClosingGoesFirst: each controller has a watch of its own kind that hears of what
 // closes; without it a change that takes something away waits behind all others.
 // What closes comes by it alone.
-// Fails without that line of any controller, and where SelfBut hears of what closes too.
+// Fails without that line of any controller, with another one of its kind before it, and
+// where SelfBut hears of what closes too.
 func TestClosingGoesFirst(t *testing.T) {
 	for _, d := range kinds.All() {
 		if line := "Watches(&v1alpha1." + d.Kind + "{}, watches.Self(), watches.Closing())"; !strings.Contains(codeOf(t, d.File()), line) {
 			t.Errorf("controllers/%s: add .%s to SetupWithManager, after For", d.File(), line)
+		}
+		first := regexp.MustCompile(`\bWatches\(&v1alpha1\.` + d.Kind + `\{\}, [^\n]*`).FindString(codeOf(t, d.File()))
+		if !strings.Contains(first, "watches.Self(), watches.Closing()") {
+			t.Errorf("controllers/%s: what closes is told after %q: write it first, since those of a kind are told one after the other", d.File(), first)
 		}
 		beside := "watches.SelfBut(own), predicate.Not(watches.Closing())"
 		if code := codeOf(t, d.File()); strings.Count(code, "SelfBut(") != strings.Count(code, beside) {
@@ -103,7 +108,7 @@ func TestAgenciesHearOfWhatTheyHave(t *testing.T) {
 	code := codeOf(t, kinds.Agency.File())
 	for _, d := range kinds.Namespaced() {
 		if !strings.Contains(code, "Watches(&v1alpha1."+d.Kind+"{}") {
-			t.Errorf("controllers/agency/agency_controller.go: add .Watches(&v1alpha1.%s{}, watches.MapLater(agencyOfNamespace), builder.WithPredicates(watches.CreatedOrDeleted())) to SetupWithManager, so that an agency counts %s anew", d.Kind, d.Plural)
+			t.Errorf("controllers/agency/agency_controller.go: add .Watches(&v1alpha1.%s{}, watches.MapLater(agencyOfNamespace), watches.CreatedOrDeleted()) to SetupWithManager, so that an agency counts %s anew", d.Kind, d.Plural)
 		}
 	}
 }

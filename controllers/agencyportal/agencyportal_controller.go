@@ -109,7 +109,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Pod{}, watches.Map(portalOfForeignPod)).
 		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsOfAgency), watches.Changed(portal.FactsOfAgency)).
 		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsThatWait), watches.Changed(agency.PortalQuota)).
-		Watches(&v1alpha1.Agency{}, watches.MapLow(r.consumersOfAgency), watches.Changed(portal.FactsOfCarrier)).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.consumersOfCarrier), watches.Changed(portal.FactsOfCarrier)).
 		Watches(&v1alpha1.Agency{}, watches.MapLow(r.portalsInZones), watches.Changed(zonesOf)).
 		Watches(&networkingv1.NetworkPolicy{}, watches.MapLow(r.portalsOfGuard), watches.Changed(portal.FactsOfGuard)).
 		Watches(&corev1.Namespace{}, watches.MapLow(r.portalsOfGuard), watches.Changed(portal.FactsOfGuard)).

@@ -31,8 +31,8 @@ func (r *Reconciler) portalsThatWait(ctx context.Context, o client.Object) []ctr
 	return r.list(ctx, client.InNamespace(names.Namespace(o.GetName())), client.MatchingFields{names.IndexPortalWaits: names.Yes})
 }
 
-// consumersOfAgency maps an agency to the portals that use the platforms which it carries.
-func (r *Reconciler) consumersOfAgency(ctx context.Context, o client.Object) []ctrl.Request {
+// consumersOfCarrier maps an agency to the portals that use the platforms which it carries.
+func (r *Reconciler) consumersOfCarrier(ctx context.Context, o client.Object) []ctrl.Request {
 	var out []ctrl.Request
 	for _, p := range watches.CarriedBy(ctx, r.Client, o.GetName()) {
 		out = append(out, r.list(ctx, client.MatchingFields{names.IndexPortalPlatform: p.Name})...)

@@ -23,6 +23,7 @@ import (
 	"github.com/govplatform/govplatform/internal/events"
 	"github.com/govplatform/govplatform/internal/kinds/agency"
 	"github.com/govplatform/govplatform/internal/kinds/link"
+	"github.com/govplatform/govplatform/internal/kinds/portal"
 	"github.com/govplatform/govplatform/internal/names"
 	"github.com/govplatform/govplatform/internal/object"
 	"github.com/govplatform/govplatform/internal/read"
@@ -103,6 +104,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.DataService{}, watches.Map(r.linksOfService), watches.GateChanged(v1alpha1.ConditionDatasetOwned)).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.linksOfPortal), gate).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.linksOfAgency), predicate.Or(watches.GateChanged(v1alpha1.ConditionOffboarding), watches.Changed(agency.SayRightsInForce))).
+		Watches(&v1alpha1.Agency{}, watches.MapLow(r.linksOfCarrier), watches.Changed(portal.FactsOfCarrier)).
 		Watches(&v1alpha1.Agency{}, watches.MapLow(r.linksOfAuthority), watches.Changed(agency.SayRightsInForce)).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.linksOfPolicy), watches.StandardChanged()).
 		Watches(&v1alpha1.SharedPlatform{}, watches.MapLow(r.linksOverPlatform), watches.PlatformGate())

@@ -115,11 +115,15 @@ func (r *Reconciler) linksOfPortal(ctx context.Context, o client.Object) []ctrl.
 	return out
 }
 
-// linksOfAgency maps an agency to the links of which it is an end, and to those over the
-// platforms that it carries.
+// linksOfAgency maps an agency to the links of which it is an end.
 func (r *Reconciler) linksOfAgency(ctx context.Context, o client.Object) []ctrl.Request {
-	out := append(r.list(ctx, client.InNamespace(names.Namespace(o.GetName()))),
+	return append(r.list(ctx, client.InNamespace(names.Namespace(o.GetName()))),
 		r.list(ctx, client.MatchingFields{names.IndexLinkProviderAgency: o.GetName()})...)
+}
+
+// linksOfCarrier maps an agency to the links over the platforms that it carries.
+func (r *Reconciler) linksOfCarrier(ctx context.Context, o client.Object) []ctrl.Request {
+	var out []ctrl.Request
 	for _, p := range watches.CarriedBy(ctx, r.Client, o.GetName()) {
 		out = append(out, r.linksOverPlatform(ctx, &p)...)
 	}

@@ -8,6 +8,7 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -47,7 +48,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.SharedPlatform{}).
 		Watches(&v1alpha1.SharedPlatform{}, watches.Self(), watches.Closing()).
 		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.rivals), watches.SpecChanged()).
-		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsNaming), watches.SpecChanged()).
+		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsNaming), predicate.Or(watches.SpecChanged(), watches.Changed(portal.FactsOfCarrier))).
 		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), watches.PortalGate()).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced), watches.Changed(references)).
 		Complete(guard)

@@ -66,11 +66,20 @@ func PortalGate() predicate.Predicate {
 				return false
 			}
 			b, a := &before.Status, &after.Status
-			return !slices.Equal(b.Ports, a.Ports) || !slices.Equal(b.PlatformConsents, a.PlatformConsents) ||
+			return judgedAt(before) != judgedAt(after) || !slices.Equal(b.Ports, a.Ports) || !slices.Equal(b.PlatformConsents, a.PlatformConsents) ||
 				!equality.Semantic.DeepEqual(b.Replacing, a.Replacing) || !equality.Semantic.DeepEqual(b.Findings, a.Findings) ||
 				!equality.Semantic.DeepEqual(b.LastCompliant, a.LastCompliant)
 		},
 	})
+}
+
+// judgedAt is the generation of a portal that was last held against its standards. A round
+// that could not read them looked at a newer one and kept what it knew of the former.
+func judgedAt(p *v1alpha1.AgencyPortal) int64 {
+	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionPolicyCompliant); c != nil {
+		return c.ObservedGeneration
+	}
+	return 0
 }
 
 // PlatformGate passes changes of a platform that portals, services and links rest

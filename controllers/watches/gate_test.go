@@ -46,9 +46,15 @@ func TestPortalGate(t *testing.T) {
 			}
 		}
 	}
+	fields["judged again"] = change{true, func(s *v1alpha1.AgencyPortalStatus) {
+		s.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionTrue, Reason: "x", ObservedGeneration: 1}}
+	}}
 	fields["Ready"] = change{false, condition(v1alpha1.ConditionReady)}
 	for name, c := range fields {
 		before, after := &v1alpha1.AgencyPortal{}, &v1alpha1.AgencyPortal{}
+		if name == "judged again" {
+			condition(v1alpha1.ConditionPolicyCompliant)(&before.Status)
+		}
 		c.do(&after.Status)
 		for _, e := range []event.UpdateEvent{{ObjectOld: before, ObjectNew: after}, {ObjectOld: after, ObjectNew: before}} {
 			if got := gate.Update(e); got != c.passes {

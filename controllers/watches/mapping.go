@@ -3,7 +3,6 @@ package watches
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
@@ -77,9 +76,11 @@ func (m mapping) urgency(closes bool) int {
 // deleted, or of an unknown kind of event, is nobody's: nil.
 func (m mapping) add(ctx context.Context, q workQueue, priority int, written client.Object, objects ...client.Object) {
 	var requests []ctrl.Request
+	seen := map[ctrl.Request]bool{}
 	for _, o := range objects {
 		for _, req := range m.f(ctx, o) {
-			if !slices.Contains(requests, req) {
+			if !seen[req] {
+				seen[req] = true
 				requests = append(requests, req)
 			}
 		}

@@ -133,6 +133,41 @@ func portalsOfAgencyToDecide() []*v1alpha1.AgencyPortal {
 	return []*v1alpha1.AgencyPortal{fresh, runs}
 }
 
+// TestCarrierFacts: an agency whose portal others reach is told of when it changes whether they
+// may. Whether a portal can be an end tells the same of both agencies after any other change.
+// Fails without any one of the facts.
+func TestCarrierFacts(t *testing.T) {
+	goes := func(a *v1alpha1.Agency) {
+		a.DeletionTimestamp = ptr.To(metav1.Now())
+		a.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionOffboarding, Status: metav1.ConditionTrue}}
+	}
+	p := &v1alpha1.AgencyPortal{ObjectMeta: metav1.ObjectMeta{Namespace: "agency-a", Name: "p"}}
+	p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPolicyCompliant, Status: metav1.ConditionTrue}}
+	for name, c := range map[string]struct {
+		fact bool
+		do   func(*v1alpha1.Agency)
+	}{
+		"suspended":               {true, func(a *v1alpha1.Agency) { a.Spec.Suspended = true }},
+		"goes":                    {true, goes},
+		"another one of its name": {true, func(a *v1alpha1.Agency) { a.UID = "another" }},
+		"asked to go":             {false, func(a *v1alpha1.Agency) { a.DeletionTimestamp = ptr.To(metav1.Now()) }},
+		"named otherwise":         {false, func(a *v1alpha1.Agency) { a.Spec.DisplayName, a.Generation = "another", 9 }},
+		"less room":               {false, func(a *v1alpha1.Agency) { a.Spec.Quota.Portals = ptr.To[int32](1) }},
+	} {
+		before, after := &v1alpha1.Agency{}, &v1alpha1.Agency{}
+		c.do(after)
+		if got := FactsOfCarrier(before) != FactsOfCarrier(after); got != c.fact {
+			t.Errorf("%s: a fact %t, want %t", name, got, c.fact)
+		}
+		blocks := func(a *v1alpha1.Agency) bool {
+			return EndBlocker("", "", End{Portal: p, Agency: a}, Standards{Settings: settings.Default()}, "") != nil
+		}
+		if blocks(before) != blocks(after) && !c.fact {
+			t.Errorf("%s: an end is judged differently and nobody is told: make it a fact in internal/kinds/portal/facts.go", name)
+		}
+	}
+}
+
 // TestGuardFacts: what decides whether a namespace is guarded is an event, and a repair of
 // its labels or another policy in it is none.
 // Fails without any one of the facts, and when every network policy of an agency counts.
