@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -275,41 +274,43 @@ func (f *figures) editedMeanwhile() {
 	}
 }
 
-// restart starts the operator anew, and before that only its watches, a few times.
+// starts is how often a round starts the operator, and its watches alone.
+const starts = 3
+
+// restart starts the watches of the operator alone and the operator, by turns, and takes
+// the middle of each: how long a start takes differs by a third from one to the next.
 func (f *figures) restart() {
 	f.plane.Helper()
-	f.op.idle(settle)
-	f.op.stop()
-	var bare []*running
-	for range 3 {
+	var bare, synced, done []float64
+	writes := 0
+	for range starts {
+		f.op.idle(settle)
+		f.op.stop()
 		w := f.watches()
 		w.stop()
 		time.Sleep(settle)
-		bare = append(bare, w)
+		end := f.startAgain(w.watched)
+		bare, synced, done = append(bare, w.synced.Seconds()), append(synced, f.op.synced.Seconds()), append(done, end.Sub(f.op.began).Seconds())
+		writes += f.op.count()
 	}
-	slices.SortFunc(bare, func(a, b *running) int { return cmp.Compare(a.synced, b.synced) })
-	f.startAgain(bare[1])
+	f.add("restart: writes of what portals have", float64(writes))
+	f.add("restart: caches filled / a bare informer sync", median(synced)/median(bare))
+	f.add("restart: all reconciled / a bare informer sync", median(done)/median(bare))
+	fmt.Printf("  restart: a bare sync %.2f s, the operator's %.2f s, all reconciled after %.2f s; ratio %.2f; writes %d\n", bare, synced, done, median(done)/median(bare), writes)
 }
 
-// startAgain starts the operator; the bare watches are what its start is compared to,
-// nil for none.
-func (f *figures) startAgain(bare *running) {
+// startAgain starts the operator and returns when it had looked at all; it watches what the
+// bare watches do to which it is compared, nil for none.
+func (f *figures) startAgain(watched []string) time.Time {
 	f.plane.Helper()
 	f.op = f.operator(newMeter())
 	end := f.op.idle(settle)
-	if bare == nil {
-		return
-	}
 	// The operator watches its definitions by name, which costs nothing that grows.
 	of := slices.DeleteFunc(f.op.op.Requests.Watched(), func(r string) bool { return r == definitions })
-	if !slices.Equal(of, bare.watched) {
-		f.plane.Errorf("the operator watches %v and the bare client %v", of, bare.watched)
+	if watched != nil && !slices.Equal(of, watched) {
+		f.plane.Errorf("the operator watches %v and the bare client %v", of, watched)
 	}
-	done := end.Sub(f.op.began)
-	f.add("restart: writes of what portals have", float64(f.op.count()))
-	f.add("restart: caches filled / a bare informer sync", f.op.synced.Seconds()/bare.synced.Seconds())
-	f.add("restart: all reconciled / a bare informer sync", done.Seconds()/bare.synced.Seconds())
-	fmt.Printf("  restart: a bare sync %.2f s, the operator's %.2f s, all reconciled after %.2f s; writes %s\n", bare.synced.Seconds(), f.op.synced.Seconds(), done.Seconds(), f.op)
+	return end
 }
 
 // growth makes more portals and measures what each costs of the heap, of an operator
