@@ -72,7 +72,7 @@ RUN ?=
 
 .PHONY: test
 test: ## Run the tests of all modules on a real API server, without test/fault, test/gitops, test/install, test/lifecycle, test/waiting and test/e2e (SUITE=threats: one of test/, RUN=Name: one test).
-	@$(assets); hack/scripts/test.sh $(SUITE) $(RUN)
+	@$(assets); hack/scripts/test.sh "$(SUITE)" "$(RUN)"
 
 .PHONY: unit
 unit: ## Run the tests that need no control plane.

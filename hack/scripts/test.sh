@@ -7,6 +7,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # Objects in a cache share what they say alike, so one that is changed in place ends the process (docs/decisions/0903).
 export KUBE_CACHE_MUTATION_DETECTOR=true
 
+if [ -z "${1:-}" ] && [ -n "${2:-}" ]; then
+  echo "RUN=$2 needs the suite that it is in: SUITE=NAME; one of: $(ls test | tr '\n' ' ')" >&2
+  exit 1
+fi
+
 # A suite that is named runs alone, and a test of it that is named besides.
 if [ -n "${1:-}" ]; then
   if [ ! -d "test/$1" ]; then
