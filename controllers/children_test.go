@@ -112,3 +112,24 @@ func TestAgenciesHearOfWhatTheyHave(t *testing.T) {
 		}
 	}
 }
+
+// TestStandardsAreHeard: a kind whose decision rests on standards is told by its own watch
+// when they change. That somebody else's status changes with them is by chance.
+// Fails without that watch of shared platforms, and of any other kind.
+func TestStandardsAreHeard(t *testing.T) {
+	rests := regexp.MustCompile(`(?m)^\tPolicies +\[\]v1alpha1\.SecurityPolicy$`)
+	heard := regexp.MustCompile(`Watches\(&v1alpha1\.SecurityPolicy\{\}, [^\n]*watches\.StandardChanged\(\)`)
+	n := 0
+	for _, d := range kinds.All() {
+		if d.Kind == kinds.SecurityPolicy.Kind || !rests.MatchString(codeOf(t, "../internal/kinds/"+d.Room())) {
+			continue
+		}
+		n++
+		if !heard.MatchString(codeOf(t, d.File())) {
+			t.Errorf("controllers/%s: its decision rests on standards and nothing tells it of them: add .Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(…), watches.StandardChanged()) to SetupWithManager", d.File())
+		}
+	}
+	if n < 3 {
+		t.Errorf("only %d kinds rest on standards, so the test does not see what it is for", n)
+	}
+}

@@ -49,7 +49,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.SharedPlatform{}, watches.Self(), watches.Closing()).
 		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.rivals), watches.SpecChanged()).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsNaming), predicate.Or(watches.SpecChanged(), watches.Changed(portal.FactsOfCarrier))).
-		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), watches.PortalGate()).
+		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), predicate.Or(watches.PortalGate(), watches.GateChanged(v1alpha1.ConditionReady))).
+		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.platformsOfPolicy), watches.StandardChanged()).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced), watches.Changed(references)).
 		Complete(guard)
 }
@@ -80,6 +81,16 @@ func (r *Reconciler) rivals(ctx context.Context, o client.Object) []ctrl.Request
 
 func (r *Reconciler) platformsNaming(ctx context.Context, o client.Object) []ctrl.Request {
 	return r.list(ctx, client.MatchingFields{names.IndexPlatformAgency: o.GetName()})
+}
+
+// platformsOfPolicy maps a policy to the platforms that portals carry which it selected or
+// selects: whether they can be used rests on it, and their portals' statuses need not change.
+func (r *Reconciler) platformsOfPolicy(ctx context.Context, o client.Object) []ctrl.Request {
+	var out []ctrl.Request
+	for _, p := range watches.PlatformsOf(ctx, r.Client, watches.PortalsOfPolicy(ctx, r.Client, o)) {
+		out = append(out, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&p)})
+	}
+	return out
 }
 
 // platformsOfPortal maps a portal to the platforms that it is, and that it agreed or
