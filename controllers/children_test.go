@@ -18,6 +18,11 @@ import (
 // childVerbs are what the operator does to what it emits.
 var childVerbs = []string{"get", "list", "watch", "create", "update", "delete"}
 
+// missingVerbs returns those of childVerbs that something does not give.
+func missingVerbs(gives func(verb string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(childVerbs), gives)
+}
+
 // marked returns the verbs that the markers of some code ask for, on a resource.
 func marked(code, group, resource string) []string {
 	var out []string
@@ -45,7 +50,7 @@ func TestChildrenAreOwned(t *testing.T) {
 		for _, row := range emitted {
 			plural, _ := meta.UnsafeGuessKindToResource(row.GVK)
 			has := marked(code, row.GVK.Group, plural.Resource)
-			if missing := slices.DeleteFunc(slices.Clone(childVerbs), func(verb string) bool { return slices.Contains(has, verb) }); len(missing) > 0 {
+			if missing := missingVerbs(func(verb string) bool { return slices.Contains(has, verb) }); len(missing) > 0 {
 				t.Errorf("controllers/%s: it emits %s and no marker lets it %s them: add +kubebuilder:rbac:groups=%q,resources=%s,verbs=%s and run make manifests chart",
 					d.File(), row.GVK.Kind, strings.Join(missing, ", "), row.GVK.Group, plural.Resource, strings.Join(childVerbs, ";"))
 			}
@@ -69,7 +74,7 @@ func TestMarkersAreManifests(t *testing.T) {
 	}
 	for _, row := range child.Rows() {
 		plural, _ := meta.UnsafeGuessKindToResource(row.GVK)
-		missing := slices.DeleteFunc(slices.Clone(childVerbs), func(verb string) bool {
+		missing := missingVerbs(func(verb string) bool {
 			return slices.ContainsFunc(role.Rules, func(r rbacv1.PolicyRule) bool {
 				return slices.Contains(r.APIGroups, row.GVK.Group) && slices.Contains(r.Resources, plural.Resource) && slices.Contains(r.Verbs, verb)
 			})
@@ -87,15 +92,16 @@ func TestMarkersAreManifests(t *testing.T) {
 // where SelfBut hears of what closes too.
 func TestClosingGoesFirst(t *testing.T) {
 	for _, d := range kinds.All() {
-		if line := "Watches(&v1alpha1." + d.Kind + "{}, watches.Self(), watches.Closing())"; !strings.Contains(codeOf(t, d.File()), line) {
+		code := codeOf(t, d.File())
+		if line := "Watches(&v1alpha1." + d.Kind + "{}, watches.Self(), watches.Closing())"; !strings.Contains(code, line) {
 			t.Errorf("controllers/%s: add .%s to SetupWithManager, after For", d.File(), line)
 		}
-		first := regexp.MustCompile(`\bWatches\(&v1alpha1\.` + d.Kind + `\{\}, [^\n]*`).FindString(codeOf(t, d.File()))
+		first := regexp.MustCompile(`\bWatches\(&v1alpha1\.` + d.Kind + `\{\}, [^\n]*`).FindString(code)
 		if !strings.Contains(first, "watches.Self(), watches.Closing()") {
 			t.Errorf("controllers/%s: what closes is told after %q: write it first, since those of a kind are told one after the other", d.File(), first)
 		}
 		beside := "watches.SelfBut(own), predicate.Not(watches.Closing())"
-		if code := codeOf(t, d.File()); strings.Count(code, "SelfBut(") != strings.Count(code, beside) {
+		if strings.Count(code, "SelfBut(") != strings.Count(code, beside) {
 			t.Errorf("controllers/%s: what closes comes by both watches and takes twice of the agency's share: write %s", d.File(), beside)
 		}
 	}

@@ -33,9 +33,14 @@ func (r *Reconciler) portalsThatWait(ctx context.Context, o client.Object) []ctr
 
 // consumersOfCarrier maps an agency to the portals that use the platforms which it carries.
 func (r *Reconciler) consumersOfCarrier(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.consumersOf(ctx, watches.CarriedBy(ctx, r.Client, o.GetName()))
+}
+
+// consumersOf returns the portals that use some platforms.
+func (r *Reconciler) consumersOf(ctx context.Context, platforms []v1alpha1.SharedPlatform) []ctrl.Request {
 	var out []ctrl.Request
-	for _, p := range watches.CarriedBy(ctx, r.Client, o.GetName()) {
-		out = append(out, r.list(ctx, client.MatchingFields{names.IndexPortalPlatform: p.Name})...)
+	for i := range platforms {
+		out = append(out, r.list(ctx, client.MatchingFields{names.IndexPortalPlatform: platforms[i].Name})...)
 	}
 	return out
 }
@@ -92,10 +97,7 @@ func portalOfForeignPod(_ context.Context, o client.Object) []ctrl.Request {
 // to those that use a platform that one of these carries.
 func (r *Reconciler) portalsOfPolicy(ctx context.Context, o client.Object) []ctrl.Request {
 	out := watches.PortalsOfPolicy(ctx, r.Client, o)
-	for _, p := range watches.PlatformsOf(ctx, r.Client, out) {
-		out = append(out, r.list(ctx, client.MatchingFields{names.IndexPortalPlatform: p.Name})...)
-	}
-	return out
+	return append(out, r.consumersOf(ctx, watches.PlatformsOf(ctx, r.Client, out))...)
 }
 
 // portalsOfPlatform maps a platform to the portals that reference it, and to the

@@ -8,7 +8,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/govplatform/govplatform/api/v1alpha1"
 	"github.com/govplatform/govplatform/controllers/watches"
@@ -49,7 +48,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.DataService{}).
 		Watches(&v1alpha1.DataService{}, watches.Self(), watches.Closing()).
 		Watches(&v1alpha1.DataService{}, watches.Map(r.rivals), watches.GateChanged(v1alpha1.ConditionDatasetOwned)).
-		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.claimsOfPortal), predicate.Or(watches.PortalGate(), watches.GateChanged(v1alpha1.ConditionReady))).
+		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.claimsOfPortal), watches.PortalGate(v1alpha1.ConditionReady)).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.claimsOfAgency), watches.SpecChanged()).
 		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.servicesOfPlatform), watches.PlatformGate()).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.servicesOfPolicy), watches.StandardChanged()).

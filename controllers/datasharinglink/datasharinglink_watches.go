@@ -109,10 +109,7 @@ func (r *Reconciler) linksOfPortal(ctx context.Context, o client.Object) []ctrl.
 	if err := r.Client.List(ctx, &platforms, client.MatchingFields{names.IndexPlatformPortal: o.GetNamespace() + "/" + o.GetName()}, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		log.FromContext(ctx).Error(err, "Could not list platforms of a portal")
 	}
-	for i := range platforms.Items {
-		out = append(out, r.linksOverPlatform(ctx, &platforms.Items[i])...)
-	}
-	return out
+	return append(out, r.linksOverAny(ctx, platforms.Items)...)
 }
 
 // linksOfAgency maps an agency to the links of which it is an end.
@@ -123,9 +120,14 @@ func (r *Reconciler) linksOfAgency(ctx context.Context, o client.Object) []ctrl.
 
 // linksOfCarrier maps an agency to the links over the platforms that it carries.
 func (r *Reconciler) linksOfCarrier(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.linksOverAny(ctx, watches.CarriedBy(ctx, r.Client, o.GetName()))
+}
+
+// linksOverAny maps some platforms to the links over them.
+func (r *Reconciler) linksOverAny(ctx context.Context, platforms []v1alpha1.SharedPlatform) []ctrl.Request {
 	var out []ctrl.Request
-	for _, p := range watches.CarriedBy(ctx, r.Client, o.GetName()) {
-		out = append(out, r.linksOverPlatform(ctx, &p)...)
+	for i := range platforms {
+		out = append(out, r.linksOverPlatform(ctx, &platforms[i])...)
 	}
 	return out
 }
@@ -155,10 +157,7 @@ func (r *Reconciler) linksOfPolicy(ctx context.Context, o client.Object) []ctrl.
 		out = append(out, r.linksFrom(ctx, namespace, portals)...)
 		out = append(out, r.linksToServicesOf(ctx, namespace, portals)...)
 	}
-	for _, p := range watches.PlatformsOf(ctx, r.Client, all) {
-		out = append(out, r.linksOverPlatform(ctx, &p)...)
-	}
-	return out
+	return append(out, r.linksOverAny(ctx, watches.PlatformsOf(ctx, r.Client, all))...)
 }
 
 // linksFrom maps portals of an agency to the links that they consume.

@@ -49,7 +49,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.SharedPlatform{}, watches.Self(), watches.Closing()).
 		Watches(&v1alpha1.SharedPlatform{}, watches.Map(r.rivals), watches.SpecChanged()).
 		Watches(&v1alpha1.Agency{}, watches.Map(r.platformsNaming), predicate.Or(watches.SpecChanged(), watches.Changed(portal.FactsOfCarrier))).
-		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), predicate.Or(watches.PortalGate(), watches.GateChanged(v1alpha1.ConditionReady))).
+		Watches(&v1alpha1.AgencyPortal{}, watches.Map(r.platformsOfPortal), watches.PortalGate(v1alpha1.ConditionReady)).
 		Watches(&v1alpha1.SecurityPolicy{}, watches.MapLow(r.platformsOfPolicy), watches.StandardChanged()).
 		Watches(&v1alpha1.AgencyPortal{}, watches.MapLater(platformsReferenced), watches.Changed(references)).
 		Complete(guard)

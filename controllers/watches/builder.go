@@ -4,7 +4,6 @@ import (
 	"context"
 	"reflect"
 
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -92,38 +91,31 @@ type ear struct {
 	passes  predicate.Predicate
 }
 
-// Create implements handler.EventHandler.
-func (k *heard) Create(ctx context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[ctrl.Request]) {
+// tell has each handler told of an event that passes to it.
+func (k *heard) tell(passes func(predicate.Predicate) bool, hears func(handler.EventHandler)) {
 	for _, ear := range k.ears {
-		if ear.passes.Create(e) {
-			ear.handler.Create(ctx, e, q)
+		if passes(ear.passes) {
+			hears(ear.handler)
 		}
 	}
+}
+
+// Create implements handler.EventHandler.
+func (k *heard) Create(ctx context.Context, e event.CreateEvent, q workQueue) {
+	k.tell(func(p predicate.Predicate) bool { return p.Create(e) }, func(h handler.EventHandler) { h.Create(ctx, e, q) })
 }
 
 // Update implements handler.EventHandler.
-func (k *heard) Update(ctx context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[ctrl.Request]) {
-	for _, ear := range k.ears {
-		if ear.passes.Update(e) {
-			ear.handler.Update(ctx, e, q)
-		}
-	}
+func (k *heard) Update(ctx context.Context, e event.UpdateEvent, q workQueue) {
+	k.tell(func(p predicate.Predicate) bool { return p.Update(e) }, func(h handler.EventHandler) { h.Update(ctx, e, q) })
 }
 
 // Delete implements handler.EventHandler.
-func (k *heard) Delete(ctx context.Context, e event.DeleteEvent, q workqueue.TypedRateLimitingInterface[ctrl.Request]) {
-	for _, ear := range k.ears {
-		if ear.passes.Delete(e) {
-			ear.handler.Delete(ctx, e, q)
-		}
-	}
+func (k *heard) Delete(ctx context.Context, e event.DeleteEvent, q workQueue) {
+	k.tell(func(p predicate.Predicate) bool { return p.Delete(e) }, func(h handler.EventHandler) { h.Delete(ctx, e, q) })
 }
 
 // Generic implements handler.EventHandler.
-func (k *heard) Generic(ctx context.Context, e event.GenericEvent, q workqueue.TypedRateLimitingInterface[ctrl.Request]) {
-	for _, ear := range k.ears {
-		if ear.passes.Generic(e) {
-			ear.handler.Generic(ctx, e, q)
-		}
-	}
+func (k *heard) Generic(ctx context.Context, e event.GenericEvent, q workQueue) {
+	k.tell(func(p predicate.Predicate) bool { return p.Generic(e) }, func(h handler.EventHandler) { h.Generic(ctx, e, q) })
 }

@@ -56,9 +56,9 @@ func same(a, b *metav1.Condition) bool {
 // rest on: what it should be and what runs of it, whether both meet the standards, the ports
 // of its pods and the platforms that it agreed to be. Whether it is Ready is none: it is not
 // and is again with every roll, and all of its links and users would look. That its agency
-// is suspended is told by the Agency.
-func PortalGate() predicate.Predicate {
-	return predicate.Or(GateChanged(v1alpha1.ConditionPolicyCompliant), predicate.Funcs{
+// is suspended is told by the Agency. Who rests on other conditions besides names them.
+func PortalGate(besides ...string) predicate.Predicate {
+	return predicate.Or(GateChanged(append(besides, v1alpha1.ConditionPolicyCompliant)...), predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok1 := e.ObjectOld.(*v1alpha1.AgencyPortal)
 			after, ok2 := e.ObjectNew.(*v1alpha1.AgencyPortal)
